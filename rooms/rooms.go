@@ -1,0 +1,152 @@
+// Package rooms is the other door of the gateway: what it asks of any place where people meet. It does
+// not know what a telephone is, nor whose software keeps the room.
+package rooms
+
+import (
+	"context"
+	"errors"
+
+	"passerelle/codec"
+)
+
+// Reasons why a room cannot be joined, or is left.
+var (
+	ErrNoRoom  = errors.New("no such room")
+	ErrFull    = errors.New("the room is full")
+	ErrClosed  = errors.New("the room is closed")
+	ErrRemoved = errors.New("removed from the room")
+)
+
+// Backend keeps rooms. Its methods may be called from any goroutine.
+type Backend interface {
+	// Open joins the room as ONE silent listener, shared by every phone of this gateway in it. It may
+	// block on the network until ctx is done. The Room must be closed.
+	Open(ctx context.Context, name string, l Listener) (Room, error)
+}
+
+// Room is one room, as this gateway is in it. Its methods may be called from any goroutine.
+type Room interface {
+	// Seat makes a phone a participant. It may block on the network until ctx is done. The Seat must
+	// be closed before the room.
+	Seat(ctx context.Context, who Participant) (Seat, error)
+	// Close leaves the room and waits until the Listener is not called any more.
+	Close() error
+}
+
+// Seat is one phone, as the room sees it. WriteFrame takes Opus frames (RTP clock 48000) with Level and
+// Voice set, from one goroutine at a time; the other methods may be called from any goroutine.
+type Seat interface {
+	codec.Writer
+	// ID returns the participant's id in the room, as Listener.Participant tells it.
+	ID() string
+	// Events returns what the room asks of this phone. The channel is bounded: a mute and an unmute
+	// that nobody read yet become one event, the last. It is closed when the seat is lost or closed.
+	Events() <-chan Event
+	// SetMuted tells the room that the phone has muted or unmuted itself.
+	SetMuted(muted bool) error
+	// Send sends a raised hand, digits or text to the room.
+	Send(Message) error
+	// Loss returns the fraction, 0 to 1, of this seat's packets lost on the way to the room or its
+	// listeners, as reported lately.
+	Loss() float64
+	// Close leaves the seat; it may be called more than once.
+	Close() error
+}
+
+// Listener hears the room. Nobody tells it of tracks that this gateway published. A backend calls one
+// method at a time and waits for it; none may block, and none may call back into the backend.
+type Listener interface {
+	// TrackAdded announces a voice, and returns where its Opus frames go (from a goroutine of the
+	// backend's own, until TrackRemoved has been called); nil if nobody wants it.
+	TrackAdded(id string, from Participant) codec.Reader
+	TrackRemoved(id string)
+	// Participant tells of every participant, phones of this gateway included, and of those who were
+	// there before.
+	Participant(Change)
+	// Room tells what happens to the room as a whole.
+	Room(State)
+}
+
+// PartKind says how a participant takes part.
+type PartKind uint8
+
+// The kinds of participants.
+const (
+	Browser PartKind = iota
+	Phone
+	Agent
+)
+
+// Participant is somebody in a room, as all others see them.
+type Participant struct {
+	ID    string // unique in the room; given by the backend where it is empty
+	Name  string // shown to everybody: never a whole phone number
+	Kind  PartKind
+	Muted bool
+	// Attributes are further properties for backends that carry them (LiveKit); none holds a whole
+	// phone number.
+	Attributes map[string]string
+}
+
+// ChangeKind says what happened to a participant.
+type ChangeKind uint8
+
+// What can happen to a participant.
+const (
+	Joined ChangeKind = iota
+	Left
+	Changed // name, mute, or attributes
+)
+
+// Change is one line of the roster's story.
+type Change struct {
+	Kind        ChangeKind
+	Participant Participant
+}
+
+// State says what happens to a room as a whole.
+type State uint8
+
+// What can happen to a room. After Ended the Listener is not called any more.
+const (
+	Ended State = iota
+	Reconnecting
+	Back
+	RecordingOn
+	RecordingOff
+)
+
+// EventKind says what the room asks of a phone.
+type EventKind uint8
+
+// What a room can ask of a phone.
+const (
+	Muted   EventKind = iota // a moderator, or the phone's user on a page, muted the phone
+	Unmuted                  // ... and unmuted it
+	Removed                  // the seat is lost; no event follows
+	Digit                    // Text is to be dialled towards the phone
+	Text                     // Text was written to the phone
+)
+
+// Event is what the room asks of a phone.
+type Event struct {
+	Kind EventKind
+	Text string
+}
+
+// MessageKind says what a phone tells the room.
+type MessageKind uint8
+
+// What a phone can tell the room.
+const (
+	HandRaised MessageKind = iota
+	HandLowered
+	Digits // Text holds them
+	Note   // Text holds it
+)
+
+// Message is what a phone tells the room.
+type Message struct {
+	Kind MessageKind
+	Text string
+}
