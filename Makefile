@@ -1,0 +1,66 @@
+# Passerelle: `make run` serves, `make test` proves. Both install what they need on a bare Debian.
+
+GO       ?= go
+TAGS     := nolibopusfile
+export GOFLAGS := -tags=$(TAGS) $(GOFLAGS)
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+STATIC   := CGO_ENABLED=1 CGO_LDFLAGS=-lm $(GO) build -trimpath -tags $(TAGS),netgo,osusergo
+LDFLAGS  := -s -w -X main.version=$(VERSION) -linkmode external -extldflags "-static"
+CACHE    := $(CURDIR)/.cache
+LINT     := v2.5.0
+FUZZTIME ?= 30s
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## lists what make can do
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## builds and serves with no configuration file: dial it, open the page
+	bin/passerelle serve
+
+.PHONY: build
+build: deps ## builds bin/passerelle as one static binary
+	@mkdir -p bin
+	$(STATIC) -ldflags '$(LDFLAGS)' -o bin/ ./cmd/passerelle
+
+.PHONY: deps
+deps: ## installs what a build needs and is absent (libopus-dev, pkg-config)
+	@sh .ci/install.sh libopus-dev pkg-config
+
+.PHONY: quick
+quick: deps ## the quick loop: every package's own tests
+	$(GO) test ./...
+
+.PHONY: test
+test: build ## proves everything, real phones and a real browser included
+	@bash .ci/peers.sh
+	$(GO) vet -tags $(TAGS),peers ./...
+	$(GO) test -timeout 5m ./...
+	PASSERELLE_BIN=$(CURDIR)/bin/passerelle $(GO) test -tags $(TAGS),peers -timeout 10m -count=1 ./cmd/passerelle/peers/... ./rooms/sfu/page/...
+
+.PHONY: proof
+proof: test race fuzz load ## the long runs: race detector, fuzzing, load
+
+.PHONY: load
+load: build ## 200 calls in 20 rooms for a minute
+	@bash .ci/peers.sh
+	PASSERELLE_BIN=$(CURDIR)/bin/passerelle PASSERELLE_LOAD=1 $(GO) test -tags $(TAGS),peers -timeout 15m -count=1 -v -run TestLoad ./cmd/passerelle/peers/
+
+.PHONY: bench
+bench: deps ## measures; the last line is one JSON object
+	@sh .ci/bench.sh
+
+.PHONY: lint
+lint: deps ## holds the architecture's arrows and the habits of the code
+	@test -x $(CACHE)/bin/golangci-lint || GOFLAGS= GOBIN=$(CACHE)/bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT)
+	$(CACHE)/bin/golangci-lint run --build-tags $(TAGS),peers
+
+.PHONY: race
+race: deps ## the packages' own tests under the race detector
+	$(GO) test -race -timeout 10m ./...
+
+.PHONY: fuzz
+fuzz: deps ## every fuzz target for FUZZTIME (30s)
+	@sh .ci/fuzz.sh $(FUZZTIME)
