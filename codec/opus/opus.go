@@ -1,0 +1,32 @@
+// Package opus codes mono speech as Opus (RFC 6716) with libopus. It does not know about RTP, whose
+// clock for Opus is 48 kHz whatever the rate here, nor when a stream should fall silent.
+package opus
+
+import (
+	"errors"
+
+	"passerelle/codec"
+)
+
+// MaxPacket is room enough, in bytes, for any packet that an Encoder of this package makes.
+const MaxPacket = 1275
+
+// Errors of this package. What libopus says otherwise is wrapped.
+var (
+	ErrRate  = errors.New("opus: the rate is not 8000, 16000 or 48000 Hz")
+	ErrFrame = errors.New("opus: a frame has 2.5, 5, 10, 20, 40 or 60 ms")
+	ErrEmpty = errors.New("opus: an empty packet")
+)
+
+var (
+	_ codec.Decoder = (*Decoder)(nil)
+	_ codec.Encoder = (*Encoder)(nil)
+)
+
+func checkRate(rate int) error {
+	switch rate {
+	case 8000, 16000, 48000:
+		return nil
+	}
+	return ErrRate
+}
