@@ -87,9 +87,9 @@ func (e *Encoder) Encode(dst []byte, pcm []int16) (int, error) {
 	return n, nil
 }
 
-// DTX writes the packet that says "silence from here" into dst, which has room for a byte, and returns
+// DTXPayload writes the packet that says "silence from here" into dst, which has room for a byte, and returns
 // its length.
-func (e *Encoder) DTX(dst []byte) int {
+func (e *Encoder) DTXPayload(dst []byte) int {
 	dst[0] = e.toc &^ 3
 	return 1
 }
