@@ -1,0 +1,75 @@
+package sfu
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"time"
+)
+
+// Config says where the rooms listen and who may open which. Only UDP is needed; the zero value of
+// everything else works.
+type Config struct {
+	// UDP is the one port of all browsers' sound. The unspecified address means every address of this
+	// machine, IPv4 and IPv6. Port 0 takes a free one.
+	UDP netip.AddrPort
+	// TCP is the port for browsers whose network lets no UDP through; the zero value is none.
+	TCP netip.AddrPort
+	// Advertise are the addresses that browsers are told to send to, instead of the machine's own.
+	Advertise []netip.Addr
+	// Named are rooms with properties of their own.
+	Named []Named
+	// AnyRoom lets whoever comes first open a room that Named does not have.
+	AnyRoom bool
+	// PublicURL is where the page is seen from outside ("https://rooms.example.org"); a WebSocket must
+	// come from there. Empty means from the host that it was sent to.
+	PublicURL string
+	// Slots is how many voices a browser hears at once; 0 means 8.
+	Slots int
+	// MaxRooms and MaxParticipants (of one room, phones included) are limits; 0 means 1000 and 200.
+	MaxRooms, MaxParticipants int
+	// Clock is the time since the gateway began, of the frames' Arrival; nil means since New.
+	Clock func() time.Duration
+	// Log is where the rooms and pion write; nil means nowhere.
+	Log *slog.Logger
+}
+
+// Named is a room that the configuration knows.
+type Named struct {
+	Name     string
+	Password string // asked of browsers; empty for none. Phones have their PIN.
+}
+
+// withDefaults returns c with every field set.
+func (c Config) withDefaults() Config {
+	if c.Slots == 0 {
+		c.Slots = 8
+	}
+	if c.MaxRooms == 0 {
+		c.MaxRooms = 1000
+	}
+	if c.MaxParticipants == 0 {
+		c.MaxParticipants = 200
+	}
+	if c.Clock == nil {
+		begin := time.Now()
+		c.Clock = func() time.Duration { return time.Since(begin) }
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// ListenError tells that one of the two ports cannot be had.
+type ListenError struct {
+	Setting string // "udp" or "tcp", as Config and the configuration file call it
+	Addr    netip.AddrPort
+	Err     error
+}
+
+func (e *ListenError) Error() string {
+	return fmt.Sprintf("listen for browsers on %s %s: %v", e.Setting, e.Addr, e.Err)
+}
+
+func (e *ListenError) Unwrap() error { return e.Err }
