@@ -1,0 +1,119 @@
+package rtp
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"passerelle/codec"
+)
+
+// Config says how a line is opened. Ports is needed; the rest may be left zero.
+type Config struct {
+	Ports *Ports
+	// DSCP marks what the line sends; 0 is 46 (Expedited Forwarding), negative is no mark.
+	DSCP int
+	// Clock is the gateway's monotonic clock, since it began; nil counts from Listen.
+	Clock func() time.Duration
+	// Now is the wall clock of sender reports; nil is time.Now.
+	Now func() time.Time
+	// Timeout is how long a peer that should send may be silent; 0 is 30 s, negative is for ever.
+	Timeout time.Duration
+	// Log hears of a new or moved latch and of strangers, once each; nil is silence.
+	Log *slog.Logger
+}
+
+// Params is what offer and answer have agreed on.
+type Params struct {
+	// Remote is where the SDP says that the peer receives RTP. An unspecified address (0.0.0.0, ::)
+	// or port 0 is a hold: nothing is sent.
+	Remote netip.AddrPort
+	// RemoteRTCP is where it receives RTCP; the zero value is Remote's next port, or Remote itself
+	// with RTCPMux.
+	RemoteRTCP netip.AddrPort
+	// Signalling is where the peer's SIP comes from: besides Remote's, the one address that media
+	// may come from (a phone behind NAT). The zero value is none.
+	Signalling netip.Addr
+	RTCPMux    bool // RTCP shares the RTP port (RFC 5761)
+
+	Kind        codec.Kind
+	PayloadType uint8
+	// TelephoneEvent is the payload type of RFC 4733 events; 0 or -1 is none.
+	TelephoneEvent int
+	// EventClock is their clock in Hz; 0 is the clock of Kind.
+	EventClock int
+	PTime      time.Duration // of what we send; 0 is 20 ms
+
+	// Send and Receive say what we may do, our side of the direction attribute (RFC 3264 section 6.1).
+	Send, Receive bool
+}
+
+// Digit is a key of the peer's telephone (RFC 4733 section 3.2), told twice: when it goes down, with
+// Ended false, and when it comes up again, with Ended true and its Duration.
+type Digit struct {
+	Rune     rune // 0-9, *, #, A-D
+	Ended    bool
+	Duration time.Duration // how long it was held; 0 while it is down
+}
+
+// String is for test failures; digits may be a PIN and are not logged.
+func (d Digit) String() string {
+	if !d.Ended {
+		return fmt.Sprintf("%c down", d.Rune)
+	}
+	return fmt.Sprintf("%c up after %v", d.Rune, d.Duration)
+}
+
+// Stats is what a line has seen, at one instant. Counts only grow, over all SSRCs of the call.
+type Stats struct {
+	// Remote is where we send: the latched source, or before that what the SDP says. It is zero
+	// while there is nowhere to send.
+	Remote  netip.AddrPort
+	Latched bool
+
+	SSRC       uint32 // ours
+	RemoteSSRC uint32 // the peer's, once latched
+
+	PacketsSent     uint64
+	BytesSent       uint64 // payload
+	DigitsSent      uint64
+	PacketsReceived uint64 // from the latched source, duplicates included
+	BytesReceived   uint64 // payload
+	DigitsReceived  uint64
+
+	Lost       uint64 // never arrived
+	Late       uint64 // arrived after a later packet
+	Duplicates uint64 // arrived more than once
+
+	Jitter      time.Duration // of arrivals (RFC 3550 section 6.4.1)
+	RoundTrip   time.Duration // from the peer's reports; 0 while unknown
+	LastArrival time.Duration // of anything valid, RTP or RTCP, on the gateway's clock
+
+	// Remote* is what the peer last reported of our stream.
+	RemoteLoss   float64 // fraction lost since the report before, 0 to 1
+	RemoteLost   int     // in all; duplicates can make it negative
+	RemoteJitter time.Duration
+	Reports      uint64 // RTCP packets taken from the peer
+
+	Drops     Drops
+	SendDrops SendDrops
+}
+
+// Drops counts arrivals that went no further, by reason.
+type Drops struct {
+	Foreign     uint64 // from an address that may not send to this line
+	Unlatched   uint64 // from an address that might, but another source has the line
+	Malformed   uint64 // neither RTP nor RTCP nor an event
+	PayloadType uint64 // of a payload type that was not agreed on
+	Sequence    uint64 // of a sequence number far from the last
+	Held        uint64 // while we do not receive
+}
+
+// SendDrops counts what was not sent, by reason.
+type SendDrops struct {
+	Held   uint64 // while we do not send, or have nowhere to send
+	Events uint64 // sound, while an event took its place (RFC 4733 section 2.5.1.2)
+	Errors uint64 // refused by the network
+	Kind   uint64 // not coded as agreed, or too long
+}
