@@ -1,0 +1,43 @@
+package audio
+
+import "time"
+
+// JitterStats is what a jitter buffer has seen and done, at one instant. Counts only grow.
+type JitterStats struct {
+	Target time.Duration // delay that the measured arrival times ask for
+	Delay  time.Duration // from the earliest possible arrival of what plays now to its tick
+
+	Packets    uint64
+	Duplicates uint64
+	Late       uint64 // came when their time was over
+	Dropped    uint64 // found the buffer full, or were malformed
+	Lost       uint64 // never came, or late
+	Restarts   uint64 // jumps of timestamp or sequence: another source begins
+
+	// Frames of 20 ms.
+	Concealed uint64 // made up
+	Recovered uint64 // made from the next packet's FEC
+	Inserted  uint64 // added to wait for late packets or a slower clock
+	Cut       uint64 // left out to come back to the target
+}
+
+// PhoneStats is what a phone has said and heard, at one instant. Counts only grow.
+type PhoneStats struct {
+	// Up: from the phone to the seat.
+	Received   uint64 // packets pushed
+	Late       uint64 // of those, dropped: late or twice
+	Malformed  uint64 // of those, dropped: not to be decoded
+	Concealed  uint64 // gaps of up to 60 ms that were made up
+	Jumps      uint64 // longer gaps
+	Rebased    uint64 // timestamps that started anew: another source, codec or clock
+	Sent       uint64 // packets to the seat, DTX included
+	DTX        uint64 // of those, DTX
+	UpErrors   uint64 // packets that the encoder or the seat refused
+	Level      uint8  // of the last packet, -dBov
+	Talking    bool   // the voice activity gate is open
+	// Down: from the mix to the phone.
+	Written    uint64 // packets to the line
+	DownErrors uint64 // packets that the encoder or the line refused
+	// Ring is the phone's voice on its way into the mix, for the phones beside it.
+	Ring JitterStats
+}
