@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Brings the real peers that the tests talk to: phones (sipp, baresip), a browser (chromium) and what
+# drives it (node, playwright-core in .cache/node). Does nothing, and says nothing, when all is there.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# Commands, and the Debian packages that bring them. A command is what counts: node may come from elsewhere.
+missing=()
+while read -r command package; do
+	command -v "$command" >/dev/null || missing+=("$package")
+done <<'END'
+sipp sip-tester
+baresip baresip
+chromium chromium
+sox sox
+node nodejs
+npm npm
+END
+if [ "${#missing[@]}" -gt 0 ]; then
+	sh .ci/install.sh "${missing[@]}"
+fi
+
+# The browser's driver, exactly as package-lock.json pins it.
+cache=.cache/node
+lock=testdata/peers/package-lock.json
+if ! cmp -s "$lock" "$cache/installed-lock.json"; then
+	echo "installing playwright-core and axe-core into $cache"
+	mkdir -p "$cache"
+	cp testdata/peers/package.json "$lock" "$cache/"
+	npm ci --prefix "$cache" --no-audit --no-fund --silent --ignore-scripts
+	cp "$lock" "$cache/installed-lock.json"
+fi

@@ -1,0 +1,180 @@
+package peers
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"text/template"
+	"time"
+)
+
+// PhoneConfig says what kind of baresip to start.
+type PhoneConfig struct {
+	Name       string
+	Microphone string // a WAV file of 8000 Hz, mono; played once from the moment the call is up
+	Codec      string // "PCMU" or "PCMA"; both, PCMU first, where it is empty
+	Transport  string // "udp" (default) or "tcp"
+	Mux        bool   // offers rtcp-mux
+	AutoAnswer bool
+}
+
+// Phone is one baresip: a phone that people use, with a file for a microphone, and recordings of what it
+// sent and heard.
+type Phone struct {
+	PhoneConfig
+	SIP     uint16 // its port on the loopback address
+	dir     string
+	process *Process
+	control *control
+	dialled int // events before the last Dial
+}
+
+// StartPhone starts a baresip and waits until it can be used. Its folder is dir/NAME.
+func StartPhone(t testing.TB, dir string, config PhoneConfig) *Phone {
+	t.Helper()
+	first := Ports(t, blockSize)
+	p := &Phone{PhoneConfig: config, SIP: first, dir: Sub(t, dir, config.Name)}
+	control := first + 2
+	p.write(t, map[string]any{
+		"Address": Loopback(), "SIP": first, "Control": control, "RTP": first + 4, "LastRTP": first + blockSize - 1,
+		"Microphone": config.Microphone, "Modules": baresipModules(t), "Mux": config.Mux,
+		"Recordings": Sub(t, p.dir, "rec"),
+	})
+	p.process = Start(t, Command{Name: config.Name, Path: "baresip", Args: []string{"-f", p.dir, "-s"}, Dir: p.dir})
+	p.process.Await(t, `baresip is ready`, 10*time.Second)
+	var err error
+	if p.control, err = dialControl(fmt.Sprintf("127.0.0.1:%d", control)); err != nil {
+		t.Fatalf("%s: %v", p.Name, err)
+	}
+	t.Cleanup(p.control.close)
+	return p
+}
+
+func (p *Phone) write(t testing.TB, values map[string]any) {
+	t.Helper()
+	tmpl, err := template.ParseFiles(Data("baresip", "config.tmpl"))
+	if err != nil {
+		t.Fatalf("%s: %v", p.Name, err)
+	}
+	config, err := os.Create(filepath.Join(p.dir, "config"))
+	if err != nil {
+		t.Fatalf("%s: %v", p.Name, err)
+	}
+	defer config.Close()
+	if err := tmpl.Execute(config, values); err != nil {
+		t.Fatalf("%s: %v", p.Name, err)
+	}
+	account := fmt.Sprintf("\"%s\" <sip:%s@127.0.0.1:%d", p.Name, p.Name, p.SIP)
+	if p.Transport == "tcp" {
+		account += ";transport=tcp"
+	}
+	account += ">;regint=0"
+	if p.Codec != "" {
+		account += ";audio_codecs=" + p.Codec
+	}
+	if p.AutoAnswer {
+		account += ";answermode=auto"
+	}
+	for name, text := range map[string]string{"accounts": account + "\n", "contacts": ""} {
+		if err := os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o644); err != nil {
+			t.Fatalf("%s: %v", p.Name, err)
+		}
+	}
+}
+
+// baresipModules returns where the distribution keeps them: /usr/lib/baresip/modules on Debian 12, below
+// the machine's name on others.
+func baresipModules(t testing.TB) string {
+	t.Helper()
+	for _, pattern := range []string{"/usr/lib/baresip/modules/g711.so", "/usr/lib/*/baresip/modules/g711.so", "/usr/local/lib/baresip/modules/g711.so"} {
+		if found, _ := filepath.Glob(pattern); len(found) > 0 {
+			return filepath.Dir(found[0])
+		}
+	}
+	t.Fatal("baresip's modules are not where Debian keeps them")
+	return ""
+}
+
+// Dial calls and returns at once.
+func (p *Phone) Dial(t testing.TB, uri string) {
+	t.Helper()
+	p.dialled = p.control.count()
+	p.do(t, "dial", uri)
+}
+
+// AwaitTalking waits until the call of the last Dial is up.
+func (p *Phone) AwaitTalking(t testing.TB, within time.Duration) {
+	t.Helper()
+	if _, err := p.control.await("CALL_ESTABLISHED", p.dialled, within); err != nil {
+		t.Fatalf("%s: %v\n%s", p.Name, err, p.process.Tail(40))
+	}
+}
+
+// AwaitClosed waits until the call of the last Dial has ended, and returns the reason that the phone
+// shows: "404 Not Found", "Connection reset by peer" for a BYE.
+func (p *Phone) AwaitClosed(t testing.TB, within time.Duration) string {
+	t.Helper()
+	e, err := p.control.await("CALL_CLOSED", p.dialled, within)
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", p.Name, err, p.process.Tail(40))
+	}
+	return e.Param
+}
+
+// Closed says whether the call of the last Dial has ended.
+func (p *Phone) Closed() bool {
+	_, err := p.control.await("CALL_CLOSED", p.dialled, 0)
+	return err == nil
+}
+
+// Hangup ends the call.
+func (p *Phone) Hangup(t testing.TB) { t.Helper(); p.do(t, "hangup", "") }
+
+// Hold puts the call on hold; Resume takes it back.
+func (p *Phone) Hold(t testing.TB)   { t.Helper(); p.do(t, "hold", "") }
+func (p *Phone) Resume(t testing.TB) { t.Helper(); p.do(t, "resume", "") }
+
+// Mute mutes or unmutes the phone's own microphone.
+func (p *Phone) Mute(t testing.TB, muted bool) {
+	t.Helper()
+	p.do(t, "mute", map[bool]string{true: "on", false: "off"}[muted])
+}
+
+// Press presses keys, one after the other.
+func (p *Phone) Press(t testing.TB, keys string) {
+	t.Helper()
+	for _, key := range keys {
+		p.do(t, "sndcode", string(key))
+	}
+}
+
+func (p *Phone) do(t testing.TB, command, params string) {
+	t.Helper()
+	if said, err := p.control.do(command, params); err != nil {
+		t.Fatalf("%s: %v\n%s\n%s", p.Name, err, said, p.process.Tail(20))
+	}
+}
+
+// Quit ends the phone, so that its recordings are whole.
+func (p *Phone) Quit(t testing.TB) {
+	t.Helper()
+	if status := p.process.Stop(syscall.SIGTERM, 5*time.Second); status != 0 {
+		t.Logf("%s ended with status %d", p.Name, status)
+	}
+}
+
+// Heard returns the recording of what came out of the phone's loudspeaker, Sent of what went into its
+// microphone. Quit first.
+func (p *Phone) Heard(t testing.TB) string { t.Helper(); return p.recording(t, "dec") }
+func (p *Phone) Sent(t testing.TB) string  { t.Helper(); return p.recording(t, "enc") }
+
+func (p *Phone) recording(t testing.TB, side string) string {
+	t.Helper()
+	found, _ := filepath.Glob(filepath.Join(p.dir, "rec", "dump-*-"+side+".wav"))
+	if len(found) == 0 {
+		t.Fatalf("%s recorded nothing\n%s", p.Name, p.process.Tail(40))
+	}
+	return found[len(found)-1]
+}
