@@ -16,23 +16,6 @@ const (
 	MaxFormats = 64       // formats (payload types) on an m-line
 )
 
-// Direction says which way sound may flow, seen from whoever has it.
-type Direction uint8
-
-// The four directions (RFC 8866 section 6.7). The zero Direction stands for [SendRecv] in [Local].
-const (
-	Inactive Direction = 1 << 7
-	Send     Direction = 1 << 0 // sendonly
-	Receive  Direction = 1 << 1 // recvonly
-	SendRecv           = Send | Receive
-)
-
-// Sends reports whether d allows to send.
-func (d Direction) Sends() bool { return d&Send != 0 }
-
-// Receives reports whether d allows to receive.
-func (d Direction) Receives() bool { return d&Receive != 0 }
-
 // Origin is what identifies our side's descriptions in one dialog (RFC 8866 section 5.2).
 type Origin struct {
 	ID      uint64 // stays the same as long as the dialog lives
@@ -49,7 +32,7 @@ type Local struct {
 	Codecs []codec.Kind
 	// PTime is the sound in one packet when the peer does not say: 10, 20, 30, 40 or 60 ms. Zero is 20 ms.
 	PTime time.Duration
-	// Direction is what we want at most; zero is SendRecv, Send puts the peer on hold.
+	// Direction is what we want at most: SendOnly puts the peer on hold.
 	Direction Direction
 	// RTCPMux makes our offers ask for RTCP on the RTP port (RFC 5761). Answers take it where it is offered.
 	RTCPMux bool
@@ -72,7 +55,7 @@ type Media struct {
 	EventClock     int // RTP clock of TelephoneEvent in Hz; 0 if there is none
 	// ComfortNoise is the payload type of RFC 3389 packets; -1 if there are none.
 	ComfortNoise int
-	// Direction is ours: Send alone means that the peer listens and says nothing.
+	// Direction is ours: RecvOnly is what a peer gets who offers sendonly, the polite way of holding.
 	Direction Direction
 	// PeerName is the user name on the peer's o= line, printable ASCII of at most 64 bytes, "" for "-":
 	// room systems write their model there. It proves nothing.

@@ -1,25 +1,78 @@
 package sdp
 
-import "errors"
+import (
+	"bytes"
+	"errors"
+)
 
-// Session is our side of all offers and answers in one dialog: it counts the version on the o= line and keeps
-// the m-lines of a renewed offer in step with those before it (RFC 3264 section 8). It belongs to one goroutine at
-// a time; so may the zero value's Local be changed between two calls (hold, another port).
+// Session is our side of all offers and answers in one dialog: it counts the version on the o= line and keeps the
+// m-lines and payload types of a renewed offer as they were (RFC 3264 section 8). It belongs to one goroutine at a
+// time. Local may be changed between two calls (a hold, another port); Local.Origin.Version is where the
+// count begins and is the session's from then on.
 type Session struct {
-	Local Local // Origin.Version is the session's business
+	Local Local
 
-	last []byte
+	last  []byte // our last description, "" if there is none
+	offer []byte // our last offer
+	shape *shape // nil before the first agreement
 }
 
 // Answer answers an offer of the peer, the first or a later one. After an error the session is as it was.
 func (s *Session) Answer(offer []byte) (answer []byte, media Media, err error) {
-	return nil, Media{}, errors.New("not yet")
+	var agreed *shape
+	body, err := s.next(func(local Local) (body []byte, err error) {
+		body, media, agreed, err = answerOffer(offer, local)
+		return body, err
+	})
+	if err != nil {
+		return nil, Media{}, err
+	}
+	s.shape = agreed
+	return body, media, nil
 }
 
-// Offer makes an offer, the first or a later one (as for an INVITE without one).
-func (s *Session) Offer() ([]byte, error) { return nil, errors.New("not yet") }
+// Offer makes an offer, the first or a later one: to hold the peer, or for an INVITE that brings none. It has
+// all that we speak, not only what was agreed: the answer may come from another phone than the last.
+func (s *Session) Offer() ([]byte, error) {
+	shape := s.shape
+	if shape == nil {
+		shape = firstShape()
+	}
+	body, err := s.next(func(local Local) ([]byte, error) { return offerShape(local, shape) })
+	if err != nil {
+		return nil, err
+	}
+	s.offer = body
+	return body, nil
+}
 
-// ReadAnswer reads the peer's answer to the last Offer.
+// ReadAnswer reads the peer's answer to the last Offer. After an error what was agreed before still is.
 func (s *Session) ReadAnswer(answer []byte) (Media, error) {
-	return Media{}, errors.New("not yet")
+	if s.offer == nil {
+		return Media{}, errors.New("sdp: an answer without an offer")
+	}
+	media, agreed, err := readAnswer(s.offer, answer, s.Local)
+	if err != nil {
+		return Media{}, err
+	}
+	s.shape = agreed
+	return media, nil
+}
+
+// next makes our next description: the same version if it is the same in every byte, else the next one.
+func (s *Session) next(compose func(Local) ([]byte, error)) ([]byte, error) {
+	local := s.Local
+	body, err := compose(local)
+	if err != nil {
+		return nil, err
+	}
+	if s.last != nil && !bytes.Equal(body, s.last) {
+		local.Origin.Version++
+		if body, err = compose(local); err != nil {
+			return nil, err
+		}
+	}
+	s.Local.Origin.Version = local.Origin.Version
+	s.last = body
+	return body, nil
 }

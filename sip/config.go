@@ -1,0 +1,77 @@
+package sip
+
+import (
+	"log/slog"
+	"net/netip"
+	"time"
+)
+
+// Config says where a [Server] listens and whom it answers. The zero value of each field but Listen
+// works.
+type Config struct {
+	// Listen is where SIP is spoken; at least one.
+	Listen []Listener
+
+	// Advertise is the address or name that peers are told in Contact and Via, where it is not the
+	// address that they reach us at (NAT). Empty: the listener's own address, or for a listener on
+	// all addresses the one that the route to the peer leaves from.
+	Advertise string
+
+	// Known tells whether a source is answered at all; others get silence. It is asked for every
+	// datagram and every new connection, from several goroutines, and must not block. A peer of a
+	// dialog that we dialled is known for as long as the dialog lives. Nil: loopback and private
+	// addresses.
+	Known func(src netip.AddrPort) bool
+
+	// Unanswered, where set, is told what was dropped without a word. It is called on the reading
+	// goroutine and must not block.
+	Unanswered func(Knock)
+
+	// Options gives the status of the answer to an OPTIONS outside of a dialog: 200, or 503 while
+	// draining. Nil: 200.
+	Options func() int
+
+	// UserAgent names us in Server and User-Agent. Empty: "Passerelle".
+	UserAgent string
+
+	// DSCP marks what we send (RFC 2474). 0: CS3 (24), the class for signalling (RFC 4594 section 3.3).
+	DSCP int
+
+	// Log takes what there is to say. Nil: nothing is said.
+	Log *slog.Logger
+
+	// T1 is the round-trip estimate (RFC 3261 section 17.1.1.1) behind the retransmission of 2xx
+	// responses, and 64*T1 the patience for their ACK. 0: 500 ms.
+	T1 time.Duration
+
+	// Limits bounds what one peer, and all of them, may cost.
+	Limits Limits
+}
+
+// Limits bounds what one peer, and all of them, may cost. A zero field takes its default.
+type Limits struct {
+	MessageSize           int           // bytes in one SIP message; default and maximum 32 kB, what sipgo reads at once
+	MessageTime           time.Duration // from a message's first byte to its last, on TCP; 10 s
+	WriteTime             time.Duration // for one message to a TCP peer; 5 s, then the connection is closed
+	Connections           int           // TCP connections in all; 4096
+	ConnectionsPerAddress int           // TCP connections from one address (IPv6: one /64); 256
+	MessagesPerSecond     int           // from one known address; 1000, twice that in a burst
+	InvitesPerSecond      int           // from one known address; 200, twice that in a burst, 503 beyond
+	ShutdownTime          time.Duration // for the BYEs of dialogs that are still up when Serve ends; 2 s
+}
+
+// Listener is one socket that SIP is spoken on.
+type Listener struct {
+	Network string // "udp" or "tcp"
+	Addr    netip.AddrPort
+}
+
+// String returns the listener as a URL, "udp://192.0.2.1:5060".
+func (l Listener) String() string { return l.Network + "://" + l.Addr.String() }
+
+// Knock is something that was left unanswered.
+type Knock struct {
+	Source  netip.AddrPort
+	Network string // "udp" or "tcp"
+	Why     string // "unknown source", "flood", "forged CANCEL", "too many connections", "not SIP"
+}

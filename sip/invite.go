@@ -1,0 +1,68 @@
+package sip
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Invite is the INVITE that began a dialog, as far as a route or a log wants to know it. It is a copy:
+// nobody changes it.
+type Invite struct {
+	CallID     string
+	From, To   Address
+	RequestURI URI
+	Source     netip.AddrPort // where it came from (callee) or went to (caller)
+	Local      netip.AddrPort // our own address towards the peer, never unspecified
+	Transport  string         // "udp" or "tcp"
+	UserAgent  string         // the peer's, where it says so
+	Body       []byte         // the SDP offer, also when it came in a multipart body; nil is a late offer
+
+	headers map[string][]string
+}
+
+// Header returns the values of a header in their order, for a name in any case; compact names are
+// known by their long form.
+func (i Invite) Header(name string) []string { return i.headers[headerKey(name)] }
+
+// Address is a name-addr: From, To.
+type Address struct {
+	Display string
+	Scheme  string // "sip", "sips", "tel"; empty is "sip"
+	User    string // without escapes
+	Host    string // no brackets around an IPv6 address
+	Port    int    // 0 if there is none
+}
+
+// URI is a request URI.
+type URI struct {
+	Scheme string // "sip", "sips", "tel"; empty is "sip"
+	User   string // without escapes
+	Host   string // no brackets around an IPv6 address
+	Port   int    // 0 if there is none
+	Params map[string]string
+}
+
+// Warning is the Warning header (RFC 3261 section 20.43). The zero Warning is none.
+type Warning struct {
+	Code int // 300 to 399
+	Text string
+}
+
+// Refusal is a final answer of ours that is not 2xx.
+type Refusal struct {
+	Code       int
+	Reason     string // empty: the RFC's phrase for Code
+	Warning    Warning
+	RetryAfter time.Duration // rounded up to seconds; 0: no header
+}
+
+// Dial is a call to make.
+type Dial struct {
+	To    string  // "sip:user@host:port;transport=tcp"
+	From  Address // Host empty: the address that we are reached at
+	Offer []byte  // SDP
+
+	// Provisional, where set, is told each provisional answer above 100 and its SDP, if any. It is
+	// called before Dial returns, one call at a time, and must not block.
+	Provisional func(code int, reason string, body []byte)
+}

@@ -1,0 +1,170 @@
+package sdp
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+
+	pion "github.com/pion/sdp/v3"
+)
+
+// clean is a description brought into the shape that pion/sdp reads. pion refuses what RFC 8866 section 5 wants
+// ignored (unknown b= types, unknown m= media and protocols) and what real devices send (b= before c=, lines in
+// another order, no s= or t=, a last line without its end, words in the numbers of o=). So only the lines
+// that offer and answer need are kept, and an m-line that can only be refused is replaced by a stand-in.
+type clean struct {
+	session  []byte // v=, o=, s=, c=, t=, a=
+	media    []byte // m= sections, with c= and a=
+	names    []pion.MediaName
+	userName string // of o=
+}
+
+// standIn takes the place of an m-line that we refuse, whatever it says.
+const standIn = "m=application 0 UDP 0\r\n"
+
+// cleanUp reads a description line by line.
+func cleanUp(body []byte) (*clean, error) {
+	if len(body) > MaxBody {
+		return nil, refuse(ErrTooLarge, "more than %d bytes", MaxBody)
+	}
+	c := &clean{media: make([]byte, 0, len(body))}
+	var connection, timing string
+	var attributes []byte
+	begun, kept := false, false // the v= line is there; this m-section is kept
+	for line := range bytes.Lines(body) {
+		text := strings.TrimRight(string(line), "\r\n \t\x00")
+		if text == "" {
+			continue
+		}
+		if len(text) < 2 || text[1] != '=' || strings.ContainsAny(text, "\r\x00") {
+			return nil, refuse(ErrSyntax, "a line that is none")
+		}
+		kind, value := text[0], text[2:]
+		if !begun {
+			if kind != 'v' || strings.TrimSpace(value) != "0" {
+				return nil, refuse(ErrSyntax, "it does not begin with v=0")
+			}
+			begun = true
+			continue
+		}
+		inMedia := len(c.names) > 0
+		switch {
+		case kind == 'm':
+			if err := c.addMedia(value); err != nil {
+				return nil, err
+			}
+			kept = carries(c.names[len(c.names)-1])
+		case kind == 'o' && !inMedia:
+			c.userName, _, _ = strings.Cut(value, " ")
+		case kind == 't' && !inMedia && timing == "":
+			timing = timeLine(value)
+		case kind == 'c' && !inMedia:
+			connection = connectionLine(value)
+		case kind == 'c' && kept:
+			c.media = append(c.media, connectionLine(value)...)
+		case kind == 'a' && !inMedia:
+			attributes = appendAttribute(attributes, value)
+		case kind == 'a' && kept:
+			c.media = appendAttribute(c.media, value)
+		}
+	}
+	if !begun {
+		return nil, refuse(ErrSyntax, "empty")
+	}
+	if timing == "" {
+		timing = timeLine("")
+	}
+	c.session = append([]byte("v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=-\r\n"+connection+timing), attributes...)
+	return c, nil
+}
+
+// addMedia reads the value of an m-line (RFC 8866 section 5.14).
+func (c *clean) addMedia(value string) error {
+	if len(c.names) == MaxMedia {
+		return refuse(ErrTooLarge, "more than %d m-lines", MaxMedia)
+	}
+	fields := strings.Fields(value)
+	if len(fields) < 3 {
+		return refuse(ErrSyntax, "an m-line with %d fields", len(fields))
+	}
+	if len(fields)-3 > MaxFormats {
+		return refuse(ErrTooLarge, "more than %d formats on an m-line", MaxFormats)
+	}
+	for _, field := range fields {
+		if !isToken(field) {
+			return refuse(ErrSyntax, "an m-line with %s", printable(field, 20))
+		}
+	}
+	port, _, _ := strings.Cut(fields[1], "/") // "/2" counts ports, which unicast has no use for
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return refuse(ErrSyntax, "port %s", printable(port, 20))
+	}
+	name := pion.MediaName{
+		Media:   fields[0],
+		Port:    pion.RangedPort{Value: int(number)},
+		Protos:  strings.Split(fields[2], "/"),
+		Formats: fields[3:],
+	}
+	c.names = append(c.names, name)
+	if !carries(name) {
+		c.media = append(c.media, standIn...)
+		return nil
+	}
+	c.media = append(c.media, "m=audio "+port+" "+strings.ToUpper(fields[2])+" "+strings.Join(fields[3:], " ")+"\r\n"...)
+	return nil
+}
+
+// carries reports whether the m-line is one that we can agree on: sound over plain RTP. AVPF only allows more
+// feedback than AVP (RFC 4585 section 4), it does not demand it.
+func carries(name pion.MediaName) bool {
+	proto := strings.Join(name.Protos, "/")
+	return strings.EqualFold(name.Media, "audio") && name.Port.Value != 0 &&
+		(strings.EqualFold(proto, "RTP/AVP") || strings.EqualFold(proto, "RTP/AVPF"))
+}
+
+// appendAttribute keeps an a= line if offer and answer have a use for it. Attribute names are made lower-case.
+func appendAttribute(to []byte, value string) []byte {
+	key, rest, valued := strings.Cut(value, ":")
+	key = strings.ToLower(strings.TrimSpace(key))
+	switch key {
+	case "rtpmap", "ptime", "maxptime", "rtcp":
+		if !valued {
+			return to
+		}
+		return append(to, "a="+key+":"+strings.TrimSpace(rest)+"\r\n"...)
+	case "sendrecv", "sendonly", "recvonly", "inactive", "rtcp-mux":
+		return append(to, "a="+key+"\r\n"...)
+	}
+	return to
+}
+
+// timeLine writes a t= line; a session without times is permanent (RFC 8866 section 5.9).
+func timeLine(value string) string {
+	fields := append(strings.Fields(value), "", "")
+	for _, field := range fields[:2] {
+		if _, err := strconv.ParseUint(field, 10, 64); err != nil {
+			return "t=0 0\r\n"
+		}
+	}
+	return "t=" + fields[0] + " " + fields[1] + "\r\n"
+}
+
+// connectionLine writes a c= line, the types in capitals; nothing if it has no address.
+func connectionLine(value string) string {
+	fields := strings.Fields(value)
+	if len(fields) < 3 {
+		return ""
+	}
+	return "c=" + strings.ToUpper(fields[0]) + " " + strings.ToUpper(fields[1]) + " " + fields[2] + "\r\n"
+}
+
+// isToken reports whether s is a token of RFC 8866 section 9, or several with slashes between them.
+func isToken(s string) bool {
+	for _, c := range []byte(s) {
+		if c <= ' ' || c > '~' || strings.IndexByte("\"(),:;<=>?@[\\]", c) >= 0 {
+			return false
+		}
+	}
+	return s != ""
+}
