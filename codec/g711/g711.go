@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/zaf/g711"
-
 	"passerelle/codec"
 )
 
@@ -44,14 +42,14 @@ func (d *Decoder) Decode(pcm []int16, payload []byte) (int, error) {
 	}
 	pcm = pcm[:len(payload)]
 	d.expand(pcm, payload)
-	d.hide.good(pcm)
+	d.hide.hear(pcm)
 	return len(pcm), nil
 }
 
 // Conceal makes up len(pcm) samples from the pitch of what was heard last. Called in a row it
 // attenuates after 10 ms and is silent after 60 ms.
 func (d *Decoder) Conceal(pcm []int16) (int, error) {
-	d.hide.lost(pcm)
+	d.hide.fill(pcm)
 	return len(pcm), nil
 }
 
@@ -73,9 +71,9 @@ type Encoder struct {
 func NewEncoder(kind codec.Kind) (*Encoder, error) {
 	switch kind {
 	case codec.PCMU:
-		return &Encoder{compress: compressMu}, nil
+		return &Encoder{compress: muTable().compress}, nil
 	case codec.PCMA:
-		return &Encoder{compress: compressA}, nil
+		return &Encoder{compress: aTable().compress}, nil
 	}
 	return nil, fmt.Errorf("g711 encoder: %s is not G.711", kind)
 }
@@ -94,31 +92,3 @@ func (e *Encoder) Reset() {}
 
 // Close has nothing to free.
 func (e *Encoder) Close() error { return nil }
-
-func expandMu(pcm []int16, payload []byte) {
-	pcm = pcm[:len(payload)]
-	for i, b := range payload {
-		pcm[i] = g711.DecodeUlawFrame(b)
-	}
-}
-
-func expandA(pcm []int16, payload []byte) {
-	pcm = pcm[:len(payload)]
-	for i, b := range payload {
-		pcm[i] = g711.DecodeAlawFrame(b)
-	}
-}
-
-func compressMu(payload []byte, pcm []int16) {
-	payload = payload[:len(pcm)]
-	for i, s := range pcm {
-		payload[i] = g711.EncodeUlawFrame(s)
-	}
-}
-
-func compressA(payload []byte, pcm []int16) {
-	payload = payload[:len(pcm)]
-	for i, s := range pcm {
-		payload[i] = g711.EncodeAlawFrame(s)
-	}
-}
