@@ -103,6 +103,29 @@ func TestConcealedPitch(t *testing.T) {
 	}
 }
 
+// Where a loss begins in speech, the first sample made up goes on from the last one heard as smoothly
+// as the voice itself: no click.
+func TestConcealWithoutClick(t *testing.T) {
+	var made, voice float64
+	for _, sound := range [][]int16{speech(t, "rms"), speech(t, "slt")} {
+		for at := 4000; at < len(sound); at += 400 {
+			if rms(sound[at-160:at]) < 1000 {
+				continue
+			}
+			var c concealer
+			c.hear(sound[at-historyLen : at])
+			first := make([]int16, 1)
+			c.fill(first)
+			bend := func(s int16) float64 { return math.Abs(float64(s) - 2*float64(sound[at-1]) + float64(sound[at-2])) }
+			made += bend(first[0])
+			voice += bend(sound[at])
+		}
+	}
+	if made > 1.2*voice {
+		t.Errorf("the made up sound bends %.2f times as sharply as the voice where it begins, want 1.2 at most", made/voice)
+	}
+}
+
 func TestConcealBeforeAnythingWasHeard(t *testing.T) {
 	_, d := open(t, codec.PCMU)
 	pcm := slices.Repeat([]int16{99}, 480)
