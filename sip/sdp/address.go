@@ -35,7 +35,7 @@ func addressOf(d *description, m *pion.MediaDescription, local Local) (netip.Add
 		return netip.AddrPort{}, refuse(ErrAddress, "%s is not unicast", addr)
 	}
 	if addr.Is4() != local.Address.Addr().Unmap().Is4() {
-		return netip.AddrPort{}, refuse(ErrAddress, "offered %s, here is %s", family(addr), family(local.Address.Addr()))
+		return netip.AddrPort{}, refuse(ErrAddress, "there %s, here %s", family(addr), family(local.Address.Addr()))
 	}
 	return netip.AddrPortFrom(addr, uint16(m.MediaName.Port.Value)), nil
 }

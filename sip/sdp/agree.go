@@ -21,7 +21,7 @@ func agree(d *description, m *pion.MediaDescription, local Local, choose func([]
 	theirs := formatsOf(m)
 	chosen, ok := choose(theirs)
 	if !ok {
-		return Media{}, refuse(ErrNoCodec, "offered %s, here is %s", describe(theirs), describeKinds(local.Codecs))
+		return Media{}, refuse(ErrNoCodec, "there %s, here %s", describe(theirs), describeKinds(local.Codecs))
 	}
 	media := Media{
 		Remote:         remote,

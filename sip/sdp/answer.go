@@ -3,6 +3,7 @@ package sdp
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	"passerelle/codec"
 )
@@ -39,10 +40,10 @@ func accept(d *description, local Local) (index int, media Media, err error) {
 	refusal := refuse(ErrNoAudio, "offered %s", describeLines(d))
 	for i, m := range d.MediaDescriptions {
 		name := m.MediaName
-		if name.Media != "audio" || name.Port.Value == 0 {
+		if !strings.EqualFold(name.Media, "audio") || name.Port.Value == 0 {
 			continue
 		}
-		err := error(refuse(ErrTransport, "offered %s, here is RTP/AVP", describeProto(name)))
+		err := error(refuse(ErrTransport, "there %s, here RTP/AVP", describeProto(name)))
 		if carries(name) {
 			media, err = agree(d, m, local, local.favourite, nil)
 		}

@@ -8,78 +8,88 @@ import (
 	pion "github.com/pion/sdp/v3"
 )
 
-// clean is a description brought into the shape that pion/sdp reads. pion refuses what RFC 8866 section 5 wants
+// cleaner brings a description into the shape that pion/sdp reads. pion refuses what RFC 8866 section 5 wants
 // ignored (unknown b= types, unknown m= media and protocols) and what real devices send (b= before c=, lines in
 // another order, no s= or t=, a last line without its end, words in the numbers of o=). So only the lines
 // that offer and answer need are kept, and an m-line that can only be refused is replaced by a stand-in.
-type clean struct {
-	session  []byte // v=, o=, s=, c=, t=, a=
-	media    []byte // m= sections, with c= and a=
-	names    []pion.MediaName
-	userName string // of o=
+type cleaner struct {
+	names    []pion.MediaName // the m-lines as sent
+	userName string           // of o=
+
+	connection, timing string // of the session, as whole lines
+	attributes         []byte // of the session
+	media              []byte // m-sections, with c= and a=
+	kept, connected    bool   // the last m-section is kept, and has its c=
 }
 
 // standIn takes the place of an m-line that we refuse, whatever it says.
 const standIn = "m=application 0 UDP 0\r\n"
 
-// cleanUp reads a description line by line.
-func cleanUp(body []byte) (*clean, error) {
+// clean reads a description line by line.
+func clean(body []byte) (*cleaner, error) {
 	if len(body) > MaxBody {
 		return nil, refuse(ErrTooLarge, "more than %d bytes", MaxBody)
 	}
-	c := &clean{media: make([]byte, 0, len(body))}
-	var connection, timing string
-	var attributes []byte
-	begun, kept := false, false // the v= line is there; this m-section is kept
+	c := &cleaner{timing: timeLine(""), media: make([]byte, 0, len(body))}
+	begun := false
 	for line := range bytes.Lines(body) {
 		text := strings.TrimRight(string(line), "\r\n \t\x00")
-		if text == "" {
-			continue
-		}
-		if len(text) < 2 || text[1] != '=' || strings.ContainsAny(text, "\r\x00") {
-			return nil, refuse(ErrSyntax, "a line that is none")
-		}
-		kind, value := text[0], text[2:]
-		if !begun {
-			if kind != 'v' || strings.TrimSpace(value) != "0" {
+		switch {
+		case text == "":
+		case len(text) < 2 || text[1] != '=' || strings.ContainsAny(text, "\r\x00"):
+			return nil, refuse(ErrSyntax, "a line without a type")
+		case !begun:
+			if text[0] != 'v' || strings.TrimSpace(text[2:]) != "0" {
 				return nil, refuse(ErrSyntax, "it does not begin with v=0")
 			}
 			begun = true
-			continue
-		}
-		inMedia := len(c.names) > 0
-		switch {
-		case kind == 'm':
-			if err := c.addMedia(value); err != nil {
+		case text[0] == 'm':
+			if err := c.addMedia(text[2:]); err != nil {
 				return nil, err
 			}
-			kept = carries(c.names[len(c.names)-1])
-		case kind == 'o' && !inMedia:
-			c.userName, _, _ = strings.Cut(value, " ")
-		case kind == 't' && !inMedia && timing == "":
-			timing = timeLine(value)
-		case kind == 'c' && !inMedia:
-			connection = connectionLine(value)
-		case kind == 'c' && kept:
-			c.media = append(c.media, connectionLine(value)...)
-		case kind == 'a' && !inMedia:
-			attributes = appendAttribute(attributes, value)
-		case kind == 'a' && kept:
-			c.media = appendAttribute(c.media, value)
+		case len(c.names) == 0:
+			c.addToSession(text[0], text[2:])
+		case c.kept:
+			c.addToMedia(text[0], text[2:])
 		}
 	}
 	if !begun {
 		return nil, refuse(ErrSyntax, "empty")
 	}
-	if timing == "" {
-		timing = timeLine("")
-	}
-	c.session = append([]byte("v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=-\r\n"+connection+timing), attributes...)
 	return c, nil
 }
 
+// text returns the cleaned description.
+func (c *cleaner) text() string {
+	return "v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=-\r\n" + c.connection + c.timing + string(c.attributes) + string(c.media)
+}
+
+// addToSession keeps a session-level line if there is a use for it.
+func (c *cleaner) addToSession(kind byte, value string) {
+	switch kind {
+	case 'o':
+		c.userName, _, _ = strings.Cut(value, " ")
+	case 'c':
+		c.connection = connectionLine(value)
+	case 't':
+		c.timing = timeLine(value)
+	case 'a':
+		c.attributes = appendAttribute(c.attributes, value)
+	}
+}
+
+// addToMedia keeps a media-level line if there is a use for it.
+func (c *cleaner) addToMedia(kind byte, value string) {
+	switch {
+	case kind == 'c' && !c.connected: // more than one is for layered multicast
+		c.media, c.connected = append(c.media, connectionLine(value)...), true
+	case kind == 'a':
+		c.media = appendAttribute(c.media, value)
+	}
+}
+
 // addMedia reads the value of an m-line (RFC 8866 section 5.14).
-func (c *clean) addMedia(value string) error {
+func (c *cleaner) addMedia(value string) error {
 	if len(c.names) == MaxMedia {
 		return refuse(ErrTooLarge, "more than %d m-lines", MaxMedia)
 	}
@@ -107,7 +117,8 @@ func (c *clean) addMedia(value string) error {
 		Formats: fields[3:],
 	}
 	c.names = append(c.names, name)
-	if !carries(name) {
+	c.kept, c.connected = carries(name), false
+	if !c.kept {
 		c.media = append(c.media, standIn...)
 		return nil
 	}

@@ -69,6 +69,9 @@ func answerLine(media Media, local Local, offered []format) line {
 			l.add(offered[i], parametersOf(offered[i]))
 		}
 	}
+	if media.RTCPMux {
+		local.RTCP = netip.AddrPort{}
+	}
 	l.finish(local, media.PTime, media.Direction, media.RTCPMux)
 	return l
 }
@@ -76,7 +79,7 @@ func answerLine(media Media, local Local, offered []format) line {
 // offerLine is an offered line: all that we speak, with the payload types that the dialog knows already.
 func offerLine(local Local, known []format) line {
 	var l line
-	numbers := numbering{known: known}
+	numbers := numbering{known: slices.Clone(known)}
 	var clocks []int
 	for _, kind := range local.Codecs {
 		f := numbers.kind(kind)

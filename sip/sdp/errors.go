@@ -71,7 +71,7 @@ func (e *Error) rank() int {
 	switch e.Err {
 	case ErrNoCodec:
 		return 3
-	case ErrAddress:
+	case ErrAddress, ErrSyntax:
 		return 2
 	case ErrTransport:
 		return 1

@@ -37,7 +37,11 @@ func (n *numbering) event(clock int) format {
 	if f, ok := findEvent(n.known, clock); ok {
 		return f
 	}
-	return n.give(format{payloadType: 101, name: "telephone-event", clock: clock})
+	f := format{payloadType: 101, name: "telephone-event", clock: clock}
+	if clock != 8000 { // 101 is what old devices expect at 8000
+		f.payloadType = 102
+	}
+	return n.give(f)
 }
 
 // give takes the payload type of f, or the first dynamic one that is free (RFC 3551 section 6).
@@ -45,7 +49,8 @@ func (n *numbering) give(f format) format {
 	taken := func(number uint8) bool {
 		return slices.ContainsFunc(n.known, func(k format) bool { return k.payloadType == number })
 	}
-	for number := uint8(96); taken(f.payloadType) && number < 128; number++ {
+	// An m-line has at most MaxFormats of the 128, so there is a free one.
+	for number := uint8(96); taken(f.payloadType); number = (number + 1) % 128 {
 		f.payloadType = number
 	}
 	n.known = append(n.known, f)

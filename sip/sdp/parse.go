@@ -11,12 +11,12 @@ type description struct {
 // parse reads a description. The media descriptions that it returns carry the m-lines as sent; those that we cannot
 // carry have no attributes.
 func parse(body []byte) (*description, error) {
-	c, err := cleanUp(body)
+	c, err := clean(body)
 	if err != nil {
 		return nil, err
 	}
 	d := &description{userName: c.userName}
-	if err := d.Unmarshal(append(c.session, c.media...)); err != nil {
+	if err := d.UnmarshalString(c.text()); err != nil {
 		return nil, refuse(ErrSyntax, "%s", printable(err.Error(), 60))
 	}
 	if len(d.MediaDescriptions) != len(c.names) {
