@@ -39,8 +39,8 @@ func (d *Decoder) Decode(pcm []int16, payload []byte) (int, error) {
 
 // Conceal makes up len(pcm) samples, a multiple of 2.5 ms, for a lost frame.
 func (d *Decoder) Conceal(pcm []int16) (int, error) {
-	if !whole(len(pcm), d.rate) {
-		return 0, ErrFrame
+	if !isWhole(len(pcm), d.rate) {
+		return 0, ErrWhole
 	}
 	if err := d.lib.DecodePLC(pcm[:len(pcm):len(pcm)]); err != nil {
 		return 0, fmt.Errorf("conceal opus: %w", err)
@@ -54,8 +54,8 @@ func (d *Decoder) Recover(pcm []int16, next []byte) (int, error) {
 	if len(next) == 0 {
 		return d.Conceal(pcm)
 	}
-	if !whole(len(pcm), d.rate) {
-		return 0, ErrFrame
+	if !isWhole(len(pcm), d.rate) {
+		return 0, ErrWhole
 	}
 	if err := d.lib.DecodeFEC(next, pcm[:len(pcm):len(pcm)]); err != nil {
 		return 0, fmt.Errorf("recover opus: %w", err)
@@ -73,5 +73,5 @@ func (d *Decoder) Reset() {
 // Close has nothing to free: the state is Go's memory.
 func (d *Decoder) Close() error { return nil }
 
-// whole tells whether samples make a multiple of 2.5 ms, which libopus conceals by.
-func whole(samples, rate int) bool { return samples > 0 && samples%(rate/400) == 0 }
+// isWhole tells whether samples make a multiple of 2.5 ms, which libopus conceals by.
+func isWhole(samples, rate int) bool { return samples > 0 && samples%(rate/400) == 0 }
