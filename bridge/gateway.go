@@ -1,0 +1,138 @@
+// Package bridge is the switchboard: it takes each call from a telephone to a seat in a room, and knows which
+// rooms are open and how many calls there may be. It does not know how SIP, RTP, codecs or WebRTC work.
+//
+// The way of a call: [Gateway.ServeCall] admits it, call.serve (call.go) takes it from the INVITE to the BYE.
+package bridge
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"passerelle/bridge/audio"
+	"passerelle/config"
+	"passerelle/rooms"
+	"passerelle/sip"
+	"passerelle/sip/rtp"
+)
+
+// errDrained ends the calls that outlast a drain.
+var errDrained = errors.New("the gateway closes")
+
+// Config is what a Gateway is made of. All fields are needed, Addresses and Log excepted.
+type Config struct {
+	Live      func() *config.Live // what is in force; called once a call
+	Engine    *audio.Engine
+	Backends  map[string]rooms.Backend // by engine name
+	Ports     *rtp.Ports
+	Advertise config.Advertise     // what peers are told of our media address
+	Clock     func() time.Duration // since the gateway began
+	Log       *slog.Logger
+}
+
+// Gateway answers calls. Its methods may be called from any goroutine.
+type Gateway struct {
+	Config
+	rooms openRooms
+
+	mu       sync.Mutex
+	draining bool
+	calls    map[*call]context.CancelCauseFunc
+	empty    chan struct{} // closed when draining and the last call has ended
+	trunks   map[string]int
+
+	answered atomic.Uint64
+	refused  atomic.Uint64
+	past     totals // of the calls that have ended
+}
+
+// New returns a Gateway that waits for calls: hand it to sip.Server.Serve.
+func New(c Config) *Gateway {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Gateway{
+		Config: c,
+		rooms:  openRooms{engine: c.Engine, backends: c.Backends, open: make(map[destinationKey]*openRoom)},
+		calls:  make(map[*call]context.CancelCauseFunc),
+		empty:  make(chan struct{}),
+		trunks: make(map[string]int),
+	}
+}
+
+// ServeCall takes one INVITE to its end (sip.Handler). It returns when the call is over.
+func (g *Gateway) ServeCall(ctx context.Context, d *sip.Dialog) {
+	c := newCall(g, d)
+	err := c.reject(ctx, c.serve(ctx))
+	c.logEnd(ctx, err)
+}
+
+// admit counts a call in, or says why there is no room for it.
+func (g *Gateway) admit(c *call, cancel context.CancelCauseFunc) error {
+	live := g.Live()
+	trunk := c.to.trunk
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case g.draining:
+		return full("the gateway closes")
+	case live.Limits.Calls > 0 && len(g.calls) >= live.Limits.Calls:
+		return full("all %d calls are taken (limits.calls)", live.Limits.Calls)
+	case trunk.Calls > 0 && g.trunks[trunk.Name] >= trunk.Calls:
+		return full("all %d calls of trunk %s are taken (limits.calls)", trunk.Calls, trunk.Name)
+	}
+	g.calls[c] = cancel
+	g.trunks[trunk.Name]++
+	return nil
+}
+
+// dismiss counts it out again.
+func (g *Gateway) dismiss(c *call) {
+	g.past.add(c.totals())
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.calls, c)
+	if g.trunks[c.to.trunk.Name]--; g.trunks[c.to.trunk.Name] == 0 {
+		delete(g.trunks, c.to.trunk.Name)
+	}
+	if g.draining && len(g.calls) == 0 {
+		close(g.empty)
+	}
+}
+
+// Drain refuses new calls and waits until those that are up have ended; when ctx is done first, it hangs
+// them up. It is called once.
+func (g *Gateway) Drain(ctx context.Context) {
+	g.mu.Lock()
+	g.draining = true
+	if len(g.calls) == 0 {
+		close(g.empty)
+	}
+	g.mu.Unlock()
+
+	select {
+	case <-g.empty:
+		return
+	case <-ctx.Done():
+	}
+	g.mu.Lock()
+	for _, cancel := range g.calls {
+		cancel(errDrained)
+	}
+	g.mu.Unlock()
+	<-g.empty
+}
+
+// Ready returns the SIP status that answers an OPTIONS: 200, or 503 when no call would be taken.
+func (g *Gateway) Ready() int {
+	limit := g.Live().Limits.Calls
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.draining || limit > 0 && len(g.calls) >= limit {
+		return 503
+	}
+	return 200
+}

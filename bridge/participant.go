@@ -1,0 +1,89 @@
+package bridge
+
+import (
+	"net/netip"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"passerelle/rooms"
+)
+
+// maxName bounds the name of a phone in a room, in characters.
+const maxName = 64
+
+// phoneParticipant is how a room sees a caller: by the display name if it is one, else by a masked number.
+func phoneParticipant(display, user string) rooms.Participant {
+	return rooms.Participant{Kind: rooms.Phone, Name: phoneName(display, user)}
+}
+
+// phoneName chooses the name that everybody in the room reads. A number is never shown whole, wherever
+// the phone has put it, and an address is no name.
+func phoneName(display, user string) string {
+	for _, candidate := range []string{display, user} {
+		name := printable(candidate)
+		switch {
+		case name == "" || strings.EqualFold(name, "anonymous") || isAddress(name):
+			continue
+		case digits(name) >= 3:
+			return masked(name)
+		default:
+			return name
+		}
+	}
+	return "Phone"
+}
+
+// printable returns s without what cannot be shown, trimmed and bounded.
+func printable(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, s)
+	s = strings.TrimSpace(s)
+	if runes := []rune(s); len(runes) > maxName {
+		s = string(runes[:maxName])
+	}
+	return s
+}
+
+func isAddress(s string) bool {
+	_, err := netip.ParseAddr(s)
+	return err == nil
+}
+
+func digits(s string) int {
+	n := 0
+	for _, c := range s {
+		if c >= '0' && c <= '9' {
+			n++
+		}
+	}
+	return n
+}
+
+// masked hides the middle of a number: +33123456789 becomes +331••••••89, and a short one such as 2001 becomes
+// 2••1. What is not a digit stays.
+func masked(s string) string {
+	n := digits(s)
+	head, tail := 3, 2
+	if n < 8 {
+		head, tail = 1, 1
+	}
+	if n < 3 {
+		return s
+	}
+	seen := 0
+	return strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return r
+		}
+		seen++
+		if seen > head && seen <= n-tail {
+			return '•'
+		}
+		return r
+	}, s)
+}

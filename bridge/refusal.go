@@ -1,0 +1,68 @@
+package bridge
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"passerelle/rooms"
+	"passerelle/sip"
+)
+
+// retryAfter is how long a caller is asked to wait when the house is full or about to close.
+const retryAfter = 30 * time.Second
+
+// refusal is why a call is not taken, with the answer that says so.
+type refusal struct {
+	code  int // SIP status
+	text  string
+	retry time.Duration
+}
+
+func (r *refusal) Error() string { return r.text }
+
+// warning is the reason as a header (RFC 3261 section 20.43).
+func (r *refusal) warning() sip.Warning { return miscellaneous(r.text) }
+
+// miscellaneous is a Warning of the code that has no meaning of its own.
+func miscellaneous(text string) sip.Warning { return sip.Warning{Code: 399, Text: text} }
+
+func refuse(code int, format string, args ...any) *refusal {
+	return &refusal{code: code, text: fmt.Sprintf(format, args...)}
+}
+
+// full is the answer of a house that takes no more calls for now.
+func full(format string, args ...any) *refusal {
+	r := refuse(503, format, args...)
+	r.retry = retryAfter
+	return r
+}
+
+// refusalOf gives any error on the way to an answered call its SIP response.
+func refusalOf(err error) sip.Refusal {
+	var own *refusal
+	var status interface{ SIPStatus() (int, string) }
+	var warning interface{ Warning() (int, string) }
+	switch {
+	case errors.As(err, &own):
+		return sip.Refusal{Code: own.code, Warning: own.warning(), RetryAfter: own.retry}
+	case errors.As(err, &status):
+		r := sip.Refusal{}
+		r.Code, r.Reason = status.SIPStatus()
+		if errors.As(err, &warning) {
+			r.Warning.Code, r.Warning.Text = warning.Warning()
+		}
+		if r.Code == 503 {
+			r.RetryAfter = retryAfter
+		}
+		return r
+	case errors.Is(err, rooms.ErrNoRoom):
+		return sip.Refusal{Code: 404, Warning: miscellaneous(err.Error())}
+	case errors.Is(err, rooms.ErrFull):
+		return sip.Refusal{Code: 486, Warning: miscellaneous(err.Error())}
+	case errors.Is(err, rooms.ErrClosed):
+		return sip.Refusal{Code: 480, Warning: miscellaneous(err.Error())}
+	default:
+		return sip.Refusal{Code: 500}
+	}
+}

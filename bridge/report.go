@@ -1,0 +1,152 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"passerelle/rooms"
+	"passerelle/sip"
+	"passerelle/sip/rtp"
+)
+
+// Stats is what the gateway is doing, at one instant, and has done. Counts only grow.
+type Stats struct {
+	Calls      int    `json:"calls"` // being set up or up
+	Rooms      int    `json:"rooms"` // with a phone in them
+	PortsInUse int    `json:"ports_in_use"`
+	Answered   uint64 `json:"answered"`
+	Refused    uint64 `json:"refused"`
+	Media      Media  `json:"media"`
+}
+
+// Media sums what the lines of all calls have seen, those that are over included.
+type Media struct {
+	Received uint64 `json:"received"` // RTP packets from the phones
+	Lost     uint64 `json:"lost"`     // never arrived
+	Dropped  uint64 `json:"dropped"`  // arrived and went no further
+	Up       uint64 `json:"up"`       // packets handed to seats
+	Down     uint64 `json:"down"`     // packets written to phones
+	Failed   uint64 `json:"failed"`   // packets that a seat or the network refused
+	// Ring counts what a phone said and its neighbours could not be given in time.
+	Ring uint64 `json:"ring"`
+}
+
+func (m *Media) add(n Media) {
+	m.Received += n.Received
+	m.Lost += n.Lost
+	m.Dropped += n.Dropped
+	m.Up += n.Up
+	m.Down += n.Down
+	m.Failed += n.Failed
+	m.Ring += n.Ring
+}
+
+// totals is a Media that many calls add to.
+type totals struct {
+	mu    sync.Mutex
+	media Media
+}
+
+func (t *totals) add(m Media) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.media.add(m)
+}
+
+func (t *totals) get() Media {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.media
+}
+
+// Stats counts.
+func (g *Gateway) Stats() Stats {
+	s := Stats{
+		Rooms: g.rooms.count(), PortsInUse: g.Ports.InUse(),
+		Answered: g.answered.Load(), Refused: g.refused.Load(), Media: g.past.get(),
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	s.Calls = len(g.calls)
+	for c := range g.calls {
+		s.Media.add(c.totals())
+	}
+	return s
+}
+
+// totals is what this call's line and phone have seen so far. It may be called from any goroutine.
+func (c *call) totals() Media {
+	sound := c.sound.Load()
+	if sound == nil {
+		return Media{}
+	}
+	line, phone := sound.line.Stats(), sound.phone.Stats()
+	d, s := line.Drops, line.SendDrops
+	return Media{
+		Received: line.PacketsReceived, Lost: line.Lost,
+		Dropped: d.Malformed + d.PayloadType + d.Sequence + phone.Malformed,
+		Up:      phone.Sent, Down: line.PacketsSent,
+		Failed: phone.UpErrors + phone.DownErrors + s.Errors + s.Kind,
+		Ring:   phone.Ring.Dropped,
+	}
+}
+
+// logStart tells that a call is up.
+func (c *call) logStart() {
+	c.gateway.answered.Add(1)
+	c.log.Info("call answered",
+		"from", masked(c.invite.From.User), "room", c.to.String(), "trunk", c.to.trunk.Name,
+		"codec", c.media.Kind.String(), "ptime", c.media.PTime, "transport", c.invite.Transport,
+		"phone", c.invite.Source, "media", c.media.Remote, "refused", c.media.Refused,
+		"setup", (c.answered - c.began).Round(time.Microsecond))
+}
+
+// logEnd tells why a call has ended, or was never up, and how it sounded.
+func (c *call) logEnd(ctx context.Context, why error) {
+	if c.answered == 0 {
+		if errors.Is(why, sip.ErrCancelled) {
+			c.log.Info("call given up before the answer", "from", masked(c.invite.From.User))
+			return
+		}
+		c.gateway.refused.Add(1)
+		c.log.Info("call refused", "from", masked(c.invite.From.User), "to", masked(c.invite.RequestURI.User),
+			"source", c.invite.Source, "code", refusalOf(why).Code, "reason", why)
+		return
+	}
+	level := slog.LevelInfo
+	if unexpected(why) {
+		level = slog.LevelWarn
+	}
+	s := c.sound.Load().line.Stats()
+	c.log.Log(ctx, level, "call ended",
+		"reason", why, "duration", (c.gateway.Clock() - c.answered).Round(time.Millisecond),
+		"received", s.PacketsReceived, "sent", s.PacketsSent, "lost", s.Lost,
+		"jitter", s.Jitter.Round(time.Microsecond), "round_trip", s.RoundTrip.Round(time.Microsecond))
+}
+
+// unexpected reports whether a call ended in a way that somebody should look at.
+func unexpected(why error) bool {
+	for _, normal := range []error{sip.ErrBye, sip.ErrHangup, sip.ErrShutdown, errDrained, errSeatLost, rooms.ErrClosed, rtp.ErrDeadPeer, sip.ErrNoACK} {
+		if errors.Is(why, normal) {
+			return false
+		}
+	}
+	return true
+}
+
+// endReason is what the phone is told in the Reason header of our BYE (RFC 3326).
+func endReason(why error) string {
+	switch {
+	case errors.Is(why, errDrained):
+		return `SIP;cause=503;text="the gateway closes"`
+	case errors.Is(why, errSeatLost):
+		return `SIP;cause=480;text="removed from the room"`
+	case errors.Is(why, rtp.ErrDeadPeer):
+		return `SIP;cause=408;text="no RTP arrives"`
+	default:
+		return ""
+	}
+}

@@ -1,0 +1,190 @@
+package testphone
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"passerelle/sip"
+	"passerelle/sip/rtp"
+	"passerelle/sip/sdp"
+)
+
+// errOver ends a call that has lasted as long as it should.
+var errOver = errors.New("the time is over")
+
+// phone is one call.
+type phone struct {
+	Config
+	began time.Time
+
+	mu     sync.Mutex
+	report Report
+}
+
+func (p *phone) update(f func(*Report)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f(&p.report)
+}
+
+func (p *phone) snapshot() Report {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.report
+}
+
+func (p *phone) clock() time.Duration { return time.Since(p.began) }
+
+// call opens a line and a SIP server, and dials.
+func (p *phone) call(ctx context.Context) error {
+	network, local, err := towards(ctx, p.To)
+	if err != nil {
+		return err
+	}
+	ports, err := rtp.NewPorts(local, 0, 0)
+	if err != nil {
+		return err
+	}
+	line, err := rtp.Listen(rtp.Config{Ports: ports, Clock: p.clock, Log: p.Log})
+	if err != nil {
+		return fmt.Errorf("open a phone line: %w", err)
+	}
+	defer line.Close()
+	return serve(ctx, local, network, p.Log, func(server *sip.Server) error {
+		return p.dial(ctx, server, line, local)
+	})
+}
+
+// dial offers, waits for the answer, and talks.
+func (p *phone) dial(ctx context.Context, server *sip.Server, line *rtp.Line, local netip.Addr) error {
+	session := sdp.Session{Local: sdp.Local{
+		Origin:  sdp.Origin{ID: rand.Uint64N(1 << 62), Version: 1},
+		Address: netip.AddrPortFrom(local, line.LocalAddr().Port()),
+		RTCP:    netip.AddrPortFrom(local, line.LocalRTCP().Port()),
+		Codecs:  p.Codecs,
+		PTime:   ptime,
+	}}
+	offer, err := session.Offer()
+	if err != nil {
+		return err
+	}
+	user := p.From
+	if user == "" {
+		user = "passerelle"
+	}
+	dialog, answer, err := server.Dial(ctx, sip.Dial{
+		To: p.To, From: sip.Address{Display: "Test phone", User: user}, Offer: offer,
+		Provisional: func(code int, _ string, _ []byte) {
+			if code == 180 || code == 183 {
+				p.update(func(r *Report) { r.State = "ringing" })
+				p.watch(line)
+			}
+		},
+	})
+	if err != nil {
+		return err
+	}
+	media, err := session.ReadAnswer(answer)
+	if err == nil {
+		err = line.Negotiate(lineParams(media, dialog.Invite().Source.Addr()))
+	}
+	if err == nil {
+		p.update(func(r *Report) { r.State, r.Codec, r.Setup = "talking", media.Kind.String(), p.clock() })
+		err = p.talk(ctx, dialog, line, media)
+	}
+	end := err
+	p.update(func(r *Report) { r.End = reason(end) })
+	p.watch(line)
+
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), hangupTimeout)
+	defer cancel()
+	if hangup := dialog.Hangup(closing, ""); hangup != nil && !normal(end) {
+		err = errors.Join(err, hangup)
+	}
+	if normal(end) {
+		return nil
+	}
+	return err
+}
+
+// talk runs both directions until somebody hangs up or the time is over, and says who.
+func (p *phone) talk(ctx context.Context, dialog *sip.Dialog, line *rtp.Line, media sdp.Media) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	defer context.AfterFunc(dialog.Context(), func() { stop(context.Cause(dialog.Context())) })()
+	if p.For > 0 {
+		timer := time.AfterFunc(p.For, func() { stop(errOver) })
+		defer timer.Stop()
+	}
+	ear, err := newEar(p, media.Kind)
+	if err != nil {
+		return err
+	}
+	talker, err := newTalker(p, media.Kind, line)
+	if err != nil {
+		return err
+	}
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() error { return line.Run(groupCtx, ear, nil) })
+	group.Go(func() error { return ear.run(groupCtx) })
+	group.Go(func() error { return talker.run(groupCtx) })
+	group.Go(func() error { return p.watchAll(groupCtx, line) })
+	if p.Digits != "" {
+		group.Go(func() error { return line.SendDigits(groupCtx, p.Digits) })
+	}
+	if err := group.Wait(); err != nil && ctx.Err() == nil {
+		return err
+	}
+	return context.Cause(ctx)
+}
+
+// watchAll tells the watcher ten times a second how the call goes.
+func (p *phone) watchAll(ctx context.Context, line *rtp.Line) error {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	up := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			p.update(func(r *Report) { r.Up = time.Since(up) })
+			p.watch(line)
+		}
+	}
+}
+
+// watch reads the line's statistics and tells the watcher.
+func (p *phone) watch(line *rtp.Line) {
+	s := line.Stats()
+	p.update(func(r *Report) {
+		r.Sent, r.Received, r.Lost = s.PacketsSent, s.PacketsReceived, s.Lost
+		r.Jitter, r.RoundTrip, r.LostByPeer = s.Jitter, s.RoundTrip, s.RemoteLoss
+	})
+	if p.Watch != nil {
+		p.Watch(p.snapshot())
+	}
+}
+
+// normal reports whether a call ended as calls do.
+func normal(end error) bool {
+	return errors.Is(end, errOver) || errors.Is(end, sip.ErrBye) || errors.Is(end, context.Canceled)
+}
+
+func reason(end error) string {
+	switch {
+	case errors.Is(end, errOver), errors.Is(end, context.Canceled):
+		return "we hung up"
+	case errors.Is(end, sip.ErrBye):
+		return "the other side hung up"
+	default:
+		return end.Error()
+	}
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"runtime"
+
+	"passerelle/bridge"
+	"passerelle/bridge/audio"
+	"passerelle/rooms/sfu"
+)
+
+// counters is what GET /debug/vars on the --debug address tells.
+type counters struct {
+	Goroutines int                  `json:"goroutines"`
+	Heap       uint64               `json:"heap"` // bytes in use after the last collection
+	Gateway    bridge.Stats         `json:"gateway"`
+	Engine     audio.EngineStats    `json:"engine"`
+	Rooms      map[string]sfu.Stats `json:"rooms"` // by engine
+}
+
+// debugServer serves counters and profiles at addr, for whoever measures. It is off unless asked for.
+func listenDebug(addr string, read func() counters, log *slog.Logger) (*web, error) {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, taken("--debug", addr, err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /debug/vars", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Has("gc") { // for whoever compares memory
+			runtime.GC()
+		}
+		w.Header().Set("Content-Type", "application/json")
+		if err := json.NewEncoder(w).Encode(read()); err != nil {
+			log.Debug("counters not sent", "error", err)
+		}
+	})
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	return &web{listener: listener, server: &http.Server{Handler: mux, ReadHeaderTimeout: headerTime}}, nil
+}
+
+// process reads what the Go runtime knows.
+func process() (goroutines int, heap uint64) {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return runtime.NumGoroutine(), m.HeapAlloc
+}

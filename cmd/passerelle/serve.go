@@ -1,0 +1,281 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"passerelle/bridge"
+	"passerelle/bridge/audio"
+	"passerelle/config"
+	"passerelle/rooms"
+	"passerelle/rooms/sfu"
+	"passerelle/sip"
+	"passerelle/sip/rtp"
+)
+
+func serveCommand() *cobra.Command {
+	var debug string
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Answer calls and keep rooms",
+		Long: `Answers calls and keeps rooms, until SIGTERM or Ctrl-C: then new calls are refused, those that are up may go
+on for the time that "drain" gives them, and a second signal ends them at once.
+
+Without a configuration file everybody at a loopback or private address may call any room.`,
+		Args: cobra.NoArgs,
+	}
+	config.AddFlags(c.Flags())
+	c.Flags().StringVar(&debug, "debug", "", "serve counters and profiles at this address, such as 127.0.0.1:6060")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		cfg, err := config.Load(config.Source{Path: flagText(c, "config"), Flags: c.Flags(), LookupEnv: os.LookupEnv})
+		if err != nil {
+			return err
+		}
+		h, err := build(cfg, debug, newLog(os.Stderr, cfg.Live.Log.Level))
+		if err != nil {
+			return err
+		}
+		h.welcome(c.OutOrStdout())
+		return h.serve(c.Context())
+	}
+	return c
+}
+
+func flagText(c *cobra.Command, name string) string {
+	if f := c.Flags().Lookup(name); f != nil {
+		return f.Value.String()
+	}
+	return ""
+}
+
+// house is everything that serves, with every port taken and nothing running yet.
+type house struct {
+	config  *config.Config
+	log     *slog.Logger
+	engine  *audio.Engine
+	rooms   map[string]*sfu.SFU // by engine
+	gateway *bridge.Gateway
+	phones  *sip.Server
+	web     []*web
+}
+
+// build makes the house, from the engine room up. It takes the ports, so that one that is taken is known at
+// once; after an error none is held.
+func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err error) {
+	began := time.Now()
+	clock := func() time.Duration { return time.Since(began) }
+	var live atomic.Pointer[config.Live]
+	live.Store(&cfg.Live)
+
+	h = &house{config: cfg, log: log, rooms: make(map[string]*sfu.SFU)}
+	defer func() {
+		if err != nil {
+			h.close()
+		}
+	}()
+
+	h.engine = audio.NewEngine(audio.Config{Clock: clock, Log: log})
+
+	backends := make(map[string]rooms.Backend)
+	for _, engine := range cfg.Static.Engines {
+		s, err := h.openRooms(engine, clock)
+		if err != nil {
+			return nil, err
+		}
+		h.rooms[engine.Name], backends[engine.Name] = s, s
+	}
+
+	network := cfg.Static.Networks[0]
+	ports, err := rtp.NewPorts(network.Media.Addr, network.Media.First, network.Media.Last)
+	if err != nil {
+		return nil, fmt.Errorf("networks[0].media: %w", err)
+	}
+
+	h.gateway = bridge.New(bridge.Config{
+		Live: live.Load, Engine: h.engine, Backends: backends, Ports: ports,
+		Advertise: network.Advertise, Clock: clock, Log: log,
+	})
+
+	h.phones, err = sip.Listen(sip.Config{
+		Listen:    listeners(network),
+		Advertise: advertised(network.Advertise),
+		Known:     func(src netip.AddrPort) bool { return bridge.Known(live.Load(), src.Addr()) },
+		Options:   h.gateway.Ready,
+		UserAgent: "Passerelle/" + version,
+		Log:       log,
+	})
+	if err != nil {
+		var listen *sip.ListenError
+		if errors.As(err, &listen) {
+			return nil, taken("networks[0].listen", listen.Listener.String(), listen.Err)
+		}
+		return nil, err
+	}
+
+	page, err := listenWeb(cfg.Static.HTTP, h.pages(), log)
+	if err != nil {
+		return nil, err
+	}
+	h.web = append(h.web, page)
+	if debug != "" {
+		counters, err := listenDebug(debug, h.counters, log)
+		if err != nil {
+			return nil, err
+		}
+		h.web = append(h.web, counters)
+	}
+	return h, nil
+}
+
+// openRooms takes the ports of an embedded engine.
+func (h *house) openRooms(engine config.Engine, clock func() time.Duration) (*sfu.SFU, error) {
+	c := sfu.Config{
+		UDP: engine.Embedded.UDP, TCP: engine.Embedded.TCP, AnyRoom: h.config.Live.AnyRoom,
+		Clock: clock, Log: h.log,
+	}
+	if url := engine.Embedded.PublicURL; url != nil {
+		c.PublicURL = url.String()
+	} else if url := h.config.Static.HTTP.PublicURL; url != nil {
+		c.PublicURL = url.String()
+	}
+	for _, room := range h.config.Live.Rooms {
+		if room.Engine == engine.Name {
+			c.Named = append(c.Named, sfu.Named{Name: room.Name, Password: room.Password.Reveal()})
+		}
+	}
+	s, err := sfu.New(c)
+	var listen *sfu.ListenError
+	if errors.As(err, &listen) {
+		return nil, taken("engines: "+engine.Name+": embedded."+listen.Setting, listen.Addr.String(), listen.Err)
+	}
+	return s, err
+}
+
+// pages serves the page of the first engine that has one.
+func (h *house) pages() http.Handler {
+	return h.rooms[h.config.Static.Engines[0].Name].Handler()
+}
+
+// serve runs the house until a signal, drains it, and closes it, the door first and the engine room last.
+func (h *house) serve(ctx context.Context) error {
+	running, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	group, groupCtx := errgroup.WithContext(running)
+	group.Go(func() error { return h.phones.Serve(groupCtx, h.gateway) })
+	for _, w := range h.web {
+		group.Go(func() error { return w.run(groupCtx) })
+	}
+
+	below, stopBelow := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopBelow()
+	var floor errgroup.Group
+	floor.Go(func() error { return h.engine.Run(below) })
+	for _, s := range h.rooms {
+		floor.Go(func() error { return s.Run(below) })
+	}
+
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	select {
+	case s := <-signals:
+		h.drain(groupCtx, s, signals)
+	case <-groupCtx.Done():
+	}
+	stop(nil)
+	err := group.Wait()
+	stopBelow()
+	return errors.Join(err, floor.Wait())
+}
+
+// drain lets the calls end, for as long as the configuration says or until the next signal.
+func (h *house) drain(ctx context.Context, s os.Signal, again <-chan os.Signal) {
+	patience := h.config.Live.Drain
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if calls := h.gateway.Stats().Calls; calls > 0 {
+		h.log.Info("closing: new calls are refused", "signal", s.String(), "calls", calls, "drain", patience)
+	}
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		h.gateway.Drain(ctx)
+	}()
+	select {
+	case <-again:
+		h.log.Info("closing now")
+		cancel()
+	case <-drained:
+	}
+	<-drained
+}
+
+// close gives back what build took, where serve is never called.
+func (h *house) close() {
+	for _, w := range h.web {
+		w.close()
+	}
+	if h.phones != nil {
+		h.phones.Close()
+	}
+	for _, s := range h.rooms {
+		s.Close()
+	}
+}
+
+// counters is what --debug tells.
+func (h *house) counters() counters {
+	c := counters{Gateway: h.gateway.Stats(), Engine: h.engine.Stats(), Rooms: make(map[string]sfu.Stats)}
+	c.Goroutines, c.Heap = process()
+	for name, s := range h.rooms {
+		c.Rooms[name] = s.Stats()
+	}
+	return c
+}
+
+// taken says in one sentence which setting names a port that cannot be had, and what to do.
+func taken(setting, address string, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%s is taken by another program: stop it, or choose another port with %s", address, setting)
+	}
+	if errors.Is(err, syscall.EADDRNOTAVAIL) {
+		return fmt.Errorf("%s is not an address of this machine: choose another with %s", address, setting)
+	}
+	return fmt.Errorf("%s cannot be listened on (%s): %w", address, setting, err)
+}
+
+func listeners(n config.Network) []sip.Listener {
+	var all []sip.Listener
+	for _, l := range n.Listen {
+		all = append(all, sip.Listener{Network: l.Transport, Addr: l.Addr})
+	}
+	return all
+}
+
+func advertised(a config.Advertise) string {
+	if a.Addr.IsValid() {
+		return a.Addr.String()
+	}
+	return a.Host
+}
+
+// newLog writes text for people and JSON for everything else.
+func newLog(w *os.File, level slog.Level) *slog.Logger {
+	options := &slog.HandlerOptions{Level: level}
+	if isTerminal(w) {
+		return slog.New(slog.NewTextHandler(w, options))
+	}
+	return slog.New(slog.NewJSONHandler(w, options))
+}
