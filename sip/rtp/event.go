@@ -47,9 +47,14 @@ func (e event) append(dst []byte) []byte {
 // keys are the DTMF events in the order of their codes (RFC 4733 section 3.2).
 const keys = "0123456789*#ABCD"
 
-// eventTimeout is how long after its last packet an event is over although its end was lost. The
-// packets of one event come every 20 to 50 ms.
-const eventTimeout = 200 * time.Millisecond
+const (
+	// eventTimeout is how long after its last packet an event is over although its end was lost. The
+	// packets of one event come every 20 to 50 ms.
+	eventTimeout = 200 * time.Millisecond
+	// eventMemory is how long after an event an earlier timestamp is a late packet; after that the
+	// peer has begun to count from elsewhere.
+	eventMemory = 2 * time.Second
+)
 
 // keypad makes digits of event packets: each key once, however many packets tell of it, come twice, or
 // never come. It is pure: packets and times come as arguments.
@@ -88,7 +93,7 @@ func (k *keypad) packet(timestamp uint32, e event, now time.Duration) (told digi
 	}
 	ahead := int32(timestamp - k.start)
 	switch {
-	case k.any && ahead < 0:
+	case k.any && ahead < 0 && now < k.heard+eventMemory:
 		return told
 	case k.any && ahead == 0:
 		if !k.down || e.code != k.code {

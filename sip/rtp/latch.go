@@ -100,10 +100,15 @@ func (l *latch) allowed(a netip.Addr) bool {
 	return a == place(l.sdp.Addr()) || a == l.signalling && a.IsValid()
 }
 
+// is reports whether a packet is of the latched source.
+func (l *latch) is(from netip.AddrPort, ssrc uint32) bool {
+	return !l.open && from == l.addr && ssrc == l.ssrc
+}
+
 // packet judges an RTP packet with a payload type that was agreed on.
 func (l *latch) packet(from netip.AddrPort, ssrc uint32, seq uint16, now time.Duration) verdict {
 	switch {
-	case !l.open && from == l.addr && ssrc == l.ssrc:
+	case l.is(from, ssrc):
 		l.last, l.alive = now, now
 		return known
 	case !l.allowed(from.Addr()):

@@ -4,53 +4,159 @@
 package rtp
 
 import (
-	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net"
 	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"passerelle/codec"
 )
 
 // Line is one phone's media. Run's arguments are called from its own goroutines; WriteFrame belongs to
 // one goroutine at a time; all else may be called from any goroutine.
-type Line struct{}
+//
+//	Listen      binds a pair of ports
+//	Negotiate   says who the peer is, and how it codes
+//	Run         reads: RTP through inbound to the caller's reader, RTCP, and all that is timed
+//	WriteFrame  writes, and SendDigits in its place
+//	Close       says BYE and gives the ports back
+type Line struct {
+	pair    pair
+	clock   func() time.Duration
+	wall    func() time.Time
+	timeout time.Duration // negative: never
+	log     *slog.Logger
+	cname   string // random: it tells nothing of us (RFC 7022)
+
+	ran      atomic.Bool
+	dialling chan struct{} // holds whoever sends digits
+
+	mu sync.Mutex // of in; never held while sound is handled or the network is waited for
+	in inbound
+
+	out  outbound
+	once sync.Once
+}
 
 // Listen binds a pair of ports. The Line must be closed.
-func Listen(c Config) (*Line, error) { return nil, nil }
+func Listen(c Config) (*Line, error) {
+	p, err := c.Ports.open()
+	if err != nil {
+		return nil, fmt.Errorf("open line: %w", err)
+	}
+	l := &Line{
+		pair:     p,
+		clock:    c.Clock,
+		wall:     c.Now,
+		timeout:  c.Timeout,
+		log:      c.Log,
+		cname:    rand.Text(),
+		dialling: make(chan struct{}, 1),
+	}
+	l.out.conn = p.rtp
+	if err := l.defaults(c.DSCP); err != nil {
+		_ = p.close()
+		return nil, fmt.Errorf("open line: %w", err)
+	}
+	return l, nil
+}
+
+// defaults fills what Config left zero, and marks the sockets.
+func (l *Line) defaults(dscp int) error {
+	if l.clock == nil {
+		began := time.Now()
+		l.clock = func() time.Duration { return time.Since(began) }
+	}
+	if l.wall == nil {
+		l.wall = time.Now
+	}
+	if l.timeout == 0 {
+		l.timeout = 30 * time.Second
+	}
+	if l.log == nil {
+		l.log = slog.New(slog.DiscardHandler)
+	}
+	if dscp == 0 {
+		dscp = expedited
+	}
+	if err := tune(l.pair.rtp, l.pair.ports.addr, dscp); err != nil {
+		return err
+	}
+	return tune(l.pair.rtcp, l.pair.ports.addr, dscp)
+}
 
 // LocalAddr returns the address that RTP is received on, as bound: unspecified if Ports is.
-func (l *Line) LocalAddr() netip.AddrPort { return netip.AddrPort{} }
+func (l *Line) LocalAddr() netip.AddrPort {
+	return unmapped(l.pair.rtp.LocalAddr().(*net.UDPAddr).AddrPort())
+}
 
 // LocalRTCP returns the address that RTCP is received on.
-func (l *Line) LocalRTCP() netip.AddrPort { return netip.AddrPort{} }
+func (l *Line) LocalRTCP() netip.AddrPort {
+	return unmapped(l.pair.rtcp.LocalAddr().(*net.UDPAddr).AddrPort())
+}
 
 // Negotiate sets what offer and answer have agreed on, first and after each re-INVITE. Until it is first
 // called all that arrives is dropped. A new Remote opens the latch anew, so that the next valid packet
 // decides where the peer is; an unchanged one keeps the latched address and lets its SSRC change once.
-func (l *Line) Negotiate(p Params) error { return nil }
+func (l *Line) Negotiate(p Params) error {
+	p, err := p.checked(l.pair.ports.addr)
+	if err != nil {
+		return fmt.Errorf("negotiate line: %w", err)
+	}
+	now := l.clock()
+	own := l.out.agree(p, now)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.in.agree(p, own, now)
+	l.aim()
+	return nil
+}
 
-// Run reads the line until ctx is done (nil), the peer is dead (ErrDeadPeer), or the line is closed
-// (ErrClosed). It gives sound to audio and keys to digits, one call at a time each, from the goroutine
-// that reads RTP; either may be nil. Sequence numbers and timestamps are the peer's own: where an event
-// used sequence numbers they are missing, and the timestamp tells how long the gap is.
-//
-// A peer that should send and from which nothing valid, RTP or RTCP, comes for Config.Timeout is dead;
-// so is one that never sends anything, Timeout after Run or after the Negotiate that let it send.
-// A line runs once.
-func (l *Line) Run(ctx context.Context, audio codec.Reader, digits func(Digit)) error { return nil }
+// aim points what we send at the peer. Called with mu held.
+func (l *Line) aim() {
+	to := l.in.destination()
+	if !to.IsValid() {
+		l.out.to.Store(nil)
+		return
+	}
+	l.out.to.Store(&to)
+}
 
 // WriteFrame sends a frame of the agreed Kind, or comfort noise (codec.Writer). SSRC, sequence number
 // and the timestamp's random offset are the line's; Timestamp and Marker are the caller's, Seq, Level
 // and Voice are not read. While the call is on hold, or an event is being sent, the frame is dropped
 // and counted, without an error.
-func (l *Line) WriteFrame(f *codec.Frame) error { return nil }
-
-// SendDigits sends digits (0-9, *, #, A-D) as RFC 4733 events, 100 ms each, and returns when the last
-// has been sent. A second call waits for the first. When ctx is done the event under way is ended.
-func (l *Line) SendDigits(ctx context.Context, digits string) error { return nil }
+func (l *Line) WriteFrame(f *codec.Frame) error {
+	return l.out.frame(f, l.clock())
+}
 
 // Stats returns what the line has seen so far.
-func (l *Line) Stats() Stats { return Stats{} }
+func (l *Line) Stats() Stats {
+	l.out.mu.Lock()
+	sent, drops, ssrc := l.out.sent, l.out.drops, l.out.stream.ssrc
+	l.out.mu.Unlock()
+
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.in.stats()
+	s.SSRC = ssrc
+	s.PacketsSent, s.BytesSent, s.DigitsSent = sent.PacketsSent, sent.BytesSent, sent.DigitsSent
+	s.SendDrops = drops
+	return s
+}
 
 // Close sends a BYE where the peer knows of us (RFC 3550 section 6.3.7) and gives the ports back.
 // It may be called more than once.
-func (l *Line) Close() error { return nil }
+func (l *Line) Close() error {
+	var err error
+	l.once.Do(func() {
+		l.report(l.clock(), true)
+		l.out.close()
+		err = l.pair.close()
+	})
+	return err
+}

@@ -150,10 +150,12 @@ func (s *source) extended() uint32 { return s.max - 1<<16 }
 
 // arrivalJitter is the jitter as a time.
 func (s *source) arrivalJitter() time.Duration {
-	if s.clock == 0 {
-		return 0
-	}
-	return time.Duration(s.jitter>>4) * time.Second / time.Duration(s.clock)
+	return span(s.jitter>>4, s.clock)
+}
+
+// span is how long so many units of a clock of so many Hz take.
+func span(units uint32, clock int) time.Duration {
+	return time.Duration(units) * time.Second / time.Duration(max(1, clock))
 }
 
 // ticks is a time on a clock of so many Hz, modulo 2^32.

@@ -1,6 +1,7 @@
 package rtp
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -48,6 +49,56 @@ type Params struct {
 	// Send and Receive say what we may do, our side of the direction attribute (RFC 3264 section 6.1).
 	Send, Receive bool
 }
+
+// checked fills in what may be left zero, and refuses what cannot be.
+func (p Params) checked(local netip.Addr) (Params, error) {
+	p.Remote, p.RemoteRTCP, p.Signalling = unmapped(p.Remote), unmapped(p.RemoteRTCP), place(p.Signalling)
+	remote := p.Remote.Addr()
+	switch {
+	case p.Kind.ClockRate() == 0 || p.Kind == codec.ComfortNoise:
+		return p, fmt.Errorf("%v is no coding of sound", p.Kind)
+	case p.PayloadType > 127 || p.TelephoneEvent > 127:
+		return p, fmt.Errorf("payload type %d or %d is over 127", p.PayloadType, p.TelephoneEvent)
+	case p.TelephoneEvent > 0 && p.TelephoneEvent == int(p.PayloadType):
+		return p, fmt.Errorf("sound and telephone-event share payload type %d", p.PayloadType)
+	case p.RTCPMux && (likeRTCP(int(p.PayloadType)) || likeRTCP(p.TelephoneEvent)):
+		return p, fmt.Errorf("payload type %d or %d cannot share a port with RTCP", p.PayloadType, p.TelephoneEvent)
+	case !remote.IsValid():
+		return p, errors.New("no remote address")
+	case remote.IsMulticast():
+		return p, fmt.Errorf("remote address %v is multicast", remote)
+	case remote.Is4() != local.Is4() && !remote.IsUnspecified():
+		return p, fmt.Errorf("remote address %v is of another family than the line's, %v", remote, local)
+	}
+	if p.TelephoneEvent <= 0 {
+		p.TelephoneEvent = -1
+	}
+	if p.EventClock <= 0 {
+		p.EventClock = p.Kind.ClockRate()
+	}
+	if p.PTime <= 0 {
+		p.PTime = 20 * time.Millisecond
+	}
+	p.RemoteRTCP = p.control()
+	return p, nil
+}
+
+// control is where RTCP goes: where the peer says if that can be, else next to RTP. Port 0 is nowhere.
+func (p Params) control() netip.AddrPort {
+	to := p.RemoteRTCP.Addr()
+	switch {
+	case p.RTCPMux:
+		return p.Remote
+	case to.IsValid() && !to.IsMulticast() && to.Is4() == p.Remote.Addr().Is4():
+		return p.RemoteRTCP
+	case p.Remote.Port() == 0:
+		return p.Remote
+	}
+	return netip.AddrPortFrom(p.Remote.Addr(), p.Remote.Port()+1)
+}
+
+// likeRTCP reports whether a payload type looks like RTCP on a shared port (RFC 5761 section 4).
+func likeRTCP(payloadType int) bool { return payloadType >= 64 && payloadType <= 95 }
 
 // Digit is a key of the peer's telephone (RFC 4733 section 3.2), told twice: when it goes down, with
 // Ended false, and when it comes up again, with Ended true and its Duration.
