@@ -1,0 +1,87 @@
+package bridge
+
+import (
+	"errors"
+	"net/netip"
+	"regexp"
+	"testing"
+
+	"passerelle/config"
+)
+
+func TestRoute(t *testing.T) {
+	live := &config.Live{
+		Trunks: []config.Trunk{
+			{Name: "operator", From: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}},
+			{Name: "desk", From: []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32")}, Trusted: true},
+			{Name: "six", From: []netip.Prefix{netip.MustParsePrefix("2001:db8::/32")}},
+		},
+		Routes: []config.Route{
+			{From: []string{"operator", "six"}, To: "+33123456789", Room: "board", Engine: "house"},
+			{From: []string{"operator"}, ToMatch: regexp.MustCompile(`^(?:conf-([a-z]+))$`), Room: "room-$1", Engine: "house"},
+			{To: "lobby", Room: "lobby", Engine: "house"},
+		},
+	}
+	for _, test := range []struct {
+		rule, source, called, want string
+		code                       int
+	}{
+		{rule: "a literal number", source: "192.0.2.1", called: "+33123456789", want: "house/board"},
+		{rule: "visual separators say nothing", source: "192.0.2.1", called: "+33 1-23.45(67)89", want: "house/board"},
+		{rule: "the same number by IPv6", source: "2001:db8::1", called: "+33123456789", want: "house/board"},
+		{rule: "an IPv4 address in IPv6 clothes", source: "::ffff:192.0.2.1", called: "+33123456789", want: "house/board"},
+		{rule: "a match makes the room's name", source: "192.0.2.1", called: "conf-sales", want: "house/room-sales"},
+		{rule: "a match is of the whole", source: "192.0.2.1", called: "xconf-sales", code: 404},
+		{rule: "without from only trusted trunks", source: "192.0.2.1", called: "lobby", code: 404},
+		{rule: "the longest prefix is the trunk", source: "192.0.2.7", called: "lobby", want: "house/lobby"},
+		{rule: "another trunk's route is not taken", source: "192.0.2.7", called: "+33123456789", code: 404},
+		{rule: "no trunk", source: "198.51.100.1", called: "lobby", code: 403},
+		{rule: "no user part", source: "192.0.2.7", called: "", code: 404},
+		{rule: "letters are not numbers", source: "192.0.2.1", called: "+33123456789a", code: 404},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			got, err := route(live, netip.MustParseAddr(test.source), test.called)
+			if test.code != 0 {
+				var refused *refusal
+				if !errors.As(err, &refused) || refused.code != test.code {
+					t.Fatalf("route(%s, %q) = %v, %v, want refusal %d", test.source, test.called, got, err, test.code)
+				}
+				return
+			}
+			if err != nil || got.String() != test.want {
+				t.Fatalf("route(%s, %q) = %v, %v, want %s", test.source, test.called, got, err, test.want)
+			}
+		})
+	}
+}
+
+func TestKnown(t *testing.T) {
+	live := &config.Live{Trunks: []config.Trunk{{From: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}}}}
+	for source, want := range map[string]bool{"10.1.2.3": true, "::ffff:10.1.2.3": true, "10.2.0.1": false, "::1": false} {
+		if got := Known(live, netip.MustParseAddr(source)); got != want {
+			t.Errorf("Known(%s) = %v, want %v", source, got, want)
+		}
+	}
+}
+
+func TestPhoneName(t *testing.T) {
+	for _, test := range []struct{ rule, display, user, want string }{
+		{"a display name", "Ada Lovelace", "+33123456789", "Ada Lovelace"},
+		{"a number as the display name is masked too", "+33123456789", "x", "+331••••••89"},
+		{"a number within a display name as well", "Ada 0123456789", "x", "Ada 012•••••89"},
+		{"no display name", "", "+33123456789", "+331••••••89"},
+		{"an extension", "", "2001", "2••1"},
+		{"a room system's address is no name", "192.0.2.7", "192.0.2.7", "Phone"},
+		{"anonymous", "Anonymous", "anonymous", "Phone"},
+		{"nothing at all", "", "", "Phone"},
+		{"a floor number may stay", "Floor 3", "", "Floor 3"},
+		{"control characters go", "A\x00d\x1ba\n", "", "Ada"},
+		{"not UTF-8", "Ad\xffa", "", "Ada"},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			if got := phoneName(test.display, test.user); got != test.want {
+				t.Errorf("phoneName(%q, %q) = %q, want %q", test.display, test.user, got, test.want)
+			}
+		})
+	}
+}
