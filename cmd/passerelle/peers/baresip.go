@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
-	"text/template"
 	"time"
 )
 
@@ -54,18 +53,7 @@ func StartPhone(t testing.TB, dir string, config PhoneConfig) *Phone {
 
 func (p *Phone) write(t testing.TB, values map[string]any) {
 	t.Helper()
-	tmpl, err := template.ParseFiles(Data("baresip", "config.tmpl"))
-	if err != nil {
-		t.Fatalf("%s: %v", p.Name, err)
-	}
-	config, err := os.Create(filepath.Join(p.dir, "config"))
-	if err != nil {
-		t.Fatalf("%s: %v", p.Name, err)
-	}
-	defer config.Close()
-	if err := tmpl.Execute(config, values); err != nil {
-		t.Fatalf("%s: %v", p.Name, err)
-	}
+	writeTemplate(t, Data("baresip", "config.tmpl"), filepath.Join(p.dir, "config"), values)
 	account := fmt.Sprintf("\"%s\" <sip:%s@127.0.0.1:%d", p.Name, p.Name, p.SIP)
 	if p.Transport == "tcp" {
 		account += ";transport=tcp"

@@ -1,0 +1,214 @@
+package peers
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"text/template"
+	"time"
+)
+
+// GatewayConfig says what kind of gateway to start.
+type GatewayConfig struct {
+	Calls int           // at most, at once; 100 where it is 0
+	Drain time.Duration // what calls get after SIGTERM; 5 s where it is 0
+	// Complains says which warnings and errors in the log belong to the test; any other fails it.
+	Complains *regexp.Regexp
+}
+
+// Password is what the gateway's one room with a password, "board", asks of browsers.
+const Password = "kerfuffle"
+
+// Gateway is a running passerelle of a test. Any "room-..." of letters and digits is a room, dialled by
+// its name.
+type Gateway struct {
+	GatewayConfig
+	SIP   netip.AddrPort // UDP and TCP
+	HTTP  netip.AddrPort // the page
+	debug netip.AddrPort
+	Media [2]uint16 // the first and the last port of RTP and RTCP
+
+	process *Process
+	checked bool // its end has been judged
+}
+
+// StartGateway starts the gateway in dir and waits until it answers. At the test's end it must stop on
+// SIGTERM, with status 0 and without a complaint in its log.
+func StartGateway(t testing.TB, dir string, config GatewayConfig) *Gateway {
+	t.Helper()
+	if config.Calls == 0 {
+		config.Calls = 100
+	}
+	if config.Drain == 0 {
+		config.Drain = 5 * time.Second
+	}
+	first := Ports(t, 4)
+	media := Ports(t, 2*config.Calls)
+	at := func(n uint16) netip.AddrPort { return netip.AddrPortFrom(Loopback(), first+n) }
+	g := &Gateway{
+		GatewayConfig: config, SIP: at(0), HTTP: at(1), debug: at(3),
+		Media: [2]uint16{media, media + uint16(2*config.Calls) - 1},
+	}
+	file := filepath.Join(dir, "passerelle.yaml")
+	writeTemplate(t, Data("gateway.yaml.tmpl"), file, map[string]any{
+		"SIP": g.SIP.Port(), "HTTP": g.HTTP.Port(), "Browsers": first + 2, "Media": g.Media[0], "LastMedia": g.Media[1],
+		"Calls": config.Calls, "Drain": config.Drain, "Password": Password,
+	})
+	g.process = Start(t, Command{
+		Name: "passerelle", Path: Binary(t), Dir: dir,
+		Args: []string{"serve", "--config", file, "--debug", g.debug.String()},
+	})
+	t.Cleanup(func() {
+		if !g.checked {
+			g.Stop(t)
+		}
+	})
+	g.awaitReady(t, 10*time.Second)
+	return g
+}
+
+// Binary returns the path of the gateway: PASSERELLE_BIN, or bin/passerelle of the repository.
+func Binary(t testing.TB) string {
+	t.Helper()
+	path := os.Getenv("PASSERELLE_BIN")
+	if path == "" {
+		path = filepath.Join(Root(), "bin", "passerelle")
+	}
+	if _, err := exec.LookPath(path); err != nil {
+		t.Fatalf("no gateway to test (make build makes bin/passerelle): %v", err)
+	}
+	return path
+}
+
+func writeTemplate(t testing.TB, from, to string, values map[string]any) {
+	t.Helper()
+	tmpl, err := template.ParseFiles(from)
+	if err != nil {
+		t.Fatalf("write %s: %v", to, err)
+	}
+	var text strings.Builder
+	if err := tmpl.Execute(&text, values); err != nil {
+		t.Fatalf("write %s: %v", to, err)
+	}
+	if err := os.WriteFile(to, []byte(text.String()), 0o600); err != nil {
+		t.Fatalf("write %s: %v", to, err)
+	}
+}
+
+// awaitReady waits until both doors are open: the page's and the phones'.
+func (g *Gateway) awaitReady(t testing.TB, within time.Duration) {
+	t.Helper()
+	deadline := time.Now().Add(within)
+	for {
+		if err := g.answers(); err == nil {
+			return
+		} else if time.Now().After(deadline) || !g.process.Running() {
+			t.Fatalf("the gateway does not answer: %v\n%s", err, g.process.Tail(30))
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func (g *Gateway) answers() error {
+	client := http.Client{Timeout: time.Second}
+	response, err := client.Get("http://" + g.HTTP.String() + "/")
+	if err != nil {
+		return err
+	}
+	_ = response.Body.Close()
+	answer, err := Ping(netip.AddrPortFrom(Loopback(), 0), g.SIP, time.Second)
+	if err != nil {
+		return err
+	}
+	if !strings.HasPrefix(answer, "SIP/2.0 200") {
+		return fmt.Errorf("OPTIONS is answered %q", answer)
+	}
+	return nil
+}
+
+// errSilence is what Ping returns where nothing came back.
+var errSilence = errors.New("no answer")
+
+// Ping sends OPTIONS over UDP from an address and returns the first line of the answer.
+func Ping(from, to netip.AddrPort, within time.Duration) (string, error) {
+	conn, err := net.DialUDP("udp", net.UDPAddrFromAddrPort(from), net.UDPAddrFromAddrPort(to))
+	if err != nil {
+		return "", fmt.Errorf("ping %s: %w", to, err)
+	}
+	defer conn.Close()
+	local := conn.LocalAddr().String()
+	id := randomID()
+	_, err = fmt.Fprintf(conn, "OPTIONS sip:%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%s;rport\r\nMax-Forwards: 70\r\n"+
+		"From: <sip:ping@%s>;tag=%s\r\nTo: <sip:%s>\r\nCall-ID: %s\r\nCSeq: 1 OPTIONS\r\nContact: <sip:ping@%s>\r\nContent-Length: 0\r\n\r\n",
+		to, local, id, local, id, to, id, local)
+	if err != nil {
+		return "", fmt.Errorf("ping %s: %w", to, err)
+	}
+	answer := make([]byte, 65536)
+	_ = conn.SetReadDeadline(time.Now().Add(within))
+	n, err := conn.Read(answer)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return "", fmt.Errorf("ping %s: %w", to, errSilence)
+	}
+	if err != nil {
+		return "", fmt.Errorf("ping %s: %w", to, err)
+	}
+	first, _, _ := strings.Cut(string(answer[:n]), "\r\n")
+	return first, nil
+}
+
+// Page returns the address of a room's page, for a browser whose microphone is a file.
+func (g *Gateway) Page(room string) string { return fmt.Sprintf("http://%s/%s?raw=1", g.HTTP, room) }
+
+// URI returns what a phone dials for a room.
+func (g *Gateway) URI(room, transport string) string {
+	uri := fmt.Sprintf("sip:%s@%s", room, g.SIP)
+	if transport == "tcp" {
+		uri += ";transport=tcp"
+	}
+	return uri
+}
+
+// Terminate sends SIGTERM and returns at once.
+func (g *Gateway) Terminate(t testing.TB) {
+	t.Helper()
+	if err := syscall.Kill(g.process.PID(), syscall.SIGTERM); err != nil {
+		t.Fatalf("SIGTERM to the gateway: %v", err)
+	}
+}
+
+// Stop sends SIGTERM, unless the gateway has ended, waits, and judges how it ended and what it logged.
+func (g *Gateway) Stop(t testing.TB) {
+	t.Helper()
+	g.checked = true
+	status := g.process.Stop(syscall.SIGTERM, g.Drain+10*time.Second)
+	if status != 0 {
+		t.Errorf("the gateway ended with status %d on SIGTERM, want 0\n%s", status, g.process.Tail(60))
+	}
+	g.judgeLog(t)
+}
+
+// judgeLog fails the test for every line that is a warning, an error or a panic and does not belong to it.
+func (g *Gateway) judgeLog(t testing.TB) {
+	t.Helper()
+	complaint := regexp.MustCompile(`"level":"(WARN|ERROR)"|level=(WARN|ERROR)|^panic:|^fatal error:|^goroutine \d+ \[|DATA RACE`)
+	shown := 0
+	for _, line := range g.process.Lines() {
+		if !complaint.MatchString(line) || g.Complains != nil && g.Complains.MatchString(line) {
+			continue
+		}
+		if t.Errorf("the gateway's log: %s", line); shown == 20 {
+			return
+		}
+		shown++
+	}
+}
