@@ -48,7 +48,7 @@ func (r *roundTrip) answered(lsr, dlsr uint32, now time.Duration) (time.Duration
 }
 
 // admitControl judges an RTCP packet before it is parsed, by the rules for sound.
-func (in *inbound) admitControl(from netip.AddrPort, data []byte, now time.Duration) bool {
+func (in *inbound) admitControl(from netip.AddrPort, data []byte) bool {
 	from = unmapped(from)
 	switch {
 	case !in.ready:

@@ -1,0 +1,50 @@
+package rtp
+
+import (
+	"errors"
+	"testing"
+)
+
+func TestKeypress(t *testing.T) {
+	for _, clock := range []int{8000, 48000} {
+		k := keypress{code: 5, clock: clock}
+		frame := uint16(clock / 50)
+		want := []struct {
+			duration uint16
+			end      bool
+		}{{frame, false}, {2 * frame, false}, {3 * frame, false}, {4 * frame, false}, {5 * frame, true}, {5 * frame, true}, {5 * frame, true}}
+		for i, w := range want {
+			e, marker, last := k.next()
+			if e.duration != w.duration || e.end != w.end || e.code != 5 {
+				t.Errorf("%d Hz, packet %d: got %+v, want %+v", clock, i, e, w)
+			}
+			if marker != (i == 0) || last != (i == len(want)-1) {
+				t.Errorf("%d Hz, packet %d: got marker %v, last %v", clock, i, marker, last)
+			}
+		}
+	}
+}
+
+func TestKeypressGivenUp(t *testing.T) {
+	k := keypress{code: 5, clock: 8000}
+	if e := k.cut(); !e.end || e.duration != 160 {
+		t.Errorf("before the first packet: got %+v, want an end after 160", e)
+	}
+	k.next()
+	k.next()
+	if e := k.cut(); !e.end || e.duration != 320 {
+		t.Errorf("after two packets: got %+v, want an end after 320", e)
+	}
+}
+
+func TestParseKeys(t *testing.T) {
+	codes, err := parseKeys("0123456789*#ABCDabcd")
+	if err != nil || len(codes) != 20 || codes[11] != 11 || codes[19] != 15 {
+		t.Errorf("got %v, %v", codes, err)
+	}
+	for _, s := range []string{"12 3", "é", "E", "1\x00"} {
+		if _, err := parseKeys(s); !errors.Is(err, ErrDigit) {
+			t.Errorf("%q: got %v, want ErrDigit", s, err)
+		}
+	}
+}
