@@ -12,7 +12,7 @@ import (
 // PhoneConfig says what kind of baresip to start.
 type PhoneConfig struct {
 	Name       string
-	Microphone string // a WAV file of 8000 Hz, mono; played once from the moment the call is up
+	Microphone string // a WAV file of 8000 Hz, mono; played once from the moment the call is up, then silence
 	Codec      string // "PCMU" or "PCMA"; both, PCMU first, where it is empty
 	Transport  string // "udp" (default) or "tcp"
 	Mux        bool   // offers rtcp-mux
@@ -36,9 +36,11 @@ func StartPhone(t testing.TB, dir string, config PhoneConfig) *Phone {
 	first := Ports(t, blockSize)
 	p := &Phone{PhoneConfig: config, SIP: first, dir: Sub(t, dir, config.Name)}
 	control := first + 2
+	microphone := filepath.Join(p.dir, "microphone.wav")
+	Sox(t, "-D", config.Microphone, microphone, "pad", "0", "180") // a phone hangs up at its file's end
 	p.write(t, map[string]any{
 		"Address": Loopback(), "SIP": first, "Control": control, "RTP": first + 4, "LastRTP": first + blockSize - 1,
-		"Microphone": config.Microphone, "Modules": baresipModules(t), "Mux": config.Mux,
+		"Microphone": microphone, "Modules": baresipModules(t), "Mux": config.Mux,
 		"Recordings": Sub(t, p.dir, "rec"),
 	})
 	p.process = Start(t, Command{Name: config.Name, Path: "baresip", Args: []string{"-f", p.dir, "-s"}, Dir: p.dir})

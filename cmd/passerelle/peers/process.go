@@ -79,7 +79,9 @@ func (p *Process) keep(output, log *os.File) {
 	waited := make(chan error, 1)
 	go func() {
 		err := p.cmd.Wait()
-		// A grandchild may hold the pipe open: what the process itself wrote is there by now.
+		// Whatever it had started goes with it; the group is ours, since the process began it. One that
+		// has left the group may still hold the pipe open: what the process itself wrote is there by now.
+		_ = syscall.Kill(-p.PID(), syscall.SIGKILL)
 		_ = output.SetReadDeadline(time.Now().Add(2 * time.Second))
 		waited <- err
 	}()
@@ -186,16 +188,11 @@ func (p *Process) Stop(signal syscall.Signal, grace time.Duration) int {
 	if p.Running() {
 		_ = p.cmd.Process.Signal(signal)
 	}
-	obeyed := true
 	select {
 	case <-p.exited:
 	case <-time.After(grace):
-		obeyed = false
-	}
-	// Whatever it had started goes with it; the group is ours, since the process began it.
-	_ = syscall.Kill(-p.PID(), syscall.SIGKILL)
-	<-p.exited
-	if !obeyed {
+		_ = syscall.Kill(-p.PID(), syscall.SIGKILL) // not reaped yet, so the id is still its own
+		<-p.exited
 		return -1
 	}
 	return p.cmd.ProcessState.ExitCode()

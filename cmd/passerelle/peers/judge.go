@@ -1,0 +1,119 @@
+package peers
+
+import (
+	"fmt"
+	"math"
+	"testing"
+	"time"
+
+	"passerelle/codec/score"
+)
+
+// Quality says how well something must be heard.
+type Quality struct {
+	Median  float64       // correlation of the windows, at least
+	GainDB  float64       // how far the level may be off, either way
+	Gap     time.Duration // the longest gap allowed
+	Clipped time.Duration // how much of an utterance's beginning may be missing
+}
+
+// What the paths allow. G.711 there and back is nearly the same wave; Opus is alike, and a browser's
+// jitter buffer stretches time.
+var (
+	OverG711 = Quality{Median: 0.98, GainDB: 1, Gap: 0, Clipped: 0}
+	OverOpus = Quality{Median: 0.90, GainDB: 1.5, Gap: 0, Clipped: 0}
+)
+
+// Recording is what somebody heard, at [score.Rate].
+type Recording struct {
+	Who  string
+	Path string
+	PCM  []int16
+}
+
+// Listen reads a recording.
+func Listen(t testing.TB, who, path string) Recording {
+	t.Helper()
+	pcm, err := score.ReadFile(path)
+	if err != nil {
+		t.Fatalf("what %s heard: %v", who, err)
+	}
+	return Recording{Who: who, Path: path, PCM: pcm}
+}
+
+// Length returns how long the recording is.
+func (r Recording) Length() time.Duration {
+	return time.Duration(len(r.PCM)) * time.Second / score.Rate
+}
+
+// From returns what was heard from then on.
+func (r Recording) From(at time.Duration) Recording {
+	r.PCM = r.PCM[min(max(int(at*score.Rate/time.Second), 0), len(r.PCM)):]
+	return r
+}
+
+// Until returns what was heard before.
+func (r Recording) Until(at time.Duration) Recording {
+	r.PCM = r.PCM[:min(max(int(at*score.Rate/time.Second), 0), len(r.PCM))]
+	return r
+}
+
+// Hears fails the test unless the speech is in the recording: at its pitch and level, without gaps, from
+// its first sound on. It returns how it was found.
+func (r Recording) Hears(t testing.TB, s Speech, want Quality) score.Match {
+	t.Helper()
+	m := score.Find(s.PCM(t), r.PCM, score.Rate)
+	t.Logf("%s hears %s: %v", r.Who, s.Name, m)
+	switch {
+	case !m.Found():
+		t.Errorf("%s does not hear %s: %v (%s)", r.Who, s.Name, m, r.Path)
+	case m.Median < want.Median:
+		t.Errorf("%s hears %s with a median correlation of %.3f, want at least %.3f (%s)", r.Who, s.Name, m.Median, want.Median, r.Path)
+	case math.Abs(m.GainDB) > want.GainDB:
+		t.Errorf("%s hears %s %+.1f dB off, want at most %.1f (%s)", r.Who, s.Name, m.GainDB, want.GainDB, r.Path)
+	case m.Longest() > want.Gap:
+		t.Errorf("%s hears %s with gaps %v, want none above %v (%s)", r.Who, s.Name, m.Gaps, want.Gap, r.Path)
+	case m.Clipped > want.Clipped:
+		t.Errorf("%s hears %s with %v of a beginning missing, want at most %v (%s)", r.Who, s.Name, m.Clipped, want.Clipped, r.Path)
+	}
+	return m
+}
+
+// HearsNot fails the test if the speech is in the recording.
+func (r Recording) HearsNot(t testing.TB, s Speech) {
+	t.Helper()
+	if m := score.Find(s.PCM(t), r.PCM, score.Rate); m.Correlation > 0.2 || m.Found() {
+		t.Errorf("%s hears %s, and should not: %v (%s)", r.Who, s.Name, m, r.Path)
+	}
+}
+
+// Silent fails the test unless nothing at all is heard.
+func (r Recording) Silent(t testing.TB, when string) {
+	t.Helper()
+	if len(r.PCM) == 0 {
+		t.Errorf("%s: nothing was recorded %s (%s)", r.Who, when, r.Path)
+		return
+	}
+	if level, at := score.Loudest(r.PCM, score.Rate); level >= score.SilentBelow {
+		t.Errorf("%s hears something at %.0f dBov %v into what should be silence, %s (%s)", r.Who, level, at, when, r.Path)
+	}
+}
+
+// PCM returns the speech at [score.Rate], the silence around it included.
+func (s Speech) PCM(t testing.TB) []int16 {
+	t.Helper()
+	pcm, err := score.ReadFile(s.WAV(8000))
+	if err != nil {
+		t.Fatalf("%s: %v", s.Name, err)
+	}
+	return pcm
+}
+
+// Length returns how long the speech is, the silence around it included.
+func (s Speech) Length(t testing.TB) time.Duration {
+	t.Helper()
+	return time.Duration(len(s.PCM(t))) * time.Second / score.Rate
+}
+
+// String is the voice's name.
+func (s Speech) String() string { return fmt.Sprintf("the voice %s", s.Name) }
