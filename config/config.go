@@ -17,9 +17,16 @@ type Config struct {
 	// File is the path of the file that was loaded; "" if there is none and the gateway serves its
 	// neighbourhood: everybody at a loopback or private address may call any room.
 	File string
+	// Warnings are what is allowed and probably not meant.
+	Warnings Errors
 
-	origins origins
+	tree *tree
+	at   map[string]origin
 }
+
+// Origin says where the setting at path, such as "networks[0].listen[1]" or "http.listen", comes from:
+// "default", "passerelle.yaml:5", "env PASSERELLE_HTTP_LISTEN" or "flag --http-listen".
+func (c *Config) Origin(path string) string { return c.at[path].String() }
 
 // Static is what takes a restart to change: everything that holds a port.
 type Static struct {

@@ -1,8 +1,21 @@
 package config
 
-import "log/slog"
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+)
 
-const redacted = "***"
+const (
+	redacted   = "***"
+	maxSecret  = 64 << 10 // bytes in a secret's file
+	filePrefix = "file:"
+	envPrefix  = "env:"
+)
 
 // Secret is text that must not be seen: every way of printing it gives "***".
 type Secret struct{ text string }
@@ -24,11 +37,78 @@ func (s Secret) String() string {
 	return redacted
 }
 
+// Format is String for every verb of fmt.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
+
 // GoString is String, for %#v.
 func (s Secret) GoString() string { return s.String() }
 
-// MarshalText is String, for JSON and XML.
+// MarshalText is String, for JSON, YAML and XML.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // LogValue is String, for slog.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// secrets finds what file: and env: stand for.
+type secrets struct {
+	folder    string // of the configuration file: where relative paths begin
+	lookupEnv func(string) (string, bool)
+}
+
+// read returns the secret that text is or stands for. Its errors never say what is in it.
+func (s secrets) read(text string) (Secret, error) {
+	if name, ok := strings.CutPrefix(text, envPrefix); ok {
+		value, ok := "", false
+		if s.lookupEnv != nil {
+			value, ok = s.lookupEnv(name)
+		}
+		if !ok || value == "" {
+			return Secret{}, fmt.Errorf("the environment has no %s, or it is empty", name)
+		}
+		return Secret{value}, nil
+	}
+	if _, ok := strings.CutPrefix(text, filePrefix); ok {
+		return s.readFile(text)
+	}
+	if text == "" {
+		return Secret{}, errors.New("it is empty; leave the setting out for none")
+	}
+	return Secret{text}, nil
+}
+
+// readFile reads a secret from a file, without the line's end after it.
+func (s secrets) readFile(text string) (Secret, error) {
+	path, err := s.path(text)
+	if err != nil {
+		return Secret{}, err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return Secret{}, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
+	if err != nil {
+		return Secret{}, err
+	}
+	if len(data) > maxSecret {
+		return Secret{}, fmt.Errorf("%s has more than %d bytes", path, maxSecret)
+	}
+	secret := strings.TrimRight(string(data), "\r\n")
+	if secret == "" {
+		return Secret{}, fmt.Errorf("%s is empty", path)
+	}
+	return Secret{secret}, nil
+}
+
+// path returns the path of "file:PATH", from the configuration's folder if it is relative.
+func (s secrets) path(text string) (string, error) {
+	path, ok := strings.CutPrefix(text, filePrefix)
+	if !ok || path == "" {
+		return "", errors.New("file:PATH is wanted")
+	}
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(s.folder, path)
+	}
+	return path, nil
+}

@@ -1,0 +1,201 @@
+package config
+
+import (
+	"regexp"
+	"strings"
+)
+
+// builder turns the tree into typed values.
+type builder struct {
+	*problems
+	root      *tree
+	addresses addresses
+	secrets   secrets
+	at        map[string]origin // by path
+}
+
+// value reads one scalar; the zero value if there is none or it is wrong, which is told.
+func value[T any](b *builder, t *tree, parse func(string) (T, error)) T {
+	var zero T
+	if !t.ok() {
+		return zero
+	}
+	v, err := parse(t.text)
+	if err == nil {
+		t.forget()
+		return v
+	}
+	t.broken = true
+	if t.setting.secret {
+		b.add(t.at, t.path, "%s", err)
+	} else {
+		b.add(t.at, t.path, "%s, here is %s", err, quoted(t.text))
+	}
+	return zero
+}
+
+// forget takes the text of a secret out of the tree, now that the Secret has it; where it came from stays.
+func (t *tree) forget() {
+	if t.setting.secret && !strings.HasPrefix(t.text, filePrefix) && !strings.HasPrefix(t.text, envPrefix) {
+		t.text = redacted
+	}
+}
+
+// each reads every element of a list, and leaves out what is wrong.
+func each[T any](t *tree, read func(*tree) T) []T {
+	if !t.ok() {
+		return nil
+	}
+	var all []T
+	for _, item := range t.items {
+		if !item.ok() {
+			continue
+		}
+		if v := read(item); item.ok() {
+			all = append(all, v)
+		}
+	}
+	return all
+}
+
+// values reads a list of scalars.
+func values[T any](b *builder, t *tree, parse func(string) (T, error)) []T {
+	return each(t, func(item *tree) T { return value(b, item, parse) })
+}
+
+func anyText(text string) (string, error) { return text, nil }
+
+// build reads the whole tree.
+func (b *builder) build(root *tree) *Config {
+	b.mark(root)
+	value(b, root.get("version"), parseNumber(1, 1))
+	return &Config{
+		Static: Static{
+			Networks: each(root.get("networks"), b.network),
+			Engines:  each(root.get("engines"), b.engine),
+			HTTP:     b.http(root.get("http")),
+		},
+		Live: Live{
+			Trunks: each(root.get("trunks"), b.trunk),
+			Rooms:  each(root.get("rooms"), b.room),
+			Routes: each(root.get("routes"), b.route),
+			Limits: Limits{Calls: value(b, root.get("limits").get("calls"), parseNumber(1, 100000))},
+			Drain:  value(b, root.get("drain"), parseDuration),
+			Log:    Log{Level: value(b, root.get("log").get("level"), parseLevel)},
+		},
+	}
+}
+
+// mark notes where everything comes from.
+func (b *builder) mark(t *tree) {
+	b.at[t.path] = t.at
+	for _, item := range t.items {
+		b.mark(item)
+	}
+	for _, child := range t.keys {
+		b.mark(child)
+	}
+}
+
+func (b *builder) network(t *tree) Network {
+	n := Network{
+		Name:      value(b, t.get("name"), parseName),
+		Listen:    values(b, t.get("listen"), b.addresses.parseListener),
+		Advertise: value(b, t.get("advertise"), parseAdvertise),
+		Media:     value(b, t.get("media"), b.addresses.parseMedia),
+	}
+	if listen := t.get("listen"); listen.ok() && len(listen.items) == 0 {
+		b.add(listen.at, listen.path, "one address at least is wanted")
+	}
+	if !n.Media.Addr.IsValid() && len(n.Listen) > 0 {
+		n.Media.Addr = n.Listen[0].Addr.Addr()
+	}
+	return n
+}
+
+func (b *builder) engine(t *tree) Engine {
+	e := Engine{Name: value(b, t.get("name"), parseName)}
+	embedded := t.get("embedded")
+	if embedded == nil {
+		b.add(t.at, t.path, "its kind is missing: embedded")
+		return e
+	}
+	e.Embedded = &Embedded{
+		UDP:       value(b, embedded.get("udp"), b.addresses.parseBind),
+		TCP:       value(b, embedded.get("tcp"), b.addresses.parseBindOrOff),
+		PublicURL: value(b, embedded.get("public_url"), parseURL),
+	}
+	return e
+}
+
+func (b *builder) http(t *tree) HTTP {
+	h := HTTP{
+		Listen:      value(b, t.get("listen"), b.addresses.parseAddrPort),
+		BehindProxy: values(b, t.get("behind_proxy"), parsePrefix),
+		PublicURL:   value(b, t.get("public_url"), parseURL),
+	}
+	if tls := t.get("tls"); tls.ok() {
+		h.TLS = &TLS{
+			Cert: value(b, tls.get("cert"), b.secrets.path),
+			Key:  value(b, tls.get("key"), b.secrets.path),
+		}
+	}
+	return h
+}
+
+func (b *builder) trunk(t *tree) Trunk {
+	from := t.get("accept").get("from")
+	k := Trunk{
+		Name:    value(b, t.get("name"), parseName),
+		Network: value(b, t.get("network"), anyText),
+		From:    values(b, from, parsePrefix),
+		Trusted: value(b, t.get("trusted"), parseBool),
+		Codecs:  values(b, t.get("codecs"), parseCodec),
+		Calls:   value(b, t.get("limits").get("calls"), parseNumber(0, 100000)),
+	}
+	for _, list := range []*tree{from, t.get("codecs")} {
+		if list.ok() && len(list.items) == 0 {
+			b.add(list.at, list.path, "one at least is wanted")
+		}
+	}
+	return k
+}
+
+func (b *builder) room(t *tree) Room {
+	return Room{
+		Name:     value(b, t.get("name"), parseRoomName),
+		Engine:   value(b, t.get("engine"), anyText),
+		Password: value(b, t.get("password"), b.secrets.read),
+	}
+}
+
+func (b *builder) route(t *tree) Route {
+	r := Route{
+		From:    values(b, t.get("from"), anyText),
+		To:      value(b, t.get("to"), anyText),
+		ToMatch: value(b, t.get("to_match"), parseExpression),
+		Engine:  value(b, t.get("engine"), anyText),
+	}
+	switch to, match := t.get("to"), t.get("to_match"); {
+	case to == nil && match == nil:
+		b.add(t.at, t.path, "to or to_match is missing")
+	case to != nil && match != nil:
+		b.add(match.at, match.path, "there is to already; one of the two is enough")
+	case to.ok() && to.text == "":
+		b.add(to.at, to.path, "it is empty")
+	}
+	if room := t.get("room"); r.ToMatch == nil {
+		r.Room = value(b, room, parseRoomName)
+	} else {
+		r.Room = value(b, room, parseTemplate(r.ToMatch))
+	}
+	return r
+}
+
+// parseExpression compiles a regular expression that must match all of a text.
+func parseExpression(text string) (*regexp.Regexp, error) {
+	if _, err := regexp.Compile(text); err != nil { // as it was written, for the message
+		return nil, err
+	}
+	return regexp.Compile(`\A(?:` + text + `)\z`)
+}

@@ -1,0 +1,67 @@
+package config
+
+import "net/netip"
+
+// ports is what one setting takes of this machine.
+type ports struct {
+	path        string
+	transport   string // "udp" or "tcp"
+	addr        netip.Addr
+	first, last uint16
+}
+
+// overlaps reports whether two settings want the same port. Port 0 is a free one.
+func (p ports) overlaps(q ports) bool {
+	if p.transport != q.transport || p.first == 0 || q.first == 0 || !p.addr.IsValid() || !q.addr.IsValid() {
+		return false
+	}
+	same := p.addr == q.addr || p.addr.IsUnspecified() || q.addr.IsUnspecified()
+	return same && p.first <= q.last && q.first <= p.last
+}
+
+// checkPorts tells of ports that two settings want.
+func (b *builder) checkPorts(c *Config) {
+	var taken []ports
+	take := func(p ports) {
+		for _, other := range taken {
+			if p.overlaps(other) {
+				b.add(b.at[p.path], p.path, "%s wants the same %s port", other.path, p.transport)
+				return
+			}
+		}
+		taken = append(taken, p)
+	}
+	one := func(path, transport string, addr netip.AddrPort) {
+		take(ports{path, transport, addr.Addr(), addr.Port(), addr.Port()})
+	}
+	if t := b.root.get("networks"); t.ok() && len(t.items) == 1 && len(c.Static.Networks) == 1 {
+		n, path := c.Static.Networks[0], t.items[0].path
+		next := 0 // in n.Listen, which lacks what is broken
+		for _, item := range t.items[0].get("listen").list() {
+			if item.ok() {
+				one(item.path, n.Listen[next].Transport, n.Listen[next].Addr)
+				next++
+			}
+		}
+		media := ports{join(path, "media"), "udp", n.Media.Addr, n.Media.First, n.Media.Last}
+		take(media)
+		b.checkRange(media, c.Live.Limits.Calls)
+	}
+	if t := b.root.get("engines"); t.ok() && len(t.items) == 1 && len(c.Static.Engines) == 1 && c.Static.Engines[0].Embedded != nil {
+		e, path := c.Static.Engines[0].Embedded, join(t.items[0].path, "embedded")
+		one(join(path, "udp"), "udp", e.UDP)
+		one(join(path, "tcp"), "tcp", e.TCP)
+	}
+	one("http.listen", "tcp", c.Static.HTTP.Listen)
+}
+
+// checkRange warns where there are fewer pairs of ports than calls.
+func (b *builder) checkRange(media ports, calls int) {
+	if media.first == 0 {
+		return
+	}
+	even := int(media.first) + int(media.first)%2
+	if pairs := (int(media.last) + 1 - even) / 2; pairs < calls {
+		b.warn(b.at[media.path], media.path, "ports for %d calls, and limits.calls is %d", pairs, calls)
+	}
+}

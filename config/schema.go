@@ -1,0 +1,119 @@
+package config
+
+// schema is the whole file. Every key that DESIGN gives a gateway is here; those marked later are refused by name
+// until they are built.
+func schema() *setting {
+	return &setting{is: mapping, keys: []setting{
+		{key: "version", values: "1", bare: true, required: true, doc: "The version of this format."},
+		{key: "networks", is: mappings, unset: "[{name: voice}]", keys: networkSettings(),
+			doc: "Where telephony lives. One for now."},
+		{key: "engines", is: mappings, unset: "[{name: house, embedded: {}}]", keys: engineSettings(),
+			doc: "Where rooms live. One for now."},
+		{key: "trunks", is: mappings, unset: "[]", keys: trunkSettings(),
+			doc: "SIP peers that are not phones of ours: a PBX, an operator. With a file, only these are answered; everybody else gets silence."},
+		{key: "rooms", is: mappings, unset: "[]", keys: roomSettings(),
+			doc: "Embedded rooms with a name and properties of their own."},
+		{key: "routes", is: mappings, unset: "[]", keys: routeSettings(),
+			doc: "Where calls go. The first that matches wins; a call that none takes is answered 404."},
+		{key: "http", is: mapping, unset: "{}", keys: httpSettings(), doc: "The page where browsers join."},
+		{key: "limits", is: mapping, unset: "{}", doc: "Bounds of the whole gateway.", keys: []setting{
+			{key: "calls", values: "number, 1 to 100000", unset: "1000", bare: true, override: true,
+				doc: "Calls at once; one more is answered 503 with Retry-After."},
+		}},
+		{key: "drain", values: "duration, 0s to 24h", unset: "10m", override: true,
+			doc: "How long calls that are up may go on after SIGTERM. New calls are answered 503 meanwhile; a second signal ends it at once."},
+		{key: "log", is: mapping, unset: "{}", doc: "What is logged.", keys: []setting{
+			{key: "level", values: "debug, info, warn or error", unset: "info", override: true,
+				doc: "The least that is worth a line. No level writes secrets or whole phone numbers."},
+		}},
+		{key: "phones", later: true}, {key: "menus", later: true}, {key: "outgoing", later: true}, {key: "emergency", later: true},
+		{key: "admin", later: true}, {key: "metrics", later: true}, {key: "state", later: true},
+	}}
+}
+
+func networkSettings() []setting {
+	return []setting{
+		{key: "name", values: "name", required: true, doc: "What trunks call this network."},
+		{key: "listen", is: scalars, values: "udp:// or tcp:// with address:port", unset: `["udp://:5060", "tcp://:5060"]`,
+			doc: "Where SIP is listened for. Without an address: all of this machine's, IPv4 and IPv6. Port 0 takes a free one."},
+		{key: "advertise", values: "auto, an address or a host name", unset: "auto",
+			doc: "What peers are told to send to, in SIP and in SDP, where it is not the address that they reach (NAT)."},
+		{key: "media", values: "address:first-last or first-last", unset: "20000-23999",
+			means: "20000-23999, 2000 calls",
+			doc:   "UDP ports for sound, two a call, inclusive. Without an address: that of the first listen. 0-0 leaves the ports to the system."},
+		{key: "tls", later: true},
+	}
+}
+
+func engineSettings() []setting {
+	return []setting{
+		{key: "name", values: "name", required: true, doc: "What rooms and routes call this engine."},
+		{key: "embedded", is: mapping, doc: "Rooms in this process, with a page of their own.", keys: []setting{
+			{key: "udp", values: "port or address:port", unset: "7882", bare: true,
+				doc: "The one UDP port of all browsers' sound. Without an address: all of this machine's."},
+			{key: "tcp", values: "port, address:port or off", unset: "7882", bare: true,
+				doc: "The TCP port for browsers whose network lets no UDP through."},
+			{key: "public_url", values: "http:// or https:// URL", means: "http.public_url",
+				doc: "Where browsers find the page of these rooms; others are refused its WebSocket."},
+		}},
+		{key: "livekit", later: true}, {key: "meet", later: true}, {key: "whip", later: true},
+	}
+}
+
+func trunkSettings() []setting {
+	return []setting{
+		{key: "name", values: "name", required: true, doc: "What routes and the log call this trunk."},
+		{key: "network", values: "name of a network", means: "the only one", doc: "Where it is."},
+		{key: "accept", is: mapping, required: true, doc: "How we know it.", keys: []setting{
+			{key: "from", is: scalars, values: "address or CIDR", required: true,
+				doc: "Who may call us. An address in two trunks belongs to the longer prefix."},
+			{key: "certificate", later: true}, {key: "digest", later: true},
+		}},
+		{key: "trusted", values: "true or false", unset: "false", bare: true,
+			doc: "Its P-Asserted-Identity is believed, and routes without from take its calls."},
+		{key: "codecs", is: scalars, values: "PCMA or PCMU", unset: "[PCMA, PCMU]", doc: "What may be spoken, the best first."},
+		{key: "limits", is: mapping, unset: "{}", doc: "Bounds of this trunk.", keys: []setting{
+			{key: "calls", values: "number, 0 to 100000", unset: "0", bare: true, means: "0, no limit but the gateway's", doc: "Calls at once."},
+		}},
+		{key: "servers", later: true}, {key: "register", later: true}, {key: "numbers", later: true},
+		{key: "preset", later: true}, {key: "srtp", later: true},
+	}
+}
+
+func roomSettings() []setting {
+	return []setting{
+		{key: "name", values: "room name", required: true,
+			doc: "The room, and the last part of its page's URL: at most 64 characters, no control characters, spaces at the ends, slash or dollar sign, and no dash or dot at the beginning."},
+		{key: "engine", values: "name of an engine", means: "the only one", doc: "Where it is."},
+		{key: "password", values: "text, file:PATH or env:NAME", secret: true, means: "none",
+			doc: "Asked for on the page. Phones are not asked."},
+		{key: "pin", later: true}, {key: "moderator", later: true}, {key: "waiting_room", later: true},
+	}
+}
+
+func routeSettings() []setting {
+	return []setting{
+		{key: "from", is: scalars, values: "name of a trunk", means: "trusted trunks", doc: "Whose calls it takes."},
+		{key: "to", values: "text", doc: "What was dialled, literally; numbers are compared as numbers. Either this or to_match."},
+		{key: "to_match", values: "regular expression (RE2)", doc: "What was dialled, as an expression that must match all of it."},
+		{key: "room", values: "room name", required: true, doc: "Where it leads. With to_match, $1 or ${name} stand for its groups, $$ for a dollar sign."},
+		{key: "engine", values: "name of an engine", means: "the room's, else the only one", doc: "Where the room is."},
+		{key: "menu", later: true}, {key: "pin", later: true},
+	}
+}
+
+func httpSettings() []setting {
+	return []setting{
+		{key: "listen", values: "address:port", unset: "127.0.0.1:8080", override: true,
+			doc: "Where the page is served. Without an address: all of this machine's. Browsers give a microphone to https and localhost only."},
+		{key: "tls", is: mapping, means: "plain HTTP", doc: "The page over https.", keys: []setting{
+			{key: "cert", values: "file:PATH", required: true, override: true,
+				doc: "The certificate and its chain, PEM. Read again when the file changes."},
+			{key: "key", values: "file:PATH", required: true, override: true, secret: true, doc: "Its private key, PEM."},
+		}},
+		{key: "behind_proxy", is: scalars, values: "address or CIDR", unset: "[]",
+			doc: "Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."},
+		{key: "public_url", values: "http:// or https:// URL", override: true, means: "as the browser's request says",
+			doc: "Where browsers find the page, such as https://rooms.example.org, without a path."},
+	}
+}
