@@ -39,10 +39,12 @@ func (k *keypress) next() (e event, marker, last bool) {
 	return e, k.n == 1, k.n == whole+eventEnds-1
 }
 
-// give up: the key comes up now, with what it lasted; the end is still said three times.
-func (k *keypress) cut() (e event) {
-	held := time.Duration(max(1, min(k.n, int(eventLength/eventEvery)))) * eventEvery
-	return event{code: k.code, end: true, volume: eventVolume, duration: uint16(ticks(held, k.clock))}
+// cut ends the key early: its last packet, and how often it is still to be sent.
+func (k *keypress) cut() (e event, times int) {
+	const whole = int(eventLength / eventEvery)
+	held := time.Duration(max(1, min(k.n, whole))) * eventEvery
+	e = event{code: k.code, end: true, volume: eventVolume, duration: uint16(ticks(held, k.clock))}
+	return e, eventEnds - max(0, k.n-whole+1)
 }
 
 // parseKeys makes event codes of digits, or none if one is no key.
@@ -97,8 +99,8 @@ func (l *Line) sendKey(ctx context.Context, timer *time.Timer, code uint8, start
 	for {
 		start = start.Add(eventEvery)
 		if err := wait(ctx, timer, start); err != nil {
-			for range eventEnds {
-				_ = o.key(&press, press.cut(), false)
+			for e, times := press.cut(); times > 0; times-- {
+				_ = o.key(&press, e, false)
 			}
 			return err
 		}

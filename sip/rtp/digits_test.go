@@ -26,14 +26,18 @@ func TestKeypress(t *testing.T) {
 }
 
 func TestKeypressGivenUp(t *testing.T) {
-	k := keypress{code: 5, clock: 8000}
-	if e := k.cut(); !e.end || e.duration != 160 {
-		t.Errorf("before the first packet: got %+v, want an end after 160", e)
-	}
-	k.next()
-	k.next()
-	if e := k.cut(); !e.end || e.duration != 320 {
-		t.Errorf("after two packets: got %+v, want an end after 320", e)
+	for _, tt := range []struct {
+		after    int // packets
+		duration uint16
+		times    int
+	}{{0, 160, 3}, {2, 320, 3}, {4, 640, 3}, {5, 800, 2}, {6, 800, 1}} {
+		k := keypress{code: 5, clock: 8000}
+		for range tt.after {
+			k.next()
+		}
+		if e, times := k.cut(); !e.end || e.duration != tt.duration || times != tt.times {
+			t.Errorf("after %d packets: got %+v, %d times; want duration %d, %d times", tt.after, e, times, tt.duration, tt.times)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -213,7 +214,9 @@ func TestComfortNoiseAndOthers(t *testing.T) {
 func TestThirdSocket(t *testing.T) {
 	for _, addr := range []string{"127.0.0.1", "127.0.0.2"} {
 		t.Run(addr, func(t *testing.T) {
-			a, peer, third := newPhone(t, "127.0.0.1", Config{}), newSocket(t, "127.0.0.1"), newSocket(t, addr)
+			var now atomic.Int64 // the line's clock, so that a slow machine does not open the latch
+			clock := func() time.Duration { return time.Duration(now.Load()) }
+			a, peer, third := newPhone(t, "127.0.0.1", Config{Clock: clock}), newSocket(t, "127.0.0.1"), newSocket(t, addr)
 			spray := func(ssrc uint32, seq uint16) {
 				for i := range uint16(50) {
 					third.send(t, a.LocalAddr(), sound(ssrc, seq+i, 0))
@@ -227,6 +230,7 @@ func TestThirdSocket(t *testing.T) {
 			a.run(a)
 			spray(666, 101)
 			for n := range uint16(40) {
+				now.Add(int64(20 * time.Millisecond))
 				peer.send(t, a.LocalAddr(), sound(5, n, uint32(n)*160))
 				spray(666, 151+n*50)
 				spray(5, n) // with the right SSRC and number even

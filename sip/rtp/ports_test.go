@@ -76,7 +76,7 @@ func TestPortsInTurn(t *testing.T) {
 	if portD != first {
 		t.Errorf("then it is in turn again: got %d, want %d", portD, first)
 	}
-	_, err = p.open()
+	_, err = Listen(Config{Ports: p})
 	var answer interface{ SIPStatus() (int, string) }
 	if !errors.Is(err, ErrNoPorts) || !errors.As(err, &answer) {
 		t.Fatalf("exhausted: got %v, want ErrNoPorts with an answer", err)

@@ -108,13 +108,8 @@ type Digit struct {
 	Duration time.Duration // how long it was held; 0 while it is down
 }
 
-// String is for test failures; digits may be a PIN and are not logged.
-func (d Digit) String() string {
-	if !d.Ended {
-		return fmt.Sprintf("%c down", d.Rune)
-	}
-	return fmt.Sprintf("%c up after %v", d.Rune, d.Duration)
-}
+// LogValue keeps digits, which may be a PIN, out of the log.
+func (Digit) LogValue() slog.Value { return slog.StringValue("a digit") }
 
 // Stats is what a line has seen, at one instant. Counts only grow, over all SSRCs of the call.
 type Stats struct {
