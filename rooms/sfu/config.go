@@ -1,7 +1,6 @@
 package sfu
 
 import (
-	"fmt"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -60,16 +59,3 @@ func (c Config) withDefaults() Config {
 	}
 	return c
 }
-
-// ListenError tells that one of the two ports cannot be had.
-type ListenError struct {
-	Setting string // "udp" or "tcp", as Config and the configuration file call it
-	Addr    netip.AddrPort
-	Err     error
-}
-
-func (e *ListenError) Error() string {
-	return fmt.Sprintf("listen for browsers on %s %s: %v", e.Setting, e.Addr, e.Err)
-}
-
-func (e *ListenError) Unwrap() error { return e.Err }

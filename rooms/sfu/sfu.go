@@ -1,13 +1,26 @@
 // Package sfu keeps rooms of our own: browsers join them over WebRTC from the page in package page, and
 // the gateway's phones take seats beside them. It does not know what a telephone call is, decodes no
 // sound, and is made for one machine.
+//
+// A browser comes by its WebSocket (signal.go), gets its place (browser.go) and a connection (peer.go).
+// Its voice is read in microphone.go, a phone's is written to seat.go; both go through voice.go into the
+// slots of everybody else (ear.go, with choose.go and splice.go).
 package sfu
 
 import (
 	"context"
-	"errors"
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/pion/webrtc/v4"
 
 	"passerelle/rooms"
 	"passerelle/rooms/sfu/page"
@@ -15,7 +28,23 @@ import (
 
 // SFU keeps the rooms of this process. Its methods may be called from any goroutine.
 type SFU struct {
-	cfg Config
+	cfg         Config
+	origin      origin
+	ports       *ports
+	certificate webrtc.Certificate
+	pionLog     pionLog
+	guests      *guests
+	named       map[string]Named
+
+	mu      sync.Mutex // before room.mu
+	closed  bool
+	rooms   map[string]*room
+	sockets map[*socket]struct{} // all, joined or not
+
+	done    chan struct{}
+	work    sync.WaitGroup // announce, every WebSocket's handler and every peer
+	closing sync.Once
+	err     error // of Close
 }
 
 var _ rooms.Backend = (*SFU)(nil)
@@ -23,34 +52,98 @@ var _ rooms.Backend = (*SFU)(nil)
 // New binds the ports and returns an SFU without rooms. A port that cannot be had is a *ListenError.
 // The SFU must be closed.
 func New(cfg Config) (*SFU, error) {
-	return &SFU{cfg: cfg.withDefaults()}, nil
+	cfg = cfg.withDefaults()
+	s := &SFU{
+		cfg: cfg, pionLog: newPionLog(cfg.Log), guests: newGuests(cfg.Clock),
+		named: make(map[string]Named), rooms: make(map[string]*room), sockets: make(map[*socket]struct{}),
+		done: make(chan struct{}),
+	}
+	for _, n := range cfg.Named {
+		s.named[key(n.Name)] = n
+	}
+	var err error
+	if s.origin, err = newOrigin(cfg.PublicURL); err != nil {
+		return nil, fmt.Errorf("public URL: %w", err)
+	}
+	if s.certificate, err = newCertificate(); err != nil {
+		return nil, err
+	}
+	if s.ports, err = listen(cfg.UDP, cfg.TCP, s.pionLog.NewLogger("ports")); err != nil {
+		return nil, err
+	}
+	s.work.Go(s.announce)
+	return s, nil
 }
 
 // Addrs returns the ports as they were bound; tcp is the zero value where there is none.
-func (s *SFU) Addrs() (udp, tcp netip.AddrPort) { return s.cfg.UDP, s.cfg.TCP }
+func (s *SFU) Addrs() (udp, tcp netip.AddrPort) {
+	udp = s.ports.udp[0]
+	if s.cfg.UDP.Addr().IsUnspecified() {
+		udp = netip.AddrPortFrom(s.cfg.UDP.Addr(), udp.Port())
+	}
+	return udp, s.ports.tcp
+}
 
-// Open joins the room as the listener of this gateway's phones.
+// Open joins a room as the listener of this gateway's phones; rooms have no password for phones.
 func (s *SFU) Open(ctx context.Context, name string, l rooms.Listener) (rooms.Room, error) {
-	return nil, rooms.ErrNoRoom
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("open room %q: %w", name, err)
+	}
+	for {
+		r, err := s.enter(name)
+		if err != nil {
+			return nil, fmt.Errorf("open room %q: %w", name, err)
+		}
+		if g, err := r.addGateway(l); err == nil {
+			return g, nil
+		} // it closed since; another opens
+	}
 }
 
 // Handler serves the page, and the WebSocket at page.SocketPath over which browsers join. Whoever trusts
 // a proxy puts the browser's address into RemoteAddr first: limits are counted by it.
-func (s *SFU) Handler() http.Handler { return page.Handler() }
-
-// Mute mutes a participant for everybody, or lets it be heard again, as a moderator would.
-func (s *SFU) Mute(room, participant string, muted bool) error {
-	return errors.ErrUnsupported
+func (s *SFU) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+page.SocketPath, s.serveSocket)
+	mux.Handle("/", page.Handler())
+	return mux
 }
 
-// Remove takes a participant out of its room, as a moderator would.
-func (s *SFU) Remove(room, participant string) error { return errors.ErrUnsupported }
+// Mute mutes a participant for everybody, or lets it be heard again, as a moderator does. A phone gets an
+// event, a browser is told.
+func (s *SFU) Mute(room, participant string, muted bool) error {
+	r, err := s.find(room)
+	if err != nil {
+		return err
+	}
+	return r.mute(participant, muted)
+}
+
+// Remove takes a participant out of its room, as a moderator does.
+func (s *SFU) Remove(room, participant string) error {
+	r, err := s.find(room)
+	if err != nil {
+		return err
+	}
+	defer r.sweep()
+	return r.remove(participant)
+}
 
 // Stats are the numbers of an SFU at one moment.
 type Stats struct{ Rooms, Browsers, Seats int }
 
 // Stats counts who is there.
-func (s *SFU) Stats() Stats { return Stats{} }
+func (s *SFU) Stats() Stats {
+	var n Stats
+	for _, r := range s.allRooms() {
+		r.mu.Lock()
+		n.Rooms++
+		n.Browsers += len(r.browsers)
+		n.Seats += len(r.seats)
+		r.mu.Unlock()
+	}
+	return n
+}
 
 // Run waits until ctx ends and closes the SFU.
 func (s *SFU) Run(ctx context.Context) error {
@@ -60,4 +153,88 @@ func (s *SFU) Run(ctx context.Context) error {
 
 // Close tells everybody that the rooms are closed, frees the ports and waits for every goroutine. It may
 // be called more than once.
-func (s *SFU) Close() error { return nil }
+func (s *SFU) Close() error {
+	s.closing.Do(func() {
+		close(s.done)
+		s.mu.Lock()
+		s.closed = true
+		open := slices.Collect(maps.Values(s.rooms))
+		clear(s.rooms)
+		s.mu.Unlock()
+		for _, r := range open {
+			r.shut()
+		}
+		s.finishSockets()
+		s.work.Wait()
+		s.err = s.ports.close()
+	})
+	return s.err
+}
+
+// enter returns a room, which may be new.
+func (s *SFU) enter(name string) (*room, error) {
+	named, known := s.named[key(name)]
+	if known {
+		name = named.Name
+	} else if !s.cfg.AnyRoom || !page.RoomName(name) {
+		return nil, rooms.ErrNoRoom
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, rooms.ErrClosed
+	}
+	r := s.rooms[key(name)]
+	if r == nil {
+		if len(s.rooms) >= s.cfg.MaxRooms {
+			return nil, rooms.ErrFull
+		}
+		r = &room{s: s, key: key(name), name: name, levels: make(map[string]uint8)}
+		s.rooms[r.key] = r
+		s.cfg.Log.Debug("room opened", "room", name)
+	}
+	return r, nil
+}
+
+// find returns a room that is open.
+func (s *SFU) find(name string) (*room, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.rooms[key(name)]; r != nil {
+		return r, nil
+	}
+	return nil, fmt.Errorf("room %q: %w", name, rooms.ErrNoRoom)
+}
+
+func (s *SFU) allRooms() []*room {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Values(s.rooms))
+}
+
+// endRoom ends one room for everybody.
+func (s *SFU) endRoom(r *room) {
+	s.mu.Lock()
+	if s.rooms[r.key] == r {
+		delete(s.rooms, r.key)
+	}
+	s.mu.Unlock()
+	r.shut()
+}
+
+// admits compares a browser's password to a room's, in a time that says nothing about either.
+func (n Named) admits(password string) bool {
+	want, got := sha256.Sum256([]byte(n.Password)), sha256.Sum256([]byte(password))
+	return subtle.ConstantTimeCompare(want[:], got[:]) == 1
+}
+
+// key is what makes two names the same room: people write them by hand.
+func key(name string) string { return strings.ToLower(name) }
+
+// recovered is deferred at the root of a goroutine: a panic there is logged, and ends what after says.
+func (s *SFU) recovered(what string, after func()) {
+	if p := recover(); p != nil {
+		s.cfg.Log.Error("panic", "in", what, "panic", p, "stack", string(debug.Stack()))
+		after()
+	}
+}

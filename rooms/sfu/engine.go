@@ -1,0 +1,107 @@
+package sfu
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"fmt"
+	"math/big"
+	"time"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
+	"github.com/pion/interceptor/pkg/report"
+	"github.com/pion/sdp/v3"
+	"github.com/pion/webrtc/v4"
+)
+
+// How long pion waits. A browser's checks and its microphone come every few seconds at least.
+const (
+	iceDisconnected = 8 * time.Second
+	iceFailed       = 12 * time.Second // more; also the time for a connection to come about
+	iceKeepalive    = 2 * time.Second
+	dtlsTimeout     = 20 * time.Second
+	reportInterval  = 3 * time.Second // of the sender reports for slots
+)
+
+// opusType is the payload type that we would choose; a browser's own is taken.
+const opusType = 111
+
+// newCertificate returns the DTLS certificate of this process. Browsers know it by the fingerprint in the
+// answer, which reaches them over the page's TLS; its dates only have to outlive the process.
+func newCertificate() (webrtc.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return webrtc.Certificate{}, fmt.Errorf("make a DTLS key: %w", err)
+	}
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
+	if err != nil {
+		return webrtc.Certificate{}, fmt.Errorf("make a DTLS certificate: %w", err)
+	}
+	name := pkix.Name{CommonName: "passerelle"}
+	cert, err := webrtc.NewCertificate(key, x509.Certificate{
+		SerialNumber: serial, Issuer: name, Subject: name, Version: 2,
+		NotBefore: time.Now().AddDate(0, 0, -1), NotAfter: time.Now().AddDate(20, 0, 0),
+	})
+	if err != nil {
+		return webrtc.Certificate{}, fmt.Errorf("make a DTLS certificate: %w", err)
+	}
+	return *cert, nil
+}
+
+// newAPI returns a pion that knows Opus, the two header extensions that we use, and our ports. ctx ends
+// the DTLS handshakes of its connections; streams sees the slots of its connections come.
+func (s *SFU) newAPI(ctx context.Context, streams interceptor.Factory) (*webrtc.API, error) {
+	media := &webrtc.MediaEngine{}
+	if err := media.RegisterCodec(webrtc.RTPCodecParameters{
+		RTPCodecCapability: webrtc.RTPCodecCapability{
+			MimeType: webrtc.MimeTypeOpus, ClockRate: clockRate, Channels: 2, SDPFmtpLine: opusFormat,
+		},
+		PayloadType: opusType,
+	}, webrtc.RTPCodecTypeAudio); err != nil {
+		return nil, fmt.Errorf("register Opus: %w", err)
+	}
+	for _, uri := range []string{sdp.AudioLevelURI, sdp.SDESMidURI} {
+		if err := media.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: uri}, webrtc.RTPCodecTypeAudio); err != nil {
+			return nil, fmt.Errorf("register %s: %w", uri, err)
+		}
+	}
+	chain := &interceptor.Registry{}
+	senderReports, err := report.NewSenderInterceptor(report.SenderInterval(reportInterval),
+		report.WithSenderLoggerFactory(s.pionLog))
+	if err != nil {
+		return nil, fmt.Errorf("prepare sender reports: %w", err)
+	}
+	chain.Add(senderReports)
+	chain.Add(streams) // the last is the outermost: it writes through all others
+	return webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(chain),
+		webrtc.WithSettingEngine(s.settings(ctx))), nil
+}
+
+// settings returns how pion is to use the network.
+func (s *SFU) settings(ctx context.Context) webrtc.SettingEngine {
+	set := webrtc.SettingEngine{LoggerFactory: s.pionLog}
+	set.SetLite(true)
+	set.SetICEUDPMux(s.ports.udpMux)
+	networks := []webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6}
+	if s.ports.tcpMux != nil {
+		set.SetICETCPMux(s.ports.tcpMux)
+		networks = append(networks, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6)
+	}
+	set.SetNetworkTypes(networks)
+	set.SetIncludeLoopbackCandidate(true)
+	set.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled) // else a multicast socket for every browser
+	set.DisableActiveTCP(true)
+	set.SetICETimeouts(iceDisconnected, iceFailed, iceKeepalive)
+	// The browser begins DTLS as soon as it can send. ICE has proved its address, a cookie would prove it
+	// again (RFC 6347 section 4.2.1).
+	_ = set.SetAnsweringDTLSRole(webrtc.DTLSRoleServer)
+	set.SetDTLSInsecureSkipHelloVerify(true)
+	set.SetDTLSConnectContextMaker(func() (context.Context, func()) {
+		return context.WithTimeout(ctx, dtlsTimeout)
+	})
+	return set
+}

@@ -1,0 +1,64 @@
+package sfu
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/pion/logging"
+	"golang.org/x/time/rate"
+)
+
+// pionLog writes what pion has to say to slog. Strangers on the network can make pion warn, packet by
+// packet: its warnings are therefore for debugging, and its errors are warnings, a few a second at most.
+type pionLog struct {
+	log    *slog.Logger
+	errors *rate.Limiter
+}
+
+var _ logging.LoggerFactory = pionLog{}
+
+func newPionLog(log *slog.Logger) pionLog {
+	return pionLog{log: log, errors: rate.NewLimiter(1, 5)}
+}
+
+// NewLogger returns the logger of one part of pion.
+func (p pionLog) NewLogger(scope string) logging.LeveledLogger {
+	return scopedLog{log: p.log.With("pion", scope), errors: p.errors}
+}
+
+type scopedLog struct {
+	log    *slog.Logger
+	errors *rate.Limiter
+}
+
+func (scopedLog) Trace(string)          {}
+func (scopedLog) Tracef(string, ...any) {}
+
+func (l scopedLog) Debug(msg string)            { l.debug(msg) }
+func (l scopedLog) Debugf(f string, arg ...any) { l.debugf(f, arg) }
+func (l scopedLog) Info(msg string)             { l.debug(msg) }
+func (l scopedLog) Infof(f string, arg ...any)  { l.debugf(f, arg) }
+func (l scopedLog) Warn(msg string)             { l.debug(msg) }
+func (l scopedLog) Warnf(f string, arg ...any)  { l.debugf(f, arg) }
+
+func (l scopedLog) Error(msg string) {
+	if l.errors.Allow() {
+		l.log.Warn(msg)
+	}
+}
+
+func (l scopedLog) Errorf(f string, arg ...any) {
+	if l.errors.Allow() {
+		l.log.Warn(fmt.Sprintf(f, arg...))
+	}
+}
+
+func (l scopedLog) debug(msg string) { l.log.Debug(msg) }
+
+// debugf formats only what somebody reads.
+func (l scopedLog) debugf(f string, arg []any) {
+	if l.log.Enabled(context.Background(), slog.LevelDebug) {
+		l.log.Debug(fmt.Sprintf(f, arg...))
+	}
+}

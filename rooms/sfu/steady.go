@@ -1,0 +1,110 @@
+package sfu
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/pion/ice/v4"
+)
+
+// steady is a UDP socket whose reader goes on after an error: pion's gives the port up for good. done is
+// called once, when the socket is closed and read no more.
+type steady struct {
+	*net.UDPConn
+	done func()
+}
+
+var (
+	_ net.PacketConn           = (*steady)(nil)
+	_ ice.AddrPortReaderWriter = (*steady)(nil)
+)
+
+func newSteady(c *net.UDPConn, done func()) *steady { return &steady{c, sync.OnceFunc(done)} }
+
+// ReadFromAddrPort reads one packet. Only the end of the socket is an error.
+func (s *steady) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
+	for {
+		n, from, err := s.ReadFromUDPAddrPort(b)
+		if err == nil {
+			return n, from, nil
+		}
+		if errors.Is(err, net.ErrClosed) {
+			s.done()
+			return 0, netip.AddrPort{}, err
+		}
+		time.Sleep(10 * time.Millisecond) // a network that is down must not keep a core busy
+	}
+}
+
+// WriteToAddrPort sends one packet.
+func (s *steady) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
+	return s.WriteToUDPAddrPort(b, to)
+}
+
+// fenced is a TCP listener that closes at once what is more than its limits.
+type fenced struct {
+	*net.TCPListener
+	all, each int
+
+	mu   sync.Mutex
+	open int
+	from map[netip.Addr]int
+}
+
+func newFenced(l *net.TCPListener, all, each int) *fenced {
+	return &fenced{TCPListener: l, all: all, each: each, from: make(map[netip.Addr]int)}
+}
+
+// Accept returns the next connection within the limits.
+func (f *fenced) Accept() (net.Conn, error) {
+	for {
+		c, err := f.AcceptTCP()
+		if errors.Is(err, net.ErrClosed) {
+			return nil, err
+		}
+		if err != nil { // out of files, most likely
+			time.Sleep(10 * time.Millisecond)
+			continue
+		}
+		from := c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap()
+		if !f.enter(from) {
+			_ = c.Close()
+			continue
+		}
+		return &fencedConn{TCPConn: c, leave: sync.OnceFunc(func() { f.leave(from) })}, nil
+	}
+}
+
+func (f *fenced) enter(from netip.Addr) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.open >= f.all || f.from[from] >= f.each {
+		return false
+	}
+	f.open++
+	f.from[from]++
+	return true
+}
+
+func (f *fenced) leave(from netip.Addr) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.open--
+	if f.from[from]--; f.from[from] == 0 {
+		delete(f.from, from)
+	}
+}
+
+type fencedConn struct {
+	*net.TCPConn
+	leave func()
+}
+
+// Close closes the connection and makes room for another.
+func (c *fencedConn) Close() error {
+	c.leave()
+	return c.TCPConn.Close()
+}
