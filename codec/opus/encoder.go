@@ -20,7 +20,7 @@ type Config struct {
 type Encoder struct {
 	lib  *opus.Encoder
 	rate int
-	loss int  // percent, as libopus was told; -1: not yet
+	loss int  // percent, as libopus knows it
 	toc  byte // of the packet before
 }
 
@@ -39,7 +39,7 @@ func NewEncoder(cfg Config) (*Encoder, error) {
 	if cfg.Bitrate == 0 {
 		cfg.Bitrate = bitrate(cfg.Rate)
 	}
-	e := &Encoder{lib: lib, rate: cfg.Rate, loss: -1, toc: firstTOC(cfg.Rate)}
+	e := &Encoder{lib: lib, rate: cfg.Rate, toc: firstTOC(cfg.Rate)}
 	if err := lib.SetComplexity(cfg.Complexity); err != nil {
 		return nil, fmt.Errorf("opus encoder: complexity %d: %w", cfg.Complexity, err)
 	}
