@@ -3,14 +3,17 @@ package audio
 import (
 	"context"
 	"log/slog"
+	"runtime"
+	"sync"
 	"time"
 
 	"passerelle/codec"
+	"passerelle/codec/opus"
 )
 
 // Config says how an Engine works. Its zero value works.
 type Config struct {
-	MixRate    int                  // of the mixes, in Hz: 8000 or 16000; 0 is 8000
+	MixRate    int                  // of the mixes, in Hz; 0 is 8000, the only one so far
 	Shards     int                  // goroutines that mix; 0 is one a core
 	Complexity int                  // libopus' complexity, 1 to 10; 0 is 5
 	Clock      func() time.Duration // the gateway's monotonic clock, as in codec.Frame.Arrival; nil counts from NewEngine
@@ -19,41 +22,93 @@ type Config struct {
 
 // Engine runs mixes on its shards. Its methods may be called from any goroutine.
 type Engine struct {
-	cfg Config
+	rate       int
+	complexity int
+	clock      func() time.Duration
+	log        *slog.Logger
+	shards     []*shard
+
+	// Where codecs come from; tests have others.
+	newEncoder func(rate int) (encoder, error)
+	newDecoder func(rate int) (codec.Decoder, error)
+}
+
+// encoder is what the way up asks of Opus.
+type encoder interface {
+	codec.Encoder
+	SetLoss(percent int) error
+	// DTXPayload writes the packet that says "silence from here".
+	DTXPayload(dst []byte) int
 }
 
 // NewEngine returns an Engine that does not run yet. Mixes and phones may be made at once.
-func NewEngine(cfg Config) *Engine { return &Engine{cfg: cfg} }
+func NewEngine(cfg Config) *Engine {
+	e := &Engine{rate: cfg.MixRate, complexity: cfg.Complexity, clock: cfg.Clock, log: cfg.Log}
+	if e.rate == 0 {
+		e.rate = 8000
+	}
+	if e.clock == nil {
+		began := time.Now()
+		e.clock = func() time.Duration { return time.Since(began) }
+	}
+	if e.log == nil {
+		e.log = slog.New(slog.DiscardHandler)
+	}
+	e.newEncoder = func(rate int) (encoder, error) {
+		return opus.NewEncoder(opus.Config{Rate: rate, Complexity: e.complexity, FEC: true})
+	}
+	e.newDecoder = func(rate int) (codec.Decoder, error) { return opus.NewDecoder(rate) }
+	shards := cfg.Shards
+	if shards == 0 {
+		shards = runtime.GOMAXPROCS(0)
+	}
+	for i := range shards {
+		e.shards = append(e.shards, newShard(e, tickLength*time.Duration(i)/time.Duration(shards)))
+	}
+	return e
+}
 
 // Run runs the shards until ctx is done, waits until each of them has ended, and returns nil. It is
 // called once. Mixes that are still open end with ErrStopped.
 func (e *Engine) Run(ctx context.Context) error {
-	<-ctx.Done()
+	start := e.clock()
+	var shards sync.WaitGroup
+	for _, s := range e.shards {
+		shards.Go(func() { s.run(ctx, start) })
+	}
+	shards.Wait()
 	return nil
 }
 
 // MixRate returns the rate of every Sound and mix, in Hz.
-func (e *Engine) MixRate() int { return e.cfg.MixRate }
+func (e *Engine) MixRate() int { return e.rate }
 
 // Stats returns what the shards have done so far.
-func (e *Engine) Stats() EngineStats { return EngineStats{} }
-
-// NewMix opens a mix on the shard that has least to do. The name is for the log. It must be closed.
-func (e *Engine) NewMix(name string) *Mix { return &Mix{} }
-
-// NewPhone makes a phone that is in no mix yet. It must be closed.
-func (e *Engine) NewPhone(cfg PhoneConfig) (*Phone, error) { return &Phone{}, nil }
-
-// EngineStats is what the shards have done, at one instant. Counts only grow.
-type EngineStats struct {
-	Mixes, Phones, Tracks int
-	Ticks                 uint64 // of all shards
-	Skipped               uint64 // ticks that were due and not rendered
-	Panics                uint64 // mixes ended by a panic
-	// Late counts ticks by how late they began: under 1, 2, 5, 10, 20, 40 ms, and later than that.
-	Late [7]uint64
-	// Busy is the time that all ticks took.
-	Busy time.Duration
+func (e *Engine) Stats() EngineStats {
+	var sum EngineStats
+	for _, s := range e.shards {
+		s.addStats(&sum)
+	}
+	return sum
 }
 
-var _ codec.Reader = (*Phone)(nil)
+// NewMix opens a mix on the shard that has least to do. The name is for the log. It must be closed.
+func (e *Engine) NewMix(name string) *Mix {
+	m := &Mix{name: name, shard: e.idlest(), done: make(chan struct{})}
+	m.shard.load.Add(1)
+	if !m.shard.post(func(s *shard) { s.mixes = append(s.mixes, m) }) {
+		m.end(ErrStopped)
+	}
+	return m
+}
+
+// idlest returns the shard with the fewest mixes, phones and tracks.
+func (e *Engine) idlest() *shard {
+	best := e.shards[0]
+	for _, s := range e.shards[1:] {
+		if s.load.Load() < best.load.Load() {
+			best = s
+		}
+	}
+	return best
+}

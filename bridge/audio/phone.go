@@ -1,15 +1,28 @@
 package audio
 
 import (
+	"errors"
+	"fmt"
 	"log/slog"
+	"math"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"passerelle/codec"
+	"passerelle/codec/g711"
+)
+
+// Reasons why a phone cannot be served.
+var (
+	ErrKind  = errors.New("codec not supported")
+	ErrPTime = errors.New("packets of this length are not supported")
 )
 
 // PhoneConfig says what a phone speaks and where its sound goes.
 type PhoneConfig struct {
-	Kind  codec.Kind    // what the line sends and takes
+	Kind  codec.Kind    // what the line sends and takes: PCMU or PCMA
 	PTime time.Duration // of what the line takes: 10, 20, 30, 40 or 60 ms; 0 is 20 ms
 	// Up is the seat: it takes Opus frames with RTP time in 48 kHz, from the goroutine that calls
 	// PushFrame. It may be nil until SetUp.
@@ -23,40 +36,174 @@ type PhoneConfig struct {
 // Phone is one telephone in the engine room. Up, it is a [codec.Reader] driven by the phone's own
 // packets. Down, it stands in at most one mix at a time, on whichever shard. PushFrame belongs to the
 // line's reader; all other methods may be called from any goroutine.
-type Phone struct{}
+type Phone struct {
+	engine *Engine
+	log    *slog.Logger
+	out    codec.Writer
+
+	// The way up. The lock is this call's own: what changes a few times a call against PushFrame.
+	mu     sync.Mutex
+	up     up
+	closed bool
+	muted  atomic.Bool
+	held   atomic.Bool
+	loss   atomic.Int32 // percent
+
+	// Where the phone is wanted, and which shard has it: only that one touches what follows. A shard
+	// lets go by naming the next owner.
+	want  atomic.Pointer[Mix]
+	owner atomic.Pointer[shard]
+	line  atomic.Pointer[line]
+	gone  atomic.Bool
+
+	mix     *Mix
+	voice   *jitter // behind up.ring
+	own     []int16 // what it said in this tick, if it sounds
+	sounds  bool
+	down    packetizer
+	players []*Player
+	counted bool // in the owner's load
+}
+
+var _ codec.Reader = (*Phone)(nil)
+
+// phoneRing is how many packets of up to 20 ms may wait for the shard.
+const phoneRing = 64
+
+// NewPhone makes a phone that is in no mix yet. It must be closed.
+func (e *Engine) NewPhone(cfg PhoneConfig) (*Phone, error) {
+	line, err := newLine(cfg.Kind, cfg.PTime)
+	if err != nil {
+		return nil, err
+	}
+	// Until the mix can be wide, every phone and every mix are narrow.
+	rate := cfg.Kind.SampleRate()
+	if rate != e.rate {
+		return nil, fmt.Errorf("phone: %w: %s in a mix at %d Hz", ErrKind, cfg.Kind, e.rate)
+	}
+	p := &Phone{engine: e, log: cfg.Log, out: cfg.Down, own: make([]int16, samples(tickLength, e.rate))}
+	if p.log == nil {
+		p.log = slog.New(slog.DiscardHandler)
+	}
+	if err := p.up.init(e, cfg.Kind, rate, cfg.Up); err != nil {
+		return nil, err
+	}
+	p.voice = newJitter(p.up.ring, &phoneVoice{past: newConcealer(e.rate)}, e.rate)
+	p.line.Store(line)
+	s := e.idlest()
+	p.owner.Store(s)
+	s.load.Add(1)
+	p.counted = true
+	return p, nil
+}
+
+// init opens the way up. Sequence and timestamp begin anywhere (RFC 3550 section 5.1).
+func (u *up) init(e *Engine, kind codec.Kind, rate int, seat codec.Writer) error {
+	enc, err := e.newEncoder(rate)
+	if err != nil {
+		return fmt.Errorf("phone encoder: %w", err)
+	}
+	u.encoder, u.rate, u.seat = enc, rate, seat
+	if err := u.setKind(kind); err != nil {
+		return err
+	}
+	u.time = newTimeline(kind.ClockRate(), rand.Uint32())
+	u.sentEnd = u.time.our
+	u.seq = uint16(rand.Uint32())
+	u.gate, u.frames, u.past = newGate(rate), newFramer(rate), newLookBack(rate)
+	u.ring = newRing(phoneRing)
+	u.pcm = make([]int16, samples(mostSound, rate))
+	u.out.Kind = codec.Opus
+	u.levelNow.Store(uint32(codec.Silence))
+	return nil
+}
+
+// setKind opens the decoder.
+func (u *up) setKind(kind codec.Kind) error {
+	dec, err := g711.NewDecoder(kind)
+	if err != nil {
+		return fmt.Errorf("phone decoder: %w", err)
+	}
+	u.kind, u.decoder = kind, dec
+	return nil
+}
 
 // PushFrame takes one packet from the phone and hands what it makes of it to the seat before it
 // returns. RFC 4733 packets are not for it. Called by the line reader.
-func (p *Phone) PushFrame(f *codec.Frame) {}
-
-// Join moves the phone into a mix, from any other that it is in. Its RTP timestamps go on.
-func (p *Phone) Join(m *Mix) {}
-
-// Leave takes the phone out of its mix. It hears nothing, and nothing is sent to it, until it joins another.
-func (p *Phone) Leave() {}
+func (p *Phone) PushFrame(f *codec.Frame) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return
+	}
+	if err := p.up.encoder.SetLoss(int(p.loss.Load())); err != nil {
+		p.up.count.errors.add(1)
+	}
+	p.up.push(f, p.muted.Load() || p.held.Load())
+}
 
 // SetMuted mutes the phone for everybody, the phones beside it included.
-func (p *Phone) SetMuted(muted bool) {}
+func (p *Phone) SetMuted(muted bool) { p.muted.Store(muted) }
 
 // SetLoss tells the fraction, 0 to 1, of packets lost on the way to the room, for FEC.
-func (p *Phone) SetLoss(fraction float64) {}
+func (p *Phone) SetLoss(fraction float64) {
+	p.loss.Store(int32(math.Round(100 * min(max(fraction, 0), 1))))
+}
 
 // SetUp gives the phone another seat; nil is none.
-func (p *Phone) SetUp(up codec.Writer) {}
+func (p *Phone) SetUp(up codec.Writer) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.up.seat = up
+	p.up.marker = p.up.talking
+}
 
 // Renegotiate tells what the line takes from now on, after a re-INVITE. The way up is re-based.
-func (p *Phone) Renegotiate(kind codec.Kind, ptime time.Duration) error { return nil }
+func (p *Phone) Renegotiate(kind codec.Kind, ptime time.Duration) error {
+	line, err := newLine(kind, ptime)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if kind != p.up.kind {
+		if err := p.up.setKind(kind); err != nil {
+			return err
+		}
+	}
+	p.up.time.renewed = true
+	p.line.Store(line)
+	return nil
+}
 
 // Hold stops what is sent to the phone and silences what comes from it (its music on hold is not for
 // the room).
-func (p *Phone) Hold(hold bool) {}
-
-// Play plays a sound to this phone alone, beside what it hears of its mix.
-func (p *Phone) Play(s Sound) *Player { return &Player{} }
-
-// Stats may be called from any goroutine.
-func (p *Phone) Stats() PhoneStats { return PhoneStats{} }
+func (p *Phone) Hold(hold bool) { p.held.Store(hold) }
 
 // Close takes the phone out of its mix. After it returned the seat hears nothing more; the line may
 // still get the frame that is being written at this moment.
-func (p *Phone) Close() {}
+func (p *Phone) Close() {
+	p.mu.Lock()
+	closed := p.closed
+	p.closed = true
+	p.mu.Unlock()
+	if closed {
+		return
+	}
+	p.gone.Store(true)
+	p.want.Store(nil)
+	p.visit(p.settle)
+}
+
+// Stats may be called from any goroutine.
+func (p *Phone) Stats() PhoneStats {
+	c := &p.up.count
+	return PhoneStats{
+		Received: c.received.load(), Late: c.late.load(), Malformed: c.malformed.load(),
+		Concealed: c.concealed.load(), Jumps: c.jumps.load(), Rebased: c.rebased.load(),
+		Sent: c.sent.load(), DTX: c.dtx.load(), UpErrors: c.errors.load(),
+		Level: uint8(p.up.levelNow.Load()), Talking: p.up.openNow.Load(),
+		Written: p.down.written.load(), DownErrors: p.down.errors.load(),
+		Ring: p.voice.stats(),
+	}
+}

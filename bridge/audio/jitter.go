@@ -1,0 +1,389 @@
+package audio
+
+import (
+	"math"
+	"time"
+)
+
+// A source's packets wait here until their tick. Each tick, on the shard, pull does this:
+//
+//  1. Take what the ring holds, sort it by sequence number, and measure its arrival (take, place).
+//  2. In silence, begin with the first packet when it has waited for the target delay (begin, due).
+//  3. Fill the block: decode the next packet; recover or conceal what is lost; make something up and
+//     wait while nothing is there (refill).
+//  4. Where sequence numbers go on but timestamps jump, or a DTX packet says so, fall silent (fallSilent).
+//  5. Once a second compare the delay with the target; what is too much is cut, too little filled up,
+//     on silence if there is any (adjust.go).
+//
+// The time in which sound is spoken is media time; its unit here is the 48 kHz RTP tick.
+
+const (
+	window     = 64                     // packets that are held
+	madeUpMost = 100 * time.Millisecond // then a loss is silence
+	jumpLeast  = time.Second            // between what timestamps and arrivals say: another source
+	seqJump    = 1000                   // likewise
+)
+
+// jitter is an adaptive jitter buffer. Only the ring and the counters are shared with other goroutines.
+type jitter struct {
+	in    *ring
+	voice voice
+	meter delayMeter
+	rate  int   // of the mix
+	scale int64 // media time a sample
+	block int   // samples a tick
+	count jitterCounters
+
+	running bool // a source is known
+	slots   [window]packet
+	seqs    [window]int64 // what each slot holds, or held last
+	held    [window]bool
+	waiting int   // slots held
+	seq     int64 // to play next
+	high    int64 // newest
+	highTS  int64 // its media time
+	highAt  time.Duration
+
+	playing bool
+	resync  bool    // skip what should have been played already
+	next    int64   // media time after left
+	buf     []int16 // room for 120 ms and an inserted block
+	left    []int16 // of buf, to be played
+	stalled int64   // made up while nothing was there: next did not move
+	madeUp  int     // samples in a row
+	adjust  adjuster
+}
+
+// newJitter returns a jitter buffer behind a ring, for a mix at rate.
+func newJitter(in *ring, v voice, rate int) *jitter {
+	j := &jitter{
+		in: in, voice: v, meter: newDelayMeter(), rate: rate, scale: int64(mediaRate / rate),
+		block: samples(tickLength, rate), buf: make([]int16, samples(140*time.Millisecond, rate)),
+	}
+	for i := range j.seqs {
+		j.seqs[i] = math.MinInt64
+	}
+	j.adjust.reset()
+	return j
+}
+
+// mediaRate is the clock of media time, in Hz.
+const mediaRate = 48000
+
+// mediaTime returns media time as a duration.
+func mediaTime(ts int64) time.Duration {
+	return time.Duration(ts/mediaRate)*time.Second + time.Duration(ts%mediaRate)*time.Second/mediaRate
+}
+
+// pull fills out, one tick's block, for the tick at now; false means that the source is silent and out
+// was not touched. Called on the shard.
+func (j *jitter) pull(now time.Duration, out []int16) bool {
+	j.take()
+	if !j.playing && !j.begin(now) {
+		return false
+	}
+	for n := 0; n < len(out); {
+		if len(j.left) == 0 && !j.refill(now) {
+			j.fallSilent(out[n:])
+			return true
+		}
+		c := copy(out[n:], j.left)
+		j.left = j.left[c:]
+		n += c
+	}
+	j.adjust.look(j.meter.target)
+	return true
+}
+
+// skip says that ticks were not rendered: what they should have played is left out, or every stall
+// would add to the delay for ever.
+func (j *jitter) skip() {
+	j.silence()
+	j.resync = true
+}
+
+// flush forgets the source, its clocks and all that waits.
+func (j *jitter) flush() {
+	for p := j.in.peek(); p != nil; p = j.in.peek() {
+		j.in.pop()
+	}
+	j.forget()
+}
+
+func (j *jitter) forget() {
+	j.silence()
+	j.held = [window]bool{}
+	j.waiting = 0
+	j.running = false
+	j.meter.restart()
+}
+
+// silence ends what is playing.
+func (j *jitter) silence() {
+	j.playing = false
+	j.left = nil
+	j.stalled = 0
+	j.adjust.reset()
+}
+
+// take moves packets from the ring to their places.
+func (j *jitter) take() {
+	for p := j.in.peek(); p != nil; p = j.in.peek() {
+		j.place(p)
+		j.in.pop()
+	}
+}
+
+// place sorts one packet in.
+func (j *jitter) place(p *packet) {
+	j.count.packets.add(1)
+	seq := j.high + int64(int16(p.seq-uint16(j.high)))
+	ts := j.highTS + int64(int32(p.timestamp-uint32(j.highTS)))
+	if j.running && j.strange(seq, ts, p.arrival) {
+		j.forget()
+		j.count.restarts.add(1)
+	}
+	if !j.running {
+		seq, ts = int64(p.seq), int64(p.timestamp)
+		j.running = true
+		j.seq, j.high, j.highTS, j.highAt = seq, seq, ts, p.arrival
+	}
+	i := seq & (window - 1)
+	switch {
+	case j.seqs[i] == seq && (j.held[i] || seq < j.seq):
+		j.count.duplicates.add(1)
+		return
+	case seq < j.seq:
+		j.count.late.add(1)
+		j.measure(p, ts)
+		return
+	case seq >= j.seq+window:
+		j.makeRoom(seq)
+	}
+	slot := &j.slots[i]
+	slot.payload, p.payload = p.payload, slot.payload
+	slot.pcm, p.pcm = p.pcm, slot.pcm
+	slot.arrival, slot.timestamp, slot.seq, slot.silence = p.arrival, p.timestamp, p.seq, p.silence
+	j.seqs[i], j.held[i] = seq, true
+	j.waiting++
+	j.measure(slot, ts)
+	if seq >= j.high {
+		j.high, j.highTS, j.highAt = seq, ts, p.arrival
+	}
+}
+
+// measure tells the meter. Markers of silence have timestamps of no sound.
+func (j *jitter) measure(p *packet, ts int64) {
+	if !p.silence {
+		j.meter.arrived(p.arrival, mediaTime(ts))
+	}
+}
+
+// strange says that a packet does not belong to the source that was heard so far.
+func (j *jitter) strange(seq, ts int64, arrival time.Duration) bool {
+	if seq > j.high+seqJump || seq < j.high-seqJump {
+		return true
+	}
+	moved := mediaTime(ts - j.highTS)
+	if seq < j.seq && moved <= 0 && moved > -time.Minute {
+		return false // late
+	}
+	lag := arrival - j.highAt - moved
+	return lag > jumpLeast || lag < -jumpLeast
+}
+
+// makeRoom gives up what is so old that seq would not fit beside it.
+func (j *jitter) makeRoom(seq int64) {
+	for ; j.seq+window <= seq; j.seq++ {
+		if i := j.seq & (window - 1); j.held[i] && j.seqs[i] == j.seq {
+			j.release(i)
+			j.count.dropped.add(1)
+		}
+	}
+	j.silence()
+}
+
+func (j *jitter) release(i int64) {
+	j.held[i] = false
+	j.waiting--
+}
+
+// head returns the oldest packet that waits, and its place; nil if none does.
+func (j *jitter) head() (*packet, int64) {
+	if j.waiting == 0 {
+		return nil, 0
+	}
+	for seq := j.seq; seq < j.seq+window; seq++ {
+		if i := seq & (window - 1); j.held[i] {
+			return &j.slots[i], i
+		}
+	}
+	return nil, 0
+}
+
+// leave takes the packet at place i out, and counts what is missing before it.
+func (j *jitter) leave(i int64) {
+	j.count.lost.add(uint64(j.seqs[i] - j.seq))
+	j.seq = j.seqs[i] + 1
+	j.release(i)
+}
+
+// media returns p's timestamp as media time.
+func (j *jitter) media(p *packet) int64 {
+	return j.highTS + int64(int32(p.timestamp-uint32(j.highTS)))
+}
+
+// begin looks in silence for a packet that is due, and makes it the next to be played.
+func (j *jitter) begin(now time.Duration) bool {
+	for p, i := j.head(); p != nil; p, i = j.head() {
+		if p.silence {
+			j.leave(i)
+			continue
+		}
+		due := j.due(p)
+		if now < due {
+			return false
+		}
+		if j.resync && now >= due+tickLength {
+			j.leave(i)
+			j.count.dropped.add(1)
+			continue
+		}
+		j.playing, j.resync = true, false
+		j.next = j.media(p)
+		j.count.lost.add(uint64(j.seqs[i] - j.seq))
+		j.seq = j.seqs[i]
+		j.madeUp = 0
+		return true
+	}
+	return false
+}
+
+// due returns the earliest tick at which p may begin. Where packets are not a whole number of ticks,
+// the block needs the next one too.
+func (j *jitter) due(p *packet) time.Duration {
+	const tickSteps = int(tickLength / (2500 * time.Microsecond))
+	steps := j.voice.span(p) * 400 / j.rate
+	more := time.Duration(tickSteps-gcd(tickSteps, steps)) * 2500 * time.Microsecond
+	return j.meter.base() + mediaTime(j.media(p)) + j.meter.target + more
+}
+
+func gcd(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
+
+// refill puts something into left; false means that the source falls silent here.
+func (j *jitter) refill(now time.Duration) bool {
+	for {
+		p, i := j.head()
+		if p == nil {
+			return j.wait()
+		}
+		gap := j.media(p) - j.next
+		if waited := min(gap, j.stalled); waited > 0 {
+			// What was made up while waiting stood for what is lost.
+			j.next += waited
+			j.stalled -= waited
+			gap -= waited
+		}
+		whole := int(gap/j.scale) / (j.rate / 400) * (j.rate / 400)
+		switch {
+		case whole > 0 && j.seqs[i] == j.seq:
+			return false // nothing is missing: nothing was said
+		case whole > 0:
+			return j.bridge(p, whole)
+		case p.silence:
+			return false
+		}
+		if j.decode(p, i, now) {
+			return true
+		}
+	}
+}
+
+// wait makes up a block while nothing is there.
+func (j *jitter) wait() bool {
+	if !j.makeUp(j.block, nil) {
+		return false
+	}
+	j.stalled += int64(j.block) * j.scale
+	return true
+}
+
+// bridge makes up what is lost before p: from p's FEC where it reaches.
+func (j *jitter) bridge(p *packet, lost int) bool {
+	n, from := lost, p
+	if span := j.voice.span(p); lost > span {
+		n, from = min(lost-span, j.block), nil
+	}
+	if !j.makeUp(n, from) {
+		return false
+	}
+	j.next += int64(n) * j.scale
+	return true
+}
+
+// makeUp puts n samples into left for what is lost, as long as it is not too much.
+func (j *jitter) makeUp(n int, next *packet) bool {
+	if j.madeUp >= samples(madeUpMost, j.rate) {
+		return false
+	}
+	pcm := j.buf[:min(n, samples(120*time.Millisecond, j.rate))]
+	var err error
+	if next != nil {
+		err = j.voice.recover(pcm, next)
+		j.count.recovered.add(1)
+	} else {
+		err = j.voice.conceal(pcm)
+		j.count.concealed.add(1)
+	}
+	if err != nil {
+		clear(pcm)
+	}
+	j.madeUp += len(pcm)
+	j.left = j.adjust.blend(pcm)
+	return true
+}
+
+// decode puts p's sound into left; false means that there is none: it is malformed, or is left out.
+func (j *jitter) decode(p *packet, i int64, now time.Duration) bool {
+	ts := j.media(p)
+	n, err := j.voice.decode(j.buf[:samples(120*time.Millisecond, j.rate)], p)
+	if err != nil || n == 0 {
+		// As if it had never come: the next finds a hole before it.
+		j.release(i)
+		j.seqs[i] = math.MinInt64
+		j.count.dropped.add(1)
+		return false
+	}
+	j.leave(i)
+	j.count.inserted.add(uint64(j.stalled / (int64(j.block) * j.scale)))
+	j.stalled, j.madeUp = 0, 0
+	j.next = ts + int64(n)*j.scale
+	slack := now - j.meter.base() - mediaTime(ts)
+	j.count.delay.Store(int64(slack))
+	j.count.target.Store(int64(j.meter.target))
+	j.adjust.played(slack)
+	j.left = j.fit(j.buf[:n])
+	return len(j.left) > 0
+}
+
+// fallSilent ends the sound with a short fade and fills out with silence.
+func (j *jitter) fallSilent(out []int16) {
+	n := min(len(out), j.rate/100)
+	if j.madeUp < samples(madeUpMost, j.rate) && n > 0 {
+		pcm := j.buf[:j.rate/100]
+		if err := j.voice.conceal(pcm); err != nil {
+			clear(pcm)
+		}
+		for i := range n {
+			out[i] = int16(int(pcm[i]) * (n - i) / (n + 1))
+		}
+		out = out[n:]
+	}
+	clear(out)
+	j.silence()
+}
