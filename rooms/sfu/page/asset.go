@@ -86,7 +86,6 @@ func (a *assets) fill(html []byte, raw map[string][]byte) []byte {
 		"<!-- modules -->\n", preload.String()).Replace(string(html)))
 }
 
-
 func newAsset(name string, body []byte, cache string) *asset {
 	kind, ok := kinds[path.Ext(name)]
 	if !ok {

@@ -30,7 +30,7 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect
 
 // permissions is the Permissions-Policy: the microphone and the loudspeaker are ours, all else is off.
 const permissions = "microphone=(self), speaker-selection=(self), autoplay=(self), screen-wake-lock=(self), " +
-	"camera=(), geolocation=(), display-capture=(), usb=(), serial=(), hid=(), bluetooth=(), payment=()"
+	"camera=(), geolocation=(), display-capture=(), usb=(), serial=(), hid=(), payment=()"
 
 // Handler serves the page:
 //
@@ -98,7 +98,6 @@ func guard(next http.Handler) http.Handler {
 		h.Set("X-Frame-Options", "DENY")
 		h.Set("X-Robots-Tag", "noindex")
 		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		if clean := path.Clean(r.URL.Path); clean != r.URL.Path && clean+"/" != r.URL.Path {
 			notFound(w) // no redirects to paths that only look like ours
