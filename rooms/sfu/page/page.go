@@ -7,7 +7,6 @@ import (
 	"embed"
 	"net/http"
 	"path"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -77,10 +76,11 @@ func Handler() http.Handler {
 // RoomName says whether name can be a room's name: at most MaxRoomName letters, digits and - _ . +, of
 // which the first is a letter, a digit or +. It is not asked of rooms that a configuration names.
 func RoomName(name string) bool {
-	if name == "" || !utf8.ValidString(name) || utf8.RuneCountInString(name) > MaxRoomName {
+	if !utf8.ValidString(name) || utf8.RuneCountInString(name) > MaxRoomName || name == "favicon.ico" || name == "robots.txt" {
 		return false
 	}
-	if slices.Contains([]string{"favicon.ico", "robots.txt"}, name) || strings.ContainsRune("-_.", rune(name[0])) {
+	first, _ := utf8.DecodeRuneInString(name)
+	if !unicode.IsLetter(first) && !unicode.IsDigit(first) && first != '+' {
 		return false
 	}
 	return !strings.ContainsFunc(name, func(r rune) bool {

@@ -1,0 +1,181 @@
+// One attempt to be in the room: one WebSocket and one peer connection, from the first byte until either
+// breaks. It is never mended; session.js makes the next one.
+//
+//   1. the socket opens, and the server says what the room asks for
+//   2. we send our name, and the offer
+//   3. the server answers, or refuses
+//   4. roster and levels follow, until one side ends it
+
+import { on } from './dom.js';
+import { Peer } from './peer.js';
+
+// From opening the socket to the answer.
+const PATIENCE = 10_000;
+
+/** @typedef {{name: string, password: string, resume: string}} Hello */
+
+/**
+ * Where the room's WebSocket is.
+ * @param {string} room
+ * @param {Location|URL} [here]
+ * @returns {string}
+ */
+export function socketAddress(room, here = location) {
+  return `${here.protocol === 'https:' ? 'wss:' : 'ws:'}//${here.host}/-/ws?room=${encodeURIComponent(room)}`;
+}
+
+/**
+ * Asks what the room asks for, and hangs up.
+ * @param {string} room
+ * @returns {Promise<any>} the server's "room" or "error" message; rejects if it cannot be reached
+ */
+export function ask(room) {
+  return new Promise((resolve, reject) => {
+    const socket = new WebSocket(socketAddress(room));
+    const timer = setTimeout(() => socket.close(), PATIENCE);
+    socket.addEventListener('message', (event) => {
+      resolve(JSON.parse(event.data));
+      socket.close();
+    });
+    socket.addEventListener('close', () => {
+      clearTimeout(timer);
+      reject(new Error('the server cannot be reached'));
+    });
+  });
+}
+
+/**
+ * Dispatches "room", "joined", "roster", "levels", "muted" and "ended" with the server's message,
+ * "refused" with its error, "failed" (never joined), "lost" (was joined), and the peer's "up", "shaky".
+ */
+export class Connection extends EventTarget {
+  /** @type {WebSocket} */
+  #socket;
+  #peer;
+  /** @type {Promise<string>} */
+  #offer;
+  #hello;
+  #joined = false;
+  #done = false;
+  #timer;
+  /** What has been read so far; one message is done with before the next begins. */
+  #reading = Promise.resolve();
+
+  /**
+   * @param {string} address
+   * @param {Hello} hello
+   * @param {MediaStreamTrack|null} track
+   */
+  constructor(address, hello, track) {
+    super();
+    this.#hello = hello;
+    this.#peer = new Peer(track);
+    this.#offer = this.#peer.offer();
+    this.#offer.catch(() => this.#finish('failed', 'media'));
+    on(this.#peer, 'up', () => this.#tell('up'));
+    on(this.#peer, 'shaky', () => this.#tell('shaky'));
+    on(this.#peer, 'down', () => this.#broken('media'));
+    this.#timer = setTimeout(() => this.#broken('time'), PATIENCE);
+    this.#socket = new WebSocket(address);
+    this.#socket.addEventListener('message', (event) => {
+      this.#reading = this.#reading.then(() => this.#read(event.data)).catch(console.error);
+    });
+    this.#socket.addEventListener('close', () => this.#broken('socket'));
+  }
+
+  /** @returns {Peer} */
+  get peer() {
+    return this.#peer;
+  }
+
+  /** @returns {boolean} whether sound and messages flow: what was lost has come back by itself */
+  get healthy() {
+    return this.#peer.up && this.#socket.readyState === WebSocket.OPEN;
+  }
+
+  /** @param {object} message */
+  send(message) {
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+
+  /** Ends it; nothing is dispatched any more. */
+  close() {
+    this.#done = true;
+    clearTimeout(this.#timer);
+    this.#socket.close();
+    this.#peer.close();
+  }
+
+  /** @param {string} text */
+  async #read(text) {
+    if (this.#done) return;
+    const message = JSON.parse(text);
+    switch (message.type) {
+      case 'room':
+        this.#tell('room', message);
+        await this.#join();
+        break;
+      case 'joined':
+        await this.#accept(message);
+        break;
+      case 'roster':
+      case 'levels':
+      case 'muted':
+        this.#tell(message.type, message);
+        break;
+      case 'ended':
+        this.#finish('ended', message);
+        break;
+      case 'error':
+        // Once inside, an error speaks of one message, not of us: if it is fatal, the socket closes.
+        if (!this.#joined) this.#finish('refused', message);
+        break;
+      default: // from a newer server
+    }
+  }
+
+  async #join() {
+    const offer = await this.#offer.catch(() => '');
+    if (offer) this.send({ type: 'join', ...this.#hello, offer });
+  }
+
+  /** @param {any} message */
+  async #accept(message) {
+    clearTimeout(this.#timer);
+    try {
+      await this.#peer.accept(message.answer);
+    } catch (error) {
+      this.#finish('refused', { code: 'media', text: String(error) });
+      return;
+    }
+    if (this.#done) return;
+    this.#joined = true;
+    this.#tell('joined', message);
+  }
+
+  /** @param {'socket'|'media'|'time'} what */
+  #broken(what) {
+    if (this.#joined) this.#tell('lost', what);
+    else this.#finish('failed', what);
+  }
+
+  /**
+   * @param {string} type
+   * @param {any} detail
+   */
+  #finish(type, detail) {
+    if (this.#done) return;
+    this.close();
+    this.#tell(type, detail, true);
+  }
+
+  /**
+   * @param {string} type
+   * @param {any} [detail]
+   * @param {boolean} [last]
+   */
+  #tell(type, detail, last = false) {
+    if (this.#done && !last) return;
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}
