@@ -4,7 +4,7 @@ GO       ?= go
 TAGS     := nolibopusfile
 export GOFLAGS := -tags=$(TAGS) $(GOFLAGS)
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-STATIC   := CGO_ENABLED=1 CGO_LDFLAGS=-lm $(GO) build -trimpath -tags $(TAGS),netgo,osusergo
+STATIC   := CGO_ENABLED=1 CGO_LDFLAGS=-lm $(GO) build -trimpath -buildvcs=false -tags $(TAGS),netgo,osusergo
 LDFLAGS  := -s -w -X main.version=$(VERSION) -linkmode external -extldflags "-static"
 CACHE    := $(CURDIR)/.cache
 LINT     := v2.5.0

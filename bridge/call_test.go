@@ -1,0 +1,438 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math"
+	"net/netip"
+	"regexp"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"passerelle/bridge/audio"
+	"passerelle/codec"
+	"passerelle/codec/g711"
+	"passerelle/config"
+	"passerelle/rooms"
+	"passerelle/rooms/roomstest"
+	"passerelle/sip"
+	"passerelle/sip/rtp"
+	"passerelle/sip/sdp"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience bounds every wait of these tests.
+const patience = 10 * time.Second
+
+// rig is a gateway on free loopback ports, with rooms in memory.
+type rig struct {
+	t       *testing.T
+	gateway *Gateway
+	backend *roomstest.Backend
+	live    *config.Live
+	addr    netip.AddrPort // of the gateway's SIP
+}
+
+func newRig(t *testing.T, change func(*config.Live)) *rig {
+	t.Helper()
+	live := &config.Live{
+		Trunks: []config.Trunk{{Name: "loopback", From: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Trusted: true}},
+		Routes: []config.Route{{ToMatch: regexp.MustCompile(`^(?:([a-z]+))$`), Room: "$1", Engine: "memory"}},
+	}
+	if change != nil {
+		change(live)
+	}
+	engine := audio.NewEngine(audio.Config{})
+	ports, err := rtp.NewPorts(netip.MustParseAddr("127.0.0.1"), 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{t: t, backend: roomstest.New(), live: live}
+	begin := time.Now()
+	r.gateway = New(Config{
+		Live: func() *config.Live { return live }, Engine: engine, Ports: ports,
+		Backends: map[string]rooms.Backend{"memory": r.backend},
+		Clock:    func() time.Duration { return time.Since(begin) },
+		Log:      slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+	server := r.serve(sip.HandlerFunc(r.gateway.ServeCall))
+	r.addr = server.Addrs()[0].Addr
+	r.run(engine.Run)
+	return r
+}
+
+// serve runs a SIP server on loopback until the test ends.
+func (r *rig) serve(h sip.Handler) *sip.Server {
+	r.t.Helper()
+	server, err := sip.Listen(sip.Config{Listen: []sip.Listener{{Network: "udp", Addr: netip.MustParseAddrPort("127.0.0.1:0")}}})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.run(func(ctx context.Context) error { return server.Serve(ctx, h) })
+	return server
+}
+
+// run runs f until the test ends, and waits for it.
+func (r *rig) run(f func(context.Context) error) {
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- f(ctx) }()
+	r.t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			r.t.Error(err)
+		}
+	})
+}
+
+// telephone is a caller of the tests.
+type telephone struct {
+	t      *testing.T
+	dialog *sip.Dialog
+	line   *rtp.Line
+	media  sdp.Media
+	sess   *sdp.Session
+
+	mu    sync.Mutex
+	heard []int16
+}
+
+// call dials a room and returns the phone once it is answered.
+func (r *rig) call(to string, kind codec.Kind) (*telephone, error) {
+	r.t.Helper()
+	ports, err := rtp.NewPorts(netip.MustParseAddr("127.0.0.1"), 0, 0)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	line, err := rtp.Listen(rtp.Config{Ports: ports})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { line.Close() })
+	p := &telephone{t: r.t, line: line, sess: &sdp.Session{Local: sdp.Local{
+		Origin: sdp.Origin{ID: 1, Version: 1}, Address: line.LocalAddr(), RTCP: line.LocalRTCP(), Codecs: []codec.Kind{kind},
+	}}}
+	offer, err := p.sess.Offer()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
+	defer cancel()
+	dialog, answer, err := r.serve(sip.HandlerFunc(func(context.Context, *sip.Dialog) {})).Dial(ctx, sip.Dial{
+		To: "sip:" + to + "@" + r.addr.String(), From: sip.Address{User: "0123456789"}, Offer: offer,
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.dialog = dialog
+	p.agree(answer)
+	r.run(func(ctx context.Context) error { return line.Run(ctx, p, nil) })
+	return p, nil
+}
+
+func (p *telephone) agree(answer []byte) {
+	p.t.Helper()
+	media, err := p.sess.ReadAnswer(answer)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.media = media
+	if err := p.line.Negotiate(lineParams(media, netip.Addr{})); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// PushFrame keeps what the phone hears.
+func (p *telephone) PushFrame(f *codec.Frame) {
+	decoder, err := g711.NewDecoder(f.Kind)
+	if err != nil {
+		return
+	}
+	var pcm [960]int16
+	n, err := decoder.Decode(pcm[:], f.Payload)
+	if err != nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.heard = append(p.heard, pcm[:n]...)
+}
+
+// hears waits until the phone hears a tone of hz, or, with 0, half a second of silence.
+func (p *telephone) hears(hz float64) {
+	p.t.Helper()
+	const window = g711.Rate / 2
+	deadline := time.Now().Add(patience)
+	for time.Now().Before(deadline) {
+		p.mu.Lock()
+		pcm := append([]int16(nil), p.heard[max(0, len(p.heard)-window):]...)
+		p.mu.Unlock()
+		if len(pcm) == window {
+			if share, power := toneShare(pcm, hz); hz == 0 && power < 100 || hz > 0 && power > 1e5 && share > 0.8 {
+				return
+			}
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+	p.t.Fatalf("the phone does not hear %v Hz", hz)
+}
+
+// toneShare returns which part of pcm's power is a tone of hz, and the power of a sample.
+func toneShare(pcm []int16, hz float64) (share, power float64) {
+	var sin, cos, all float64
+	for i, s := range pcm {
+		phase := 2 * math.Pi * hz * float64(i) / g711.Rate
+		sin += float64(s) * math.Sin(phase)
+		cos += float64(s) * math.Cos(phase)
+		all += float64(s) * float64(s)
+	}
+	n := float64(len(pcm))
+	if all == 0 {
+		return 0, 0
+	}
+	return 2 * (sin*sin + cos*cos) / n / all, all / n
+}
+
+// whistle says a tone until the test ends or stop is called.
+func (p *telephone) whistle(hz float64) (stop func()) {
+	encoder, err := g711.NewEncoder(p.media.Kind)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		var pcm [160]int16
+		payload := make([]byte, 160)
+		frame := codec.Frame{Kind: p.media.Kind, Marker: true}
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+			}
+			for i := range pcm {
+				phase := 2 * math.Pi * hz * float64(int(frame.Timestamp)+i) / g711.Rate
+				pcm[i] = int16(8000 * math.Sin(phase))
+			}
+			n, err := encoder.Encode(payload, pcm[:])
+			if err != nil {
+				p.t.Error(err)
+				return
+			}
+			frame.Payload = payload[:n]
+			p.line.WriteFrame(&frame)
+			frame.Marker = false
+			frame.Timestamp += 160
+		}
+	}()
+	var once sync.Once
+	stop = func() { once.Do(func() { close(done) }); <-ended }
+	p.t.Cleanup(stop)
+	return stop
+}
+
+func (p *telephone) hangup() {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := p.dialog.Hangup(ctx, ""); err != nil {
+		p.t.Errorf("hang up: %v", err)
+	}
+}
+
+// eventually waits for what no event tells.
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for !is() {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: not within %v", what, patience)
+		}
+		<-time.After(5 * time.Millisecond)
+	}
+}
+
+func must(t *testing.T, p *telephone, err error) *telephone {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestTwoPhonesTalkInARoom(t *testing.T) {
+	r := newRig(t, nil)
+	ada, err := r.call("lobby", codec.PCMA)
+	must(t, ada, err)
+	ben, err := r.call("lobby", codec.PCMU)
+	must(t, ben, err)
+	carl, err := r.call("elsewhere", codec.PCMA)
+	must(t, carl, err)
+
+	stop := ada.whistle(440)
+	ben.hears(440)
+	ada.hears(0) // nobody hears himself
+	carl.hears(0)
+	stop()
+	ben.hears(0)
+	ben.whistle(700)
+	ada.hears(700)
+
+	if got := r.gateway.Stats(); got.Calls != 3 || got.Rooms != 2 || got.PortsInUse != 3 {
+		t.Errorf("stats while three calls are up: %+v", got)
+	}
+	for _, p := range []*telephone{ada, ben, carl} {
+		p.hangup()
+	}
+	eventually(t, "everything given back", func() bool {
+		s := r.gateway.Stats()
+		return s.Calls == 0 && s.Rooms == 0 && s.PortsInUse == 0
+	})
+	if got := r.backend.Rooms(); len(got) != 0 {
+		t.Errorf("rooms left open: %v", got)
+	}
+	if got := r.gateway.Stats().Media; got.Dropped+got.Failed+got.Ring != 0 {
+		t.Errorf("lost in the gateway: %+v", got)
+	}
+}
+
+func TestAModeratorsMuteSilencesThePhone(t *testing.T) {
+	r := newRig(t, nil)
+	host := r.backend.Join("lobby", "host")
+	ada, err := r.call("lobby", codec.PCMA)
+	must(t, ada, err)
+	ben, err := r.call("lobby", codec.PCMA)
+	must(t, ben, err)
+	ada.whistle(440)
+	ben.hears(440)
+
+	id := ""
+	for _, someone := range host.Roster() {
+		if someone.Kind == rooms.Phone && id == "" {
+			id = someone.ID // Ada called first
+		}
+		if someone.Kind == rooms.Phone && someone.Name != "012•••••89" {
+			t.Errorf("a phone is called %q in the roster", someone.Name)
+		}
+	}
+	if err := host.MutePhone(id, true); err != nil {
+		t.Fatal(err)
+	}
+	ben.hears(0)
+	if err := host.MutePhone(id, false); err != nil {
+		t.Fatal(err)
+	}
+	ben.hears(440)
+	if err := host.RemovePhone(id); err != nil {
+		t.Fatal(err)
+	}
+	ends(t, ada, sip.ErrBye)
+}
+
+// ends waits for the end of a call and compares its reason.
+func ends(t *testing.T, p *telephone, want error) {
+	t.Helper()
+	select {
+	case <-p.dialog.Context().Done():
+	case <-time.After(patience):
+		t.Fatal("the call goes on")
+	}
+	if got := context.Cause(p.dialog.Context()); !errors.Is(got, want) {
+		t.Errorf("the call ended with %v, want %v", got, want)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	for _, test := range []struct {
+		rule   string
+		change func(*config.Live)
+		before func(*rig)
+		to     string
+		kind   codec.Kind
+		code   int
+	}{
+		{rule: "no route", to: "0123", kind: codec.PCMA, code: 404},
+		{rule: "no codec in common", to: "lobby", kind: codec.G722, code: 488},
+		{rule: "a stranger to every trunk", to: "lobby", kind: codec.PCMA, code: 403,
+			change: func(l *config.Live) { l.Trunks = nil }},
+		{rule: "a full house", to: "lobby", kind: codec.PCMA, code: 503,
+			change: func(l *config.Live) { l.Limits.Calls = 1 },
+			before: func(r *rig) { must(r.t, nil, second(r.call("lobby", codec.PCMA))) }},
+		{rule: "a full trunk", to: "lobby", kind: codec.PCMA, code: 503,
+			change: func(l *config.Live) { l.Trunks[0].Calls = 1 },
+			before: func(r *rig) { must(r.t, nil, second(r.call("lobby", codec.PCMA))) }},
+		{rule: "a backend that has no such room", to: "lobby", kind: codec.PCMA, code: 404,
+			before: func(r *rig) { r.backend.Refuse = func(string) error { return rooms.ErrNoRoom } }},
+		{rule: "a backend that is full", to: "lobby", kind: codec.PCMA, code: 486,
+			before: func(r *rig) { r.backend.Refuse = func(string) error { return rooms.ErrFull } }},
+		{rule: "a backend that fails", to: "lobby", kind: codec.PCMA, code: 500,
+			before: func(r *rig) { r.backend.Refuse = func(string) error { return errors.New("on fire") } }},
+		{rule: "a gateway that drains", to: "lobby", kind: codec.PCMA, code: 503,
+			before: func(r *rig) { r.gateway.Drain(context.Background()) }},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			r := newRig(t, test.change)
+			if test.before != nil {
+				test.before(r)
+			}
+			held := r.gateway.Ports.InUse()
+			_, err := r.call(test.to, test.kind)
+			var refused *sip.StatusError
+			if !errors.As(err, &refused) || refused.Code != test.code {
+				t.Fatalf("refused with %v, want %d", err, test.code)
+			}
+			if test.code != 500 && refused.Warning.Text == "" {
+				t.Error("no Warning says why")
+			}
+			eventually(t, "the port given back", func() bool { return r.gateway.Ports.InUse() == held })
+		})
+	}
+}
+
+func second[A any](_ A, err error) error { return err }
+
+func TestDrainHangsUpWhatOutlastsIt(t *testing.T) {
+	r := newRig(t, nil)
+	ada, err := r.call("lobby", codec.PCMA)
+	must(t, ada, err)
+	if got := r.gateway.Ready(); got != 200 {
+		t.Errorf("ready before the drain: %d, want 200", got)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	drained := make(chan struct{})
+	go func() { defer close(drained); r.gateway.Drain(ctx) }()
+	eventually(t, "no more calls", func() bool { return r.gateway.Ready() == 503 })
+	select {
+	case <-ada.dialog.Context().Done():
+		t.Fatal("the call was cut before its time")
+	default:
+	}
+	cancel()
+	<-drained
+	ends(t, ada, sip.ErrBye)
+}
+
+func TestTheRoomStaysForThoseWhoStay(t *testing.T) {
+	r := newRig(t, nil)
+	ada, err := r.call("lobby", codec.PCMA)
+	must(t, ada, err)
+	ben, err := r.call("lobby", codec.PCMA)
+	must(t, ben, err)
+	ada.hangup()
+	eventually(t, "one call left", func() bool { return r.gateway.Stats().Calls == 1 })
+	carl, err := r.call("lobby", codec.PCMA)
+	must(t, carl, err)
+	ben.whistle(440)
+	carl.hears(440)
+	r.backend.End("lobby")
+	ends(t, ben, sip.ErrBye)
+	ends(t, carl, sip.ErrBye)
+}
