@@ -42,11 +42,14 @@ type rule struct {
 	test func(*testing.T, Harness)
 }
 
-// Run tests the contract. Each rule gets a Harness of its own.
+// Run tests the contract, all rules at once. Each gets a Harness of its own.
 func Run(t *testing.T, open func(*testing.T) Harness) {
 	for _, rules := range [][]rule{soundRules(), rosterRules(), endRules()} {
 		for _, r := range rules {
-			t.Run(r.name, func(t *testing.T) { r.test(t, open(t)) })
+			t.Run(r.name, func(t *testing.T) {
+				t.Parallel()
+				r.test(t, open(t))
+			})
 		}
 	}
 }
