@@ -75,3 +75,45 @@ type Knock struct {
 	Network string // "udp" or "tcp"
 	Why     string // "unknown source", "flood", "forged CANCEL", "too many connections", "not SIP"
 }
+
+// withDefaults fills in what is zero.
+func (c Config) withDefaults() Config {
+	if c.Known == nil {
+		c.Known = func(src netip.AddrPort) bool { return src.Addr().IsLoopback() || src.Addr().IsPrivate() }
+	}
+	if c.Options == nil {
+		c.Options = func() int { return 200 }
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	c.UserAgent = or(oneLine(c.UserAgent), "Passerelle")
+	c.DSCP = or(c.DSCP, 24)
+	c.T1 = or(c.T1, 500*time.Millisecond)
+	c.Limits = c.Limits.withDefaults()
+	return c
+}
+
+func (l Limits) withDefaults() Limits {
+	l.MessageSize = min(or(l.MessageSize, maxMessage), maxMessage)
+	l.MessageTime = or(l.MessageTime, 10*time.Second)
+	l.WriteTime = or(l.WriteTime, 5*time.Second)
+	l.Connections = or(l.Connections, 4096)
+	l.ConnectionsPerAddress = or(l.ConnectionsPerAddress, 256)
+	l.MessagesPerSecond = or(l.MessagesPerSecond, 1000)
+	l.InvitesPerSecond = or(l.InvitesPerSecond, 200)
+	l.ShutdownTime = or(l.ShutdownTime, 2*time.Second)
+	return l
+}
+
+// maxMessage is sipgo's read buffer in bytes: a message comes in one read.
+const maxMessage = 32 << 10
+
+// or returns v, or def where v is zero.
+func or[T comparable](v, def T) T {
+	var zero T
+	if v == zero {
+		return def
+	}
+	return v
+}

@@ -1,11 +1,72 @@
 package sip
 
-import "context"
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
 
-// Dialog is one call's signalling, ours or theirs. All methods may be called from any goroutine.
+	"github.com/emiago/sipgo/sip"
+)
+
+// Dialog is one call's signalling, ours or theirs. All methods may be called from any goroutine: they ask
+// the dialog's owner, the goroutine of run, which alone touches its state.
 type Dialog struct {
-	invite Invite
-	ctx    context.Context // ends with the dialog; the dialog's own, handed out by Context
+	invite   Invite
+	callID   string
+	localTag string
+	local    sip.Uri // our address of record: From of our requests
+	display  string  // beside it
+	remote   sip.Uri // the peer's: To of our requests
+	server   string  // what we call ourselves
+	timing   timing
+	wire     wire
+	log      *slog.Logger
+
+	ctx  context.Context //nolint:containedctx // the dialog's own life, handed out by Context
+	end  context.CancelCauseFunc
+	mail chan func()   // for the owner
+	done chan struct{} // closed when the owner is gone
+
+	mu      sync.Mutex
+	onOffer OfferFunc
+
+	owned
+}
+
+// owned is the state that only the owner touches.
+type owned struct {
+	state       state
+	negotiation negotiation
+	path        path
+	remoteTag   string
+	localSeq    uint32 // of our last request
+	remoteSeq   uint32 // of the peer's last request
+	remoteHeard bool   // remoteSeq means something
+	sdp         []byte // what we said last
+
+	in      inbound                // callee: the INVITE
+	unacked map[uint32]*acceptance // our 2xx that have no ACK yet, by CSeq number
+	pending *pendingOffer          // the peer's offer that is being answered
+
+	out outbound // caller: the INVITE
+}
+
+// timing is how patient a dialog is (RFC 3261 section 17.1.1.1).
+type timing struct{ t1, t2 time.Duration }
+
+func (t timing) patience() time.Duration { return 64 * t.t1 }
+
+// wire is what a dialog needs of the transactions and sockets below it.
+type wire interface {
+	// roundTrip sends a request other than INVITE and ACK and returns its final answer. It returns by
+	// itself: timer F.
+	roundTrip(p path, req *sip.Request) (*sip.Response, error)
+	// write sends an ACK, or tries to.
+	write(p path, req *sip.Request) error
+	// spawn runs f on a goroutine that the server waits for; false if it waits for no more.
+	spawn(name string, f func()) bool
 }
 
 // OfferFunc answers an offer that comes inside the dialog (re-INVITE, UPDATE). ctx ends when the answer
@@ -20,19 +81,89 @@ func (d *Dialog) Invite() Invite { return d.invite }
 func (d *Dialog) Context() context.Context { return d.ctx }
 
 // Ring sends 180.
-func (d *Dialog) Ring(ctx context.Context) error { return ErrState }
+func (d *Dialog) Ring(ctx context.Context) error {
+	return d.ask(ctx, func() error { return d.step(ringWe, occasion{}) })
+}
 
 // Answer sends 200 with sdp and returns; that it arrives is the dialog's own business: it is sent again
 // until the ACK comes, and without one the dialog ends with ErrNoACK.
-func (d *Dialog) Answer(ctx context.Context, sdp []byte) error { return ErrState }
+func (d *Dialog) Answer(ctx context.Context, sdp []byte) error {
+	if len(sdp) == 0 {
+		return errNoSDP
+	}
+	return d.ask(ctx, func() error { return d.step(answerWe, occasion{sdp: sdp}) })
+}
+
+var errNoSDP = errors.New("an answer needs a session description")
 
 // Reject refuses the call; the dialog is over.
-func (d *Dialog) Reject(ctx context.Context, r Refusal) error { return ErrState }
+func (d *Dialog) Reject(ctx context.Context, r Refusal) error {
+	return d.ask(ctx, func() error { return d.step(rejectWe, occasion{refusal: r}) })
+}
 
-// OnOffer sets who answers offers inside the dialog. Call it before Answer, or right after Dial.
-func (d *Dialog) OnOffer(f OfferFunc) {}
+// OnOffer sets who answers offers inside the dialog. Call it before Answer, or right after Dial; offers
+// that come while it is not set are refused (488). An empty re-INVITE, which asks for our offer, does not
+// get there yet: it is answered with what we said last, or refused (488) while the call is on hold.
+func (d *Dialog) OnOffer(f OfferFunc) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.onOffer = f
+}
 
-// Hangup ends the dialog with whatever its state asks for: BYE, CANCEL or a refusal, and returns when
+// Hangup ends the dialog with whatever its state asks for: BYE, CANCEL or a refusal (480), and returns when
 // that is answered, or when ctx ends; the dialog is over in either case. A reason that is not empty goes
 // into the Reason header (RFC 3326).
-func (d *Dialog) Hangup(ctx context.Context, reason string) error { return ErrState }
+func (d *Dialog) Hangup(ctx context.Context, reason string) error {
+	d.hangup(occasion{reason: reason, cause: ErrHangup})
+	select {
+	case <-d.done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (d *Dialog) hangup(o occasion) {
+	d.post(func() { _ = d.step(hangupWe, o) }) // no row: it is over
+}
+
+// post gives the owner something to do. It returns false if there is no owner any more.
+func (d *Dialog) post(f func()) bool {
+	select {
+	case d.mail <- f:
+		return true
+	case <-d.done:
+		return false
+	}
+}
+
+// ask gives the owner something to do and waits for its result.
+func (d *Dialog) ask(ctx context.Context, f func() error) error {
+	result := make(chan error, 1)
+	select {
+	case d.mail <- func() { result <- f() }:
+	case <-d.done:
+		return context.Cause(d.ctx)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	select {
+	case err := <-result:
+		return d.because(err)
+	case <-d.done: // the owner's last act, or its panic
+	}
+	select {
+	case err := <-result:
+		return d.because(err)
+	default:
+		return context.Cause(d.ctx)
+	}
+}
+
+// because says why the dialog is over, where that is why something is not possible.
+func (d *Dialog) because(err error) error {
+	if cause := context.Cause(d.ctx); cause != nil && errors.Is(err, ErrState) {
+		return cause
+	}
+	return err
+}

@@ -1,6 +1,16 @@
 package sip
 
-import "context"
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/emiago/sipgo"
+)
 
 // Handler takes calls.
 type Handler interface {
@@ -17,25 +27,177 @@ type HandlerFunc func(ctx context.Context, d *Dialog)
 func (f HandlerFunc) ServeCall(ctx context.Context, d *Dialog) { f(ctx, d) }
 
 // Server listens for calls, and makes them.
-type Server struct{}
+type Server struct {
+	config Config
+	log    *slog.Logger
+	timing timing
+	guard  *guard
+	ua     *sipgo.UserAgent
+	client *sipgo.Client
+
+	bound   []Listener
+	packets map[netip.AddrPort]*packetConn // by local address
+	accepts []*net.TCPListener
+	streams *streams
+
+	dialogs dialogs
+	tasks   tasks
+	handler Handler
+	serving chan struct{} // closed when Serve has begun
+	drain   chan struct{} // closed when Serve is to end
+	begin   func()
+	finish  func()
+
+	base context.Context //nolint:containedctx // of everything that Serve started; ends with ErrShutdown
+}
 
 // Listen binds every listener of c. A port that is taken is a [*ListenError]. Nothing is read before
 // [Server.Serve]; [Server.Close] is for a Server that is never served.
-func Listen(c Config) (*Server, error) { return &Server{}, nil }
+func Listen(c Config) (*Server, error) {
+	c = c.withDefaults()
+	g := newGuard(c)
+	ua, client, err := newUserAgent(c.Log)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		config: c, log: c.Log, guard: g, ua: ua, client: client,
+		timing:  timing{t1: c.T1, t2: 8 * c.T1},
+		packets: map[netip.AddrPort]*packetConn{},
+		streams: newStreams(g, c.Log, c.DSCP),
+		dialogs: dialogs{m: map[dialogID]*Dialog{}},
+		serving: make(chan struct{}),
+		drain:   make(chan struct{}),
+	}
+	s.begin = sync.OnceFunc(func() { close(s.serving) })
+	s.finish = sync.OnceFunc(func() { close(s.drain) })
+	ua.TransactionLayer().OnRequest(s.onRequest)
+	for _, l := range c.Listen {
+		if err := s.bind(l); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+	}
+	return s, nil
+}
+
+func (s *Server) bind(l Listener) error {
+	l.Addr = netip.AddrPortFrom(l.Addr.Addr().Unmap(), l.Addr.Port())
+	switch l.Network {
+	case "udp":
+		c, err := bindUDP(l, s.config.DSCP)
+		if err != nil {
+			return err
+		}
+		l.Addr = addrPort(c.LocalAddr())
+		s.packets[l.Addr] = newPacketConn(c, s.guard, s.log)
+	case "tcp":
+		t, err := bindTCP(l)
+		if err != nil {
+			return err
+		}
+		l.Addr = addrPort(t.Addr())
+		s.accepts = append(s.accepts, t)
+	default:
+		return &ListenError{Listener: l, Err: net.UnknownNetworkError(l.Network)}
+	}
+	s.bound = append(s.bound, l)
+	return nil
+}
 
 // Addrs returns the listeners as they were bound, in the order of the configuration.
-func (s *Server) Addrs() []Listener { return nil }
+func (s *Server) Addrs() []Listener { return append([]Listener(nil), s.bound...) }
 
 // Serve takes calls until ctx ends; then it hangs up what is still up, closes its sockets, and returns
 // when every goroutine is gone. It is called once.
-func (s *Server) Serve(ctx context.Context, h Handler) error { <-ctx.Done(); return nil }
+func (s *Server) Serve(ctx context.Context, h Handler) error {
+	s.handler = h
+	base, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	s.base = base
+	var readers sync.WaitGroup
+	tl := s.ua.TransportLayer()
+	for _, p := range s.packets {
+		readers.Go(func() { p.serve(tl) })
+	}
+	readers.Go(func() {
+		defer recovered(s.log, "handover")
+		_ = tl.ServeTCP(s.streams.over) // it ends when the handover is closed
+	})
+	for _, l := range s.accepts {
+		readers.Go(func() { s.streams.accept(base, l) })
+	}
+	s.begin()
+
+	<-ctx.Done()
+	s.finish()
+	end(ErrShutdown)
+	s.hangUpAll()
+	err := s.Close()
+	s.streams.closeAll()
+	readers.Wait()
+	s.tasks.close()
+	for _, d := range s.dialogs.all() {
+		d.post(d.abandon)
+	}
+	err = errors.Join(err, s.ua.Close()) // every transaction is terminated, and so nobody waits for one
+	s.tasks.wait()
+	return err
+}
+
+// hangUpAll ends the dialogs that are still up, and waits for the answers, but not for ever.
+func (s *Server) hangUpAll() {
+	late := time.NewTimer(s.config.Limits.ShutdownTime)
+	defer late.Stop()
+	all := s.dialogs.all()
+	for _, d := range all {
+		d.hangup(occasion{cause: ErrShutdown})
+	}
+	for _, d := range all {
+		select {
+		case <-d.done:
+		case <-late.C:
+			late.Reset(0) // for those after it
+			d.post(d.abandon)
+		}
+	}
+}
+
+func (s *Server) draining() bool {
+	select {
+	case <-s.drain:
+		return true
+	default:
+		return false
+	}
+}
 
 // Close gives the ports back, where Serve is never called.
-func (s *Server) Close() error { return nil }
+func (s *Server) Close() error {
+	var err error
+	for _, p := range s.packets {
+		err = errors.Join(err, ignoreClosed(p.Close()))
+	}
+	for _, l := range s.accepts {
+		err = errors.Join(err, ignoreClosed(l.Close()))
+	}
+	return err
+}
 
-// Dial calls to.To and returns when the call is answered, with the answer's SDP, or refused
-// ([*StatusError]), or ctx ends (CANCEL; or BYE, where the answer crosses it). Once it has returned, ctx
-// no longer matters. It waits for Serve.
-func (s *Server) Dial(ctx context.Context, to Dial) (*Dialog, []byte, error) {
-	return nil, nil, ErrNotServing
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// spawn runs f on a goroutine that Serve waits for; false if it waits for no more.
+func (s *Server) spawn(name string, f func()) bool {
+	if !s.tasks.enter() {
+		return false
+	}
+	go func() {
+		defer s.tasks.leave()
+		defer recovered(s.log, name)
+		f()
+	}()
+	return true
 }

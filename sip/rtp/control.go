@@ -48,35 +48,27 @@ func (r *roundTrip) answered(lsr, dlsr uint32, now time.Duration) (time.Duration
 }
 
 // admitControl judges an RTCP packet before it is parsed, by the rules for sound.
-func (in *inbound) admitControl(from netip.AddrPort, data []byte) bool {
+func (in *inbound) admitControl(from netip.AddrPort, data []byte, now time.Duration) bool {
 	from = unmapped(from)
-	switch {
-	case !in.ready:
+	if !in.ready {
 		in.seen.Drops.Unlatched++
 		return false
-	case from != in.latch.addr && !in.latch.allowed(from.Addr()):
+	}
+	var ssrc uint32
+	if len(data) >= 8 {
+		ssrc = binary.BigEndian.Uint32(data[4:])
+	}
+	switch in.rtcp.packet(&in.latch, from, ssrc, now) {
+	case foreign:
 		in.seen.Drops.Foreign++
 		return false
-	case len(data) < 8 || len(data) > maxPacket:
-		in.seen.Drops.Malformed++
-		return false
-	}
-	usual := in.rtcp
-	if in.agreed.RTCPMux {
-		usual = in.agreed.Remote
-		if !in.latch.open {
-			usual = in.latch.addr
-		}
-	}
-	switch in.latch.report(from, usual, binary.BigEndian.Uint32(data[4:])) {
-	case known:
-	case latched:
-		in.rtcp = from
 	case unlatched:
 		in.seen.Drops.Unlatched++
 		return false
-	case foreign:
-		in.seen.Drops.Foreign++
+	case known, latched:
+	}
+	if len(data) < 8 || len(data) > maxPacket {
+		in.seen.Drops.Malformed++
 		return false
 	}
 	return true

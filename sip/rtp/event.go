@@ -96,7 +96,7 @@ func (k *keypad) packet(timestamp uint32, e event, now time.Duration) (told digi
 	case k.any && ahead < 0 && now < k.heard+eventMemory:
 		return told
 	case k.any && ahead == 0:
-		if !k.down || e.code != k.code {
+		if e.code != k.code {
 			return told
 		}
 	case k.down && e.code == k.code && k.follows(ahead):

@@ -68,7 +68,7 @@ func TestKeypad(t *testing.T) {
 		{"longer than a segment", [][]one{long}, 0, "5+ 5-10s"},
 		{"a segment whose first packets are lost", [][]one{long[:405], long[415:]}, 0, "5+ 5-10s"},
 		{"all keys", [][]one{press(0, 1000, '*'), press(200, 3000, '#'), press(400, 5000, 'A'), press(600, 7000, 'D')}, 0, "*+ *-100ms #+ #-100ms A+ A-100ms D+ D-100ms"},
-		{"another key at the same timestamp is not believed", [][]one{whole[:2], {{40, 1000, '9', 480, false}}}, 0, "7+"},
+		{"another key at the same timestamp is not believed", [][]one{whole[:2], {{40, 1000, '9', 480, true}}}, 0, "7+"},
 		{"a duration of 0 begins a key", [][]one{{{0, 1000, '7', 0, false}}}, 0, "7+"},
 	}
 	for _, tt := range tests {

@@ -32,7 +32,7 @@ func FuzzArrivals(f *testing.F) {
 		rtcp.NewCNAMESourceDescription(5, "x"), &rtcp.Goodbye{Sources: []uint32{5}})
 	f.Add(calm, false)
 	f.Add(wild, true)
-	f.Add(datagram(datagram(calm, 0x80, 20, report), 0, 20, report), true)
+	f.Add(datagram(datagram(calm, 0x80, 20, report), 3, 20, report), true)
 	f.Add(datagram(nil, 0, 0, []byte{0xb0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 5, 0xbe, 0xde, 0, 1, 0x10, 0xaa, 0, 0, 1}), false)
 
 	f.Fuzz(func(t *testing.T, row []byte, mux bool) {
@@ -94,7 +94,7 @@ func (w *watcher) datagram(source byte, data []byte) {
 }
 
 func (w *watcher) control(from netip.AddrPort, data []byte) {
-	if !w.in.admitControl(from, data) {
+	if !w.in.admitControl(from, data, w.now) {
 		return
 	}
 	if from.Addr() != loopback {

@@ -200,17 +200,3 @@ func (r *run) packet(from netip.AddrPort, ssrc uint32, seq uint16, now time.Dura
 	r.next, r.last = seq+1, now
 	return r.n
 }
-
-// report judges an RTCP packet from ssrc that came to the port which the peer was told. rtcp is where
-// the peer's RTCP is known to come from.
-func (l *latch) report(from, rtcp netip.AddrPort, ssrc uint32) verdict {
-	switch {
-	case from == rtcp:
-		return known
-	case !l.open && from.Addr() == l.addr.Addr() && ssrc == l.ssrc:
-		return latched
-	case l.allowed(from.Addr()):
-		return unlatched
-	}
-	return foreign
-}

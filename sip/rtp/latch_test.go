@@ -187,28 +187,48 @@ func TestLatch(t *testing.T) {
 	}
 }
 
-func TestLatchOfReports(t *testing.T) {
+func TestControlLatch(t *testing.T) {
 	addr := netip.MustParseAddrPort
-	shut := newLatch(addr(exactA), netip.MustParseAddr("127.0.0.1"))
-	shut.packet(addr(exactA), 1, 1, 0)
-	open := newLatch(addr(exactA), netip.MustParseAddr("127.0.0.1"))
+	signalling := netip.MustParseAddr("203.0.113.9")
+	open := newLatch(addr(private), signalling)
+	exact, natted := open, open
+	exact.packet(addr(private), 1, 1, 0)
+	natted.packet(addr(public), 1, 1, 0)
+	const told, other, third = "192.168.1.20:4001", "203.0.113.9:31235", "203.0.113.9:50000"
+	type step struct {
+		at   time.Duration
+		from string
+		ssrc uint32
+		want verdict
+	}
 	tests := []struct {
 		name  string
-		latch latch
-		from  string
-		ssrc  uint32
-		want  verdict
+		sound latch
+		mux   bool
+		steps []step
+		usual string
 	}{
-		{"from where the SDP says", open, "127.0.0.1:4001", 9, known},
-		{"from another port before the sound has latched", open, "127.0.0.1:5001", 1, unlatched},
-		{"from another port with the SSRC of the sound", shut, "127.0.0.1:5001", 1, latched},
-		{"from another port with another SSRC", shut, "127.0.0.1:5001", 2, unlatched},
-		{"from a stranger with the SSRC of the sound", shut, "127.0.0.2:4001", 1, foreign},
+		{"from where the SDP says", open, false, []step{{0, told, 9, known}}, told},
+		{"from elsewhere before there is sound", open, false, []step{{0, other, 1, unlatched}}, told},
+		{"from elsewhere although the sound comes as said", exact, false, []step{{0, "192.168.1.20:5001", 1, unlatched}, {0, other, 1, unlatched}}, told},
+		{"behind NAT with the SSRC of the sound", natted, false, []step{{0, other, 1, latched}, {time.Second, other, 9, known}}, other},
+		{"behind NAT with another SSRC", natted, false, []step{{0, other, 2, unlatched}}, told},
+		{"behind NAT the first one has it", natted, false, []step{{0, other, 1, latched}, {19 * time.Second, third, 1, unlatched}}, other},
+		{"behind NAT with a new port", natted, false, []step{{0, other, 1, latched}, {20 * time.Second, third, 1, latched}}, third},
+		{"a stranger with the SSRC of the sound", natted, false, []step{{0, media, 1, foreign}}, told},
+		{"a shared port follows the sound", natted, true, []step{{0, public, 9, known}, {0, other, 1, unlatched}, {0, told, 1, unlatched}}, public},
+		{"a shared port before there is sound", open, true, []step{{0, told, 9, known}}, told},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := tt.latch.report(addr(tt.from), addr("127.0.0.1:4001"), tt.ssrc); got != tt.want {
-				t.Errorf("got %d, want %d", got, tt.want)
+			c := controlLatch{sdp: addr(told), mux: tt.mux}
+			for i, s := range tt.steps {
+				if got := c.packet(&tt.sound, addr(s.from), s.ssrc, s.at); got != s.want {
+					t.Errorf("step %d (%+v): got %d, want %d", i, s, got, s.want)
+				}
+			}
+			if got := c.usual(&tt.sound); got != addr(tt.usual) {
+				t.Errorf("got %v, want %v", got, tt.usual)
 			}
 		})
 	}

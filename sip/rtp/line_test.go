@@ -111,7 +111,8 @@ func (s socket) send(t testing.TB, to netip.AddrPort, data []byte) {
 	}
 }
 
-// receive returns the next packet; nil if none is there within a time.
+// receive returns the next packet; nil if none is there within a time. What was sent on the loopback is
+// there at once.
 func (s socket) receive(within time.Duration) []byte {
 	_ = s.SetReadDeadline(time.Now().Add(within))
 	buf := make([]byte, 2048)
@@ -122,8 +123,10 @@ func (s socket) receive(within time.Duration) []byte {
 	return buf[:n]
 }
 
-// soon is how long a test waits for what must come.
-const soon = 5 * time.Second
+const (
+	soon   = 5 * time.Second       // how long a test waits for what must come,
+	atOnce = 20 * time.Millisecond // and for what must not
+)
 
 func next[T any](t testing.TB, from <-chan T) (got T) {
 	t.Helper()
@@ -251,7 +254,7 @@ func TestThirdSocket(t *testing.T) {
 			if s.PacketsReceived != 40 || s.Drops.Foreign+s.Drops.Unlatched < 1000 || s.Remote != peer.addr() || s.RemoteSSRC != 5 {
 				t.Errorf("got %+v", s)
 			}
-			if got := third.receive(0); got != nil {
+			if got := third.receive(atOnce); got != nil {
 				t.Errorf("the third socket got %x", got)
 			}
 			if err := a.hangup(); err != nil {
@@ -261,7 +264,7 @@ func TestThirdSocket(t *testing.T) {
 			if err := a.Close(); err != nil {
 				t.Error(err)
 			}
-			if got := third.receive(0); got != nil {
+			if got := third.receive(atOnce); got != nil {
 				t.Errorf("the third socket got %x after the end", got)
 			}
 			none(t, a.frames)
@@ -270,10 +273,10 @@ func TestThirdSocket(t *testing.T) {
 }
 
 func TestSymmetricRTP(t *testing.T) {
-	a, told, real := newPhone(t, "127.0.0.1", Config{}), newSocket(t, "127.0.0.1"), newSocket(t, "127.0.0.1")
 	var now time.Duration
-	p := call(told.addr())
-	negotiate(t, a, p)
+	a := newPhone(t, "127.0.0.1", Config{Clock: func() time.Duration { return now }})
+	told, real := newSocket(t, "127.0.0.1"), newSocket(t, "127.0.0.1")
+	negotiate(t, a, call(told.addr()))
 	r := &reader{line: a.Line, audio: a}
 	send := func() {
 		if err := a.WriteFrame(pcmu(0)); err != nil {
@@ -284,17 +287,14 @@ func TestSymmetricRTP(t *testing.T) {
 	if told.receive(soon) == nil {
 		t.Error("before the latch we send to where the SDP says")
 	}
-	for n := range uint16(27) { // virtual time: 520 ms
-		a.mu.Lock()
-		got := a.in.take(real.addr(), sound(5, n, uint32(n)*160), now, &r.frame)
-		if got.moved {
-			a.aim()
+	for n := range uint16(27) { // 520 ms
+		if err := r.packet(real.addr(), sound(5, n, uint32(n)*160)); err != nil {
+			t.Fatal(err)
 		}
-		a.mu.Unlock()
 		now += 20 * time.Millisecond
 	}
 	send()
-	if real.receive(soon) == nil || told.receive(0) != nil {
+	if real.receive(soon) == nil || told.receive(atOnce) != nil {
 		t.Error("after the latch we send to where the peer sends from")
 	}
 }
@@ -327,7 +327,7 @@ func TestHold(t *testing.T) {
 			if err := a.WriteFrame(pcmu(1)); err != nil {
 				t.Fatal(err)
 			}
-			if got := peer.receive(50*time.Millisecond) != nil; got != tt.sends {
+			if got := peer.receive(atOnce) != nil; got != tt.sends {
 				t.Errorf("sent %v, want %v", got, tt.sends)
 			}
 			before := a.Stats()
@@ -428,7 +428,7 @@ func TestSignsOfLife(t *testing.T) {
 			from := netip.MustParseAddrPort(tt.from)
 			if from.Port()%2 == 0 || from.Port() == 9999 {
 				in.take(from, tt.data, 20*time.Second, new(codec.Frame))
-			} else if in.admitControl(from, tt.data) {
+			} else if in.admitControl(from, tt.data, 20*time.Second) {
 				in.control(tt.data, 20*time.Second)
 			}
 			if dead, _ := in.dead(31*time.Second, 30*time.Second); dead == tt.alive {
@@ -607,7 +607,7 @@ func TestBye(t *testing.T) {
 	silent := newPhone(t, "127.0.0.1", Config{})
 	negotiate(t, silent, p)
 	_ = silent.Close()
-	if got := peer.receive(0); got != nil {
+	if got := peer.receive(atOnce); got != nil {
 		t.Errorf("who has said nothing says no BYE: got %x", got)
 	}
 }

@@ -23,9 +23,9 @@ type inbound struct {
 	own    uint32 // our SSRC
 
 	latch  latch
+	rtcp   controlLatch
 	source source // valid while the latch is shut
 	keypad keypad
-	rtcp   netip.AddrPort // where the peer's RTCP comes from and goes to
 	round  roundTrip
 	last   lastReport
 
@@ -51,15 +51,14 @@ type arrival struct {
 func (in *inbound) agree(p Params, own uint32, now time.Duration) {
 	first := !in.ready
 	in.ready, in.own, in.alive = true, own, now
-	was := in.agreed
 	in.agreed = p
 	if first {
 		in.latch = newLatch(p.Remote, p.Signalling)
 	} else {
 		in.latch = in.latch.moved(p.Remote, p.Signalling, now)
 	}
-	if first || p.RemoteRTCP != was.RemoteRTCP {
-		in.rtcp = p.RemoteRTCP
+	if in.latch.open || p.RemoteRTCP != in.rtcp.sdp || p.RTCPMux != in.rtcp.mux {
+		in.rtcp = controlLatch{sdp: p.RemoteRTCP, mux: p.RTCPMux}
 	}
 	if clock := p.Kind.ClockRate(); clock != in.source.clock {
 		in.source.clock, in.source.jitter, in.source.timed = clock, 0, false
@@ -82,13 +81,10 @@ func (in *inbound) destination() netip.AddrPort {
 // controlDestination is where RTCP goes; a direction of the sound does not silence it (RFC 3264
 // section 5.1).
 func (in *inbound) controlDestination() netip.AddrPort {
-	switch {
-	case !in.ready || held(in.agreed.Remote) || held(in.rtcp):
+	if !in.ready || held(in.agreed.Remote) || held(in.agreed.RemoteRTCP) {
 		return netip.AddrPort{}
-	case in.agreed.RTCPMux:
-		return in.destination()
 	}
-	return in.rtcp
+	return in.rtcp.usual(&in.latch)
 }
 
 // take judges what came to the RTP port, and fills f with it if it is sound.

@@ -108,6 +108,7 @@ func TestReportFromThePeer(t *testing.T) {
 	in.control(marshal(t, &rtcp.ReceiverReport{SSRC: 9, Reports: []rtcp.ReceptionReport{
 		{SSRC: 78, FractionLost: 255},
 		{SSRC: 77, FractionLost: 64, TotalLost: 0xFFFFFE, Jitter: 80, LastSenderReport: 0x22223333, Delay: 1 << 16},
+		{SSRC: 79, FractionLost: 255},
 	}}), 2050*time.Millisecond)
 	got := in.stats()
 	if got.RemoteLoss != 0.25 || got.RemoteLost != -2 || got.RemoteJitter != 10*time.Millisecond ||

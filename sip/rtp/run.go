@@ -211,7 +211,7 @@ func (l *Line) control(ctx context.Context) error {
 func (l *Line) controlPacket(from netip.AddrPort, data []byte, now time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.in.admitControl(from, data) {
+	if l.in.admitControl(from, data, now) {
 		l.in.control(data, now)
 	}
 }

@@ -1,0 +1,81 @@
+package sip
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+
+	"golang.org/x/net/ipv4"
+	"golang.org/x/net/ipv6"
+)
+
+// bindUDP binds one UDP listener. An unspecified IPv6 address does not take IPv4 along: that is a listener of
+// its own.
+func bindUDP(l Listener, dscp int) (*net.UDPConn, error) {
+	c, err := net.ListenUDP("udp"+family(l.Addr.Addr()), net.UDPAddrFromAddrPort(l.Addr))
+	if err != nil {
+		return nil, &ListenError{Listener: l, Err: err}
+	}
+	if l.Addr.Addr().Is4() {
+		err = ipv4.NewPacketConn(c).SetTOS(dscp << 2)
+	} else {
+		err = ipv6.NewPacketConn(c).SetTrafficClass(dscp << 2)
+	}
+	if err != nil {
+		_ = c.Close()
+		return nil, &ListenError{Listener: l, Err: fmt.Errorf("mark with DSCP %d: %w", dscp, err)}
+	}
+	return c, nil
+}
+
+// bindTCP binds one TCP listener.
+func bindTCP(l Listener) (*net.TCPListener, error) {
+	t, err := net.ListenTCP("tcp"+family(l.Addr.Addr()), net.TCPAddrFromAddrPort(l.Addr))
+	if err != nil {
+		return nil, &ListenError{Listener: l, Err: err}
+	}
+	return t, nil
+}
+
+// markTCP sets the DSCP of a connection. One that can not be marked is used all the same.
+func markTCP(c net.Conn, dscp int) {
+	if addrPort(c.LocalAddr()).Addr().Is4() {
+		_ = ipv4.NewConn(c).SetTOS(dscp << 2)
+		return
+	}
+	_ = ipv6.NewConn(c).SetTrafficClass(dscp << 2)
+}
+
+func family(a netip.Addr) string {
+	if a.Is4() {
+		return "4"
+	}
+	return "6"
+}
+
+// addrPort returns the address of a UDP or TCP socket; IPv4 is IPv4, also where it came mapped into IPv6.
+func addrPort(a net.Addr) netip.AddrPort {
+	var ap netip.AddrPort
+	switch a := a.(type) {
+	case *net.UDPAddr:
+		ap = a.AddrPort()
+	case *net.TCPAddr:
+		ap = a.AddrPort()
+	}
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+}
+
+// routeTo returns the address that packets to peer leave from. Connecting a UDP socket sends nothing.
+func routeTo(ctx context.Context, peer netip.AddrPort) (netip.Addr, error) {
+	if peer.Port() == 0 {
+		peer = netip.AddrPortFrom(peer.Addr(), 9)
+	}
+	var d net.Dialer
+	c, err := d.DialContext(ctx, "udp", peer.String())
+	if err != nil {
+		return netip.Addr{}, fmt.Errorf("route to %s: %w", peer.Addr(), err)
+	}
+	defer c.Close()
+	return addrPort(c.LocalAddr()).Addr(), nil
+}

@@ -1,0 +1,165 @@
+package sip
+
+import (
+	"errors"
+	"log/slog"
+	"net/netip"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// What happens to a request that sipgo gives us, in this order (RFC 3261 section 8.2): an ACK finds its
+// dialog; version, method and extensions are checked; a request with a To tag goes to its dialog; the
+// others are OPTIONS, or an INVITE that makes one. Every transaction ends here: by a final answer, after
+// which sipgo's timers see to it, or by Terminate.
+
+// allow lists the methods that have a meaning here.
+const allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
+
+// origin is where a message came from.
+type origin struct {
+	src     netip.AddrPort
+	local   netip.AddrPort // the socket's own address; may be unspecified
+	network string         // "udp" or "tcp"
+}
+
+// originOf reads what sipgo noted down.
+func originOf(network, src string, c sip.Connection) (origin, error) {
+	a, err := netip.ParseAddrPort(src)
+	o := origin{src: netip.AddrPortFrom(a.Addr().Unmap(), a.Port()), network: sip.NetworkToLower(network)}
+	if c != nil {
+		o.local = addrPort(c.LocalAddr())
+	}
+	return o, err
+}
+
+// onRequest is the goroutine that sipgo starts for a request. For an INVITE it stays until the transaction
+// is done, since that is how long a CANCEL or a copy of it must find it.
+func (s *Server) onRequest(req *sip.Request, tx *sip.ServerTx) {
+	if !s.tasks.enter() {
+		tx.Terminate()
+		return
+	}
+	defer s.tasks.leave()
+	defer func() {
+		if r := recover(); r != nil {
+			s.log.Error("panic", "in", string(req.Method), "panic", r, "stack", string(debug.Stack()))
+			tx.Terminate()
+		}
+	}()
+	from, err := originOf(req.Transport(), req.Source(), tx.Connection())
+	if err != nil {
+		tx.Terminate()
+		return
+	}
+	in := inbound{req: req, tx: tx, from: from}
+	switch {
+	case req.IsAck():
+		tx.Terminate() // nothing answers it, so nothing else would
+		s.deliver(in)
+	case req.IsInvite():
+		s.invite(in, tx)
+	default:
+		s.dispatch(in)
+	}
+}
+
+// invite takes an INVITE and keeps it in progress until its transaction is done.
+func (s *Server) invite(in inbound, tx *sip.ServerTx) {
+	i, merged := s.guard.invites.take(in.req, in.from.src.Addr())
+	defer s.guard.invites.done(i)
+	in.watch = func(f func()) { s.guard.invites.watch(i, f) }
+	if merged {
+		s.respond(in, sip.StatusLoopDetected, i.tag) // section 8.2.2.2
+	} else {
+		s.dispatch(inbound{req: in.req, tx: in.tx, from: in.from, watch: in.watch, tag: i.tag})
+	}
+	for {
+		select {
+		case ack := <-tx.Acks(): // to a refusal; or to a 2xx, from a phone that does not know better
+			s.deliver(inbound{req: ack, from: in.from, tx: tx})
+		case <-tx.Done():
+			return
+		}
+	}
+}
+
+// dispatch checks a request and finds who it is for.
+func (s *Server) dispatch(in inbound) {
+	req := in.req
+	if code, extra := refusedOutright(req); code != 0 {
+		s.respond(in, code, in.tag, extra...)
+		return
+	}
+	if tagOf(req.To().Params) != "" {
+		if !s.deliver(in) {
+			s.respond(in, sip.StatusCallTransactionDoesNotExists, "")
+		}
+		return
+	}
+	switch req.Method {
+	case sip.OPTIONS:
+		s.respond(in, s.options(), "", capabilities()...)
+	case sip.INVITE:
+		s.newCall(in)
+	default: // BYE, INFO, UPDATE
+		s.respond(in, sip.StatusCallTransactionDoesNotExists, "")
+	}
+}
+
+// deliver gives a request to its dialog; false if there is none.
+func (s *Server) deliver(in inbound) bool {
+	d := s.dialogs.find(string(*in.req.CallID()), tagOf(in.req.To().Params))
+	return d != nil && d.post(func() { d.heard(in) })
+}
+
+// refusedOutright returns the status for a request that no dialog and no handler needs to see.
+func refusedOutright(req *sip.Request) (code int, extra []sip.Header) {
+	if req.SipVersion != "SIP/2.0" {
+		return sip.StatusVersionNotSupported, nil
+	}
+	switch req.Method {
+	case sip.INVITE, sip.BYE, sip.OPTIONS, sip.INFO, sip.UPDATE:
+	case sip.SUBSCRIBE, sip.NOTIFY:
+		return statusBadEvent, nil // RFC 6665 section 8.3.2
+	case sip.REGISTER, sip.REFER, sip.MESSAGE, sip.PRACK, sip.PUBLISH:
+		return sip.StatusMethodNotAllowed, []sip.Header{sip.NewHeader("Allow", allow)}
+	default:
+		return sip.StatusNotImplemented, []sip.Header{sip.NewHeader("Allow", allow)}
+	}
+	if !slices.Contains([]string{"sip", "sips", "tel"}, req.Recipient.Scheme) {
+		return statusUnsupportedScheme, nil
+	}
+	if tags := optionTags(req, "require"); len(tags) > 0 { // no extension is implemented
+		return sip.StatusBadExtension, []sip.Header{sip.NewHeader("Unsupported", oneLine(strings.Join(tags, ", ")))}
+	}
+	return 0, nil
+}
+
+// respond answers a request outside of a dialog.
+func (s *Server) respond(in inbound, code int, tag string, extra ...sip.Header) {
+	res := newResponse(in.req, in.from.src, code, phrase(code), tag, s.config.UserAgent)
+	for _, h := range extra {
+		res.AppendHeader(h)
+	}
+	if err := in.tx.Respond(res); err != nil && !errors.Is(err, sip.ErrTransactionTerminated) {
+		s.log.LogAttrs(s.base, slog.LevelDebug, "answer not sent", slog.Int("status", code), slog.Any("error", err))
+	}
+}
+
+func (s *Server) options() int {
+	if s.draining() {
+		return sip.StatusServiceUnavailable
+	}
+	return s.config.Options()
+}
+
+// capabilities are what an answer to OPTIONS says (section 11.2).
+func capabilities() []sip.Header {
+	return []sip.Header{sip.NewHeader("Allow", allow), acceptSDP(), sip.NewHeader("Accept-Language", "en, fr")}
+}
+
+func acceptSDP() sip.Header { return sip.NewHeader("Accept", "application/sdp") }

@@ -1,0 +1,77 @@
+package sip
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// A Server is the wire of its dialogs.
+var _ wire = (*Server)(nil)
+
+// roundTrip sends a request and returns its final answer.
+func (s *Server) roundTrip(p path, req *sip.Request) (*sip.Response, error) {
+	if err := s.aim(p, req); err != nil {
+		return nil, err
+	}
+	var tx sip.ClientTransaction
+	err := s.inPool(p.network, req, func() (err error) {
+		tx, err = s.client.TransactionRequest(context.WithoutCancel(s.base), req)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer tx.Terminate()
+	for {
+		select {
+		case res := <-tx.Responses():
+			if !res.IsProvisional() {
+				return res, nil
+			}
+		case <-tx.Done():
+			return nil, errors.Join(ErrNoAnswer, tx.Err())
+		}
+	}
+}
+
+// write sends an ACK.
+func (s *Server) write(p path, req *sip.Request) error {
+	if err := s.aim(p, req); err != nil {
+		return err
+	}
+	return s.inPool(p.network, req, func() error { return s.client.WriteRequest(req) })
+}
+
+// aim sets where a request goes: over TCP the connection that the dialog came on for as long as it is open,
+// and then a new one (RFC 3261 section 18.1.1).
+func (s *Server) aim(p path, req *sip.Request) error {
+	to := p.hop()
+	if p.network == "tcp" {
+		if s.streams.live(p.flow) != nil {
+			to = p.flow
+		} else {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(s.base), s.config.Limits.WriteTime)
+			defer cancel()
+			if _, err := s.streams.dial(ctx, p.here, to); err != nil {
+				return err
+			}
+		}
+	}
+	p.address(req, to)
+	return nil
+}
+
+// inPool runs f while the socket that a request leaves from is surely in sipgo's pool.
+func (s *Server) inPool(network string, req *sip.Request, f func() error) error {
+	if strings.EqualFold(network, "udp") {
+		for local, c := range s.packets {
+			if req.Laddr.Port == int(local.Port()) && req.Laddr.IP.Equal(local.Addr().AsSlice()) {
+				return c.lookup(f)
+			}
+		}
+	}
+	return f()
+}
