@@ -65,10 +65,10 @@ func values[T any](b *builder, t *tree, parse func(string) (T, error)) []T {
 
 func anyText(text string) (string, error) { return text, nil }
 
-// build reads the whole tree.
+// build reads the whole tree. What names another setting is left for check to find.
 func (b *builder) build(root *tree) *Config {
 	b.mark(root)
-	value(b, root.get("version"), parseNumber(1, 1))
+	value(b, root.get("version"), parseVersion)
 	return &Config{
 		Static: Static{
 			Networks: each(root.get("networks"), b.network),
@@ -117,7 +117,9 @@ func (b *builder) engine(t *tree) Engine {
 	e := Engine{Name: value(b, t.get("name"), parseName)}
 	embedded := t.get("embedded")
 	if embedded == nil {
-		b.add(t.at, t.path, "its kind is missing: embedded")
+		if !b.toldBelow(t.path) {
+			b.add(t.at, t.path, "its kind is missing: embedded")
+		}
 		return e
 	}
 	e.Embedded = &Embedded{
@@ -147,7 +149,6 @@ func (b *builder) trunk(t *tree) Trunk {
 	from := t.get("accept").get("from")
 	k := Trunk{
 		Name:    value(b, t.get("name"), parseName),
-		Network: value(b, t.get("network"), anyText),
 		From:    values(b, from, parsePrefix),
 		Trusted: value(b, t.get("trusted"), parseBool),
 		Codecs:  values(b, t.get("codecs"), parseCodec),
@@ -164,7 +165,6 @@ func (b *builder) trunk(t *tree) Trunk {
 func (b *builder) room(t *tree) Room {
 	return Room{
 		Name:     value(b, t.get("name"), parseRoomName),
-		Engine:   value(b, t.get("engine"), anyText),
 		Password: value(b, t.get("password"), b.secrets.read),
 	}
 }
@@ -174,7 +174,6 @@ func (b *builder) route(t *tree) Route {
 		From:    values(b, t.get("from"), anyText),
 		To:      value(b, t.get("to"), anyText),
 		ToMatch: value(b, t.get("to_match"), parseExpression),
-		Engine:  value(b, t.get("engine"), anyText),
 	}
 	switch to, match := t.get("to"), t.get("to_match"); {
 	case to == nil && match == nil:

@@ -19,6 +19,7 @@ func (b *builder) check(c *Config) {
 	b.checkRoutes(c)
 	b.checkPorts(c)
 	b.checkPage(c)
+	b.fillPublicURL(c)
 }
 
 // checkOne tells of more than one network or engine, or of none.
@@ -30,11 +31,6 @@ func (b *builder) checkOne(n int, path, what string) {
 		second := path + "[1]"
 		b.add(b.at[second], second, "more than one %s is not supported yet", what)
 	}
-}
-
-// toldBelow reports whether there is an error already at path or below it.
-func (b *builder) toldBelow(path string) bool {
-	return slices.ContainsFunc(b.errors, func(p Problem) bool { return strings.HasPrefix(p.Path, path) })
 }
 
 // named is an element of a list, for the checks of names.
@@ -76,23 +72,36 @@ func (b *builder) checkNames() {
 // phones is what routes call all registered phones.
 const phones = "phones"
 
-// refer reads the name of an element of a list; nothing said is the only one. It returns "" if there is a problem.
-func (b *builder) refer(t *tree, path, list, what string) string {
+// refer reads the setting of parent that names an element of a list. Where it says nothing it is the only element,
+// and is put in. It returns "" if there is a problem.
+func (b *builder) refer(parent *tree, key, list, what string) string {
+	t := parent.get(key)
+	if t != nil {
+		return b.lookUp(t, list, what)
+	}
 	all := namesOf(b.root.get(list))
-	if t == nil {
-		if len(all) == 1 {
-			return all[0].name
-		}
-		if len(all) > 1 {
-			b.add(b.at[path], path, "%s is missing: there are %d", what, len(all))
+	if len(all) != 1 {
+		if len(all) > 1 && !b.toldBelow(list) {
+			b.add(parent.at, parent.path, "%s is missing: there are %d", key, len(all))
 		}
 		return ""
 	}
+	parent.put(key, all[0].name)
+	return all[0].name
+}
+
+// put gives a mapping a scalar that nobody gave.
+func (t *tree) put(key, text string) {
+	t.keys[key] = &tree{setting: t.setting.find(key), path: join(t.path, key), text: text}
+}
+
+// lookUp tells if no element of a list has the name that t says.
+func (b *builder) lookUp(t *tree, list, what string) string {
 	if !t.ok() {
 		return ""
 	}
 	var names []string
-	for _, n := range all {
+	for _, n := range namesOf(b.root.get(list)) {
 		if n.name == t.text {
 			return t.text
 		}
@@ -111,7 +120,7 @@ func (b *builder) refer(t *tree, path, list, what string) string {
 func (b *builder) checkTrunks(c *Config) {
 	owner := make(map[netip.Prefix]string)
 	for i, t := range b.items("trunks") {
-		network := b.refer(t.get("network"), t.path, "networks", "network")
+		network := b.refer(t, "network", "networks", "network")
 		if i < len(c.Live.Trunks) {
 			c.Live.Trunks[i].Network = network
 		}
@@ -139,7 +148,7 @@ func (b *builder) checkTrunks(c *Config) {
 // checkRooms tells of unknown engines.
 func (b *builder) checkRooms(c *Config) {
 	for i, t := range b.items("rooms") {
-		engine := b.refer(t.get("engine"), t.path, "engines", "engine")
+		engine := b.refer(t, "engine", "engines", "engine")
 		if i < len(c.Live.Rooms) {
 			c.Live.Rooms[i].Engine = engine
 		}
@@ -164,28 +173,31 @@ func (b *builder) checkRoutes(c *Config) {
 		} else if from == nil && !trusted {
 			b.warn(t.at, t.path, "without from it takes the calls of trusted trunks, and no trunk is trusted")
 		}
-		if i >= len(c.Live.Routes) {
-			continue
-		}
-		route := &c.Live.Routes[i]
-		home := slices.IndexFunc(c.Live.Rooms, func(r Room) bool { return r.Name == route.Room && r.Engine != "" })
-		switch engine := t.get("engine"); {
-		case home < 0:
-			route.Engine = b.refer(engine, t.path, "engines", "engine")
-		case engine == nil:
-			route.Engine = c.Live.Rooms[home].Engine
-		default:
-			route.Engine = b.refer(engine, t.path, "engines", "engine")
-			if route.Engine != "" && route.Engine != c.Live.Rooms[home].Engine {
-				b.add(engine.at, engine.path, "the room %s lives in %s", quoted(route.Room), c.Live.Rooms[home].Engine)
-			}
-		}
-		if route.ToMatch != nil && strings.Contains(strings.ReplaceAll(route.Room, "$$", ""), "$") {
-			c.Live.AnyRoom = true
+		if i < len(c.Live.Routes) {
+			b.checkDestination(t, &c.Live.Routes[i], c.Live.Rooms)
+			c.Live.AnyRoom = c.Live.AnyRoom || c.Live.Routes[i].makesRoom()
 		}
 	}
 	if len(c.Live.Trunks) > 0 && len(b.items("routes")) == 0 && !b.toldBelow("routes") {
 		b.warn(b.at["routes"], "routes", "there is none: every call is answered 404")
+	}
+}
+
+// makesRoom reports whether the room's name has a group of the expression in it.
+func (r *Route) makesRoom() bool {
+	return r.ToMatch != nil && strings.Contains(strings.ReplaceAll(r.Room, "$$", ""), "$")
+}
+
+// checkDestination finds the engine of a route: its own, else its room's, else the only one.
+func (b *builder) checkDestination(t *tree, route *Route, rooms []Room) {
+	home := slices.IndexFunc(rooms, func(r Room) bool { return r.Name == route.Room && r.Engine != "" })
+	if home >= 0 && t.get("engine") == nil {
+		t.put("engine", rooms[home].Engine)
+	}
+	route.Engine = b.refer(t, "engine", "engines", "engine")
+	if home >= 0 && route.Engine != "" && route.Engine != rooms[home].Engine {
+		engine := t.get("engine")
+		b.add(engine.at, engine.path, "the room %s lives in %s", quoted(route.Room), rooms[home].Engine)
 	}
 }
 
@@ -199,7 +211,7 @@ func (b *builder) checkFrom(from *tree) {
 			b.add(item.at, item.path, "phones that register are not supported yet")
 			continue
 		}
-		b.refer(item, item.path, "trunks", "trunk")
+		b.lookUp(item, "trunks", "trunk")
 	}
 }
 
@@ -215,5 +227,20 @@ func (b *builder) checkPage(c *Config) {
 	local := page.Listen.Addr().IsLoopback()
 	if listen.ok() && !local && page.TLS == nil && len(page.BehindProxy) == 0 {
 		b.warn(listen.at, listen.path, "the page is served over plain HTTP: browsers on other machines give it no microphone; see http.tls and http.behind_proxy")
+	}
+}
+
+// fillPublicURL gives an embedded engine the page's URL where it has none of its own.
+func (b *builder) fillPublicURL(c *Config) {
+	page := b.root.get("http").get("public_url")
+	if !page.ok() {
+		return
+	}
+	for i, t := range b.items("engines") {
+		embedded := t.get("embedded")
+		if i < len(c.Static.Engines) && embedded.ok() && embedded.get("public_url") == nil {
+			embedded.put("public_url", page.text)
+			c.Static.Engines[i].Embedded.PublicURL = c.Static.HTTP.PublicURL
+		}
 	}
 }

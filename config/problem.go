@@ -8,7 +8,7 @@ import (
 
 // Problem is one thing that is wrong, or worth a warning.
 type Problem struct {
-	Where string // "passerelle.yaml:12:5", "env PASSERELLE_DRAIN", "flag --drain"; "" if it is nowhere
+	Where string // "passerelle.yaml:12:5", "env PASSERELLE_DRAIN", "flag --drain"; "" if nobody said anything
 	Path  string // the setting, such as "trunks[0].codecs[1]"; "" for the file as a whole
 	Text  string
 
@@ -60,6 +60,14 @@ func newProblem(at origin, path, format string, args ...any) Problem {
 	}
 }
 
+// toldBelow reports whether there is an error already at path or below it.
+func (p *problems) toldBelow(path string) bool {
+	return slices.ContainsFunc(p.errors, func(e Problem) bool {
+		rest, ok := strings.CutPrefix(e.Path, path)
+		return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
+	})
+}
+
 // sorted returns the problems in the order of the file.
 func sorted(all Errors) Errors {
 	slices.SortStableFunc(all, func(a, b Problem) int {
@@ -88,9 +96,12 @@ func (o origin) String() string {
 	return fmt.Sprintf("%s:%d", o.source, o.line)
 }
 
-// precise is String with the column.
+// precise is String with the column, and "" for the defaults.
 func (o origin) precise() string {
-	if o.source == "" || o.line == 0 || o.column == 0 {
+	switch {
+	case o.source == "":
+		return ""
+	case o.column == 0:
 		return o.String()
 	}
 	return fmt.Sprintf("%s:%d:%d", o.source, o.line, o.column)

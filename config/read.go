@@ -80,7 +80,14 @@ func (r *reader) readFile(data []byte) *tree {
 // addSyntax tells what the YAML parser refused. It gives the line as text only; and it may quote the file,
 // where a secret can stand.
 func (r *reader) addSyntax(err error) {
-	text := regexp.MustCompile(`'[^']*'|"[^"]*"`).ReplaceAllString(err.Error(), "'...'")
+	words := regexp.MustCompile(`'[^']*'|"[^"]*"`)
+	own := regexp.MustCompile(`^'([^\pL\pN]|<[a-z ]+>)'$`) // ':' and '<document start>' are the parser's own
+	text := words.ReplaceAllStringFunc(err.Error(), func(word string) string {
+		if own.MatchString(word) {
+			return word
+		}
+		return "'...'"
+	})
 	at := origin{source: r.source, line: 1}
 	if m := regexp.MustCompile(`^yaml: (?:line (\d+): )?`).FindStringSubmatch(text); m != nil {
 		if line, err := strconv.Atoi(m[1]); err == nil {

@@ -83,7 +83,7 @@ func trunkSettings() []setting {
 func roomSettings() []setting {
 	return []setting{
 		{key: "name", values: "room name", required: true,
-			doc: "The room, and the last part of its page's URL: at most 64 characters, no control characters, spaces at the ends, slash or dollar sign, and no dash or dot at the beginning."},
+			doc: "The room, and the last part of its page's URL: at most 64 characters, none of them a control character or one of / \\ ? # $, no dash or dot at the beginning, no spaces at the ends."},
 		{key: "engine", values: "name of an engine", means: "the only one", doc: "Where it is."},
 		{key: "password", values: "text, file:PATH or env:NAME", secret: true, means: "none",
 			doc: "Asked for on the page. Phones are not asked."},

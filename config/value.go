@@ -16,6 +16,14 @@ import (
 
 // The functions here read one scalar each. Their errors say what is wanted; the caller says where, and what is there.
 
+// parseVersion reads the version of the format.
+func parseVersion(text string) (int, error) {
+	if text != "1" {
+		return 0, errors.New("1 is wanted")
+	}
+	return 1, nil
+}
+
 func parseBool(text string) (bool, error) {
 	switch text {
 	case "true":
