@@ -12,7 +12,7 @@ import (
 )
 
 // settled is how long a voice must have had a slot before a report of loss is believed to speak of it.
-const settled = 2 * time.Second
+const settled = time.Second
 
 // ear is what one browser hears: a fixed number of slots, each one RTP stream that never ends, filled
 // with whichever voices matter at the moment.

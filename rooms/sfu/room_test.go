@@ -48,10 +48,10 @@ func sit(t testing.TB, h *house, room, name string) rooms.Seat {
 	return s
 }
 
-// talk speaks every 20 ms until stop says so.
+// talk speaks, faster than people do, until stop says so.
 func talk(t *testing.T, speak func(n int), stop func() bool) {
 	t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	deadline := time.After(patience)
 	for n := 0; ; n++ {

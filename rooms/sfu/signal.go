@@ -123,6 +123,11 @@ func (c *session) run(ctx context.Context) {
 		c.browser.room.lose(c.browser, c.sock, leave)
 	}
 	c.sock.finish(nil, websocket.StatusNormalClosure) // unless it was finished already
+	for {
+		if _, _, err := c.conn.Read(ctx); err != nil { // until the browser has said goodbye, or the time for it is up
+			break
+		}
+	}
 	<-ctx.Done()
 }
 

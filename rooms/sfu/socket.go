@@ -14,6 +14,7 @@ const (
 	writeTimeout = 10 * time.Second // for one message
 	pingInterval = 20 * time.Second
 	pingTimeout  = 10 * time.Second
+	closeTimeout = time.Second // for the browser to say goodbye too
 )
 
 // wire is the WebSocket as socket uses it.
@@ -91,7 +92,8 @@ func (s *socket) write(ctx context.Context) {
 					return
 				}
 			}
-			_ = s.wire.Close(s.code, "")
+			defer time.AfterFunc(closeTimeout, s.drop).Stop()
+			_ = s.wire.Close(s.code, "") // it is the reader who hears the goodbye
 			return
 		}
 	}
