@@ -25,6 +25,9 @@ func (b *builder) checkPorts(c *Config) {
 	take := func(p ports) {
 		for _, other := range taken {
 			if p.overlaps(other) {
+				if b.at[p.path].source == "" { // the default is not what is wrong
+					p, other = other, p
+				}
 				b.add(b.at[p.path], p.path, "%s wants the same %s port", other.path, p.transport)
 				return
 			}
