@@ -19,6 +19,8 @@ type (
 )
 
 // The tables are made when the first Encoder is, and never written again: all share them.
+//
+//nolint:gochecknoglobals // constants, but for the language
 var (
 	muTable = sync.OnceValue(newMuLaw)
 	aTable  = sync.OnceValue(newALaw)

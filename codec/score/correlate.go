@@ -72,8 +72,8 @@ func correlate(a, b []float64) []float64 {
 	transform(x, turn)
 	y := make([]complex128, n)
 	for i := range x {
-		p, q := x[i], cmplx.Conj(x[(n-i)%n])
-		fa, fb := (p+q)/2, (p-q)/complex(0, 2)
+		p, q := x[i], cmplx.Conj(x[(n-i)&(n-1)])
+		fa, fb := 0.5*(p+q), complex(0, -0.5)*(p-q)
 		// Conjugated, so that the second transform is the inverse.
 		y[i] = fa * cmplx.Conj(fb)
 	}
