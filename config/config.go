@@ -41,7 +41,7 @@ type Live struct {
 	Rooms  []Room
 	Routes []Route // the first match wins
 	Limits Limits
-	Drain  time.Duration // how long calls that are up may go on after SIGTERM
+	Drain  time.Duration // how long calls that are up may go on after SIGTERM, 0 to 24 h; 10 min by default
 	Log    Log
 	// AnyRoom says that a room need not be in Rooms to be opened from the page: true where a route makes
 	// the room's name from what was dialled, as it is without a file.
@@ -51,15 +51,15 @@ type Live struct {
 // Network is a place where telephony lives.
 type Network struct {
 	Name      string
-	Listen    []Listener // at least one
-	Advertise Advertise
-	Media     Media
+	Listen    []Listener // at least one; udp and tcp on port 5060 of every address by default
+	Advertise Advertise  // auto by default
+	Media     Media      // 20000-23999 on the address of the first listen by default
 }
 
 // Listener is one address where SIP is listened for.
 type Listener struct {
-	Transport string // "udp" or "tcp"
-	Addr      netip.AddrPort
+	Transport string         // "udp" or "tcp"
+	Addr      netip.AddrPort // the address may be unspecified (:: takes IPv4 too), the port 0 for a free one
 }
 
 // Advertise is the address that peers are told, in SIP and in SDP. The zero Advertise is auto: the local
@@ -69,10 +69,10 @@ type Advertise struct {
 	Host string     // a DNS name, resolved by whoever serves the network
 }
 
-// Media is where RTP and RTCP live: two ports for each call.
+// Media is where RTP and RTCP live: an even UDP port and the odd one after it for each call.
 type Media struct {
 	Addr        netip.Addr // may be unspecified: every address of the machine
-	First, Last uint16     // inclusive
+	First, Last uint16     // inclusive, with one pair at least; both 0 leave the ports to the system
 }
 
 // Engine is a place where rooms live. Exactly one field beside Name is set.
@@ -83,20 +83,21 @@ type Engine struct {
 
 // Embedded is our own rooms, in this process.
 type Embedded struct {
-	UDP       netip.AddrPort // one port for all browsers; the address may be unspecified
-	TCP       netip.AddrPort // for browsers that cannot send UDP; not valid if off
-	PublicURL *url.URL       // where browsers find the page; nil if nobody said
+	UDP       netip.AddrPort // one port for all browsers, 7882 of every address by default; port 0 is a free one
+	TCP       netip.AddrPort // for browsers that cannot send UDP, likewise; not valid if off
+	PublicURL *url.URL       // where browsers find the page, that of HTTP by default; nil if nobody said; no path
 }
 
 // HTTP is the page and its WebSocket.
 type HTTP struct {
-	Listen      netip.AddrPort // the address may be unspecified
-	TLS         *TLS           // nil: plain HTTP
-	BehindProxy []netip.Prefix // proxies whose X-Forwarded-... headers are believed
-	PublicURL   *url.URL       // as browsers see it; nil: as their requests say
+	Listen      netip.AddrPort // 127.0.0.1:8080 by default; the address may be unspecified, port 0 is a free one
+	TLS         *TLS           // nil, the default: plain HTTP
+	BehindProxy []netip.Prefix // proxies whose X-Forwarded-... headers are believed; none by default
+	PublicURL   *url.URL       // as browsers see it, no path; nil, the default: as their requests say
 }
 
-// TLS names a certificate and its key, PEM files that may be replaced while the gateway runs.
+// TLS names a certificate and its key, PEM files that may be replaced while the gateway runs. They were
+// readable, and fitted, when the configuration was loaded.
 type TLS struct {
 	Cert, Key string // paths
 }
@@ -104,11 +105,11 @@ type TLS struct {
 // Trunk is a SIP peer that is not a phone of ours: a PBX or an operator. Only its addresses are answered.
 type Trunk struct {
 	Name    string
-	Network string
-	From    []netip.Prefix // accept.from: who may call us
-	Trusted bool           // its P-Asserted-Identity is believed
-	Codecs  []Codec        // the one we like best first
-	Calls   int            // limits.calls: calls at once; 0 is no limit of its own
+	Network string         // of Static.Networks, never empty
+	From    []netip.Prefix // accept.from: who may call us; at least one, masked, and in no other trunk
+	Trusted bool           // its P-Asserted-Identity is believed; false by default
+	Codecs  []Codec        // the one we like best first; PCMA and PCMU by default
+	Calls   int            // limits.calls: calls at once; 0, the default, is no limit of its own
 }
 
 // Codec is a telephone codec by the name that RTP registers.
@@ -122,26 +123,26 @@ const (
 
 // Room is an embedded room with a name of its own.
 type Room struct {
-	Name     string
-	Engine   string
-	Password Secret // for the page; empty if there is none
+	Name     string // unique; 1 to 64 characters that can be the last part of a URL
+	Engine   string // of Static.Engines, never empty
+	Password Secret // for the page; empty, the default, if there is none
 }
 
 // Route says where calls go. Exactly one of To and ToMatch is set.
 type Route struct {
 	From    []string       // names of trunks; empty: trusted trunks
-	To      string         // what was dialled, literally
-	ToMatch *regexp.Regexp // ... or a match of all of it (anchored)
-	Room    string         // may hold $1 or ${name} of ToMatch
+	To      string         // what was dialled, literally; numbers are to be compared as numbers
+	ToMatch *regexp.Regexp // ... or a match of all of it: it is anchored at both ends
+	Room    string         // with ToMatch a template for its Expand: it may hold $1 or ${name}
 	Engine  string         // never empty: of the route, of the room, or the only one there is
 }
 
 // Limits bounds the whole gateway.
 type Limits struct {
-	Calls int // calls at once
+	Calls int // calls at once, 1 to 100000; 1000 by default
 }
 
 // Log is what is logged.
 type Log struct {
-	Level slog.Level
+	Level slog.Level // info by default
 }

@@ -37,10 +37,7 @@ func Load(from Source) (*Config, error) {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
 	// 1. Find the file and read it.
-	path, err := outside.find()
-	if err != nil {
-		return nil, fmt.Errorf("configuration: %w", err)
-	}
+	path := outside.find()
 	data, source := []byte(withoutFile), ""
 	if path != "" {
 		source = path

@@ -220,7 +220,7 @@ func TestNearest(t *testing.T) {
 	keys := []string{"listen", "advertise", "media", "name", "to", "to_match"}
 	for word, want := range map[string]string{
 		"lisetn": "listen", "adverstise": "advertise", "tomatch": "to_match", "medium": "media",
-		"x": "", "password": "", "": "", "nmae": "name",
+		"x": "", "password": "", "": "", "nam": "name",
 	} {
 		if got := nearest(word, keys); got != want {
 			t.Errorf("%q is like %q, want %q", word, got, want)

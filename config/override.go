@@ -94,21 +94,21 @@ func (t *tree) override(keys []string, text string, at origin) {
 }
 
 // find returns the path of the file, "" if there is none and none was asked for.
-func (o *outside) find() (string, error) {
+func (o *outside) find() string {
 	path := o.from.Path
 	if text, _, ok := o.value("config"); ok && path == "" {
 		path = text
 	}
 	if path != "" {
-		return path, nil
+		return path
 	}
 	finder := viper.NewWithOptions(viper.WithFinder(places{"passerelle.yaml", "/etc/passerelle/passerelle.yaml"}))
 	err := finder.ReadInConfig() // finds the file; what viper makes of its content does not matter
 	var none viper.ConfigFileNotFoundError
 	if errors.As(err, &none) {
-		return "", nil
+		return ""
 	}
-	return finder.ConfigFileUsed(), nil
+	return finder.ConfigFileUsed()
 }
 
 // places are paths to look at, one after the other.

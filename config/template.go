@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // parseTemplate returns a function for a room's name that may have groups of expression in it, in the spelling of
@@ -58,7 +59,7 @@ func groupName(text string) (name, rest string, err error) {
 
 // notInName reports whether c ends a group's name.
 func notInName(c rune) bool {
-	return !(c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z')
+	return c != '_' && (c > unicode.MaxASCII || !isLetterOrDigit(byte(c)))
 }
 
 // hasGroup reports whether expression has a group of that number or name; 0 is all of the match.

@@ -83,8 +83,7 @@ func parseCodec(text string) (Codec, error) {
 // parseName reads the name of a network, an engine or a trunk.
 func parseName(text string) (string, error) {
 	for i, c := range []byte(text) {
-		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
-		if !letter && (i == 0 || strings.IndexByte("._-", c) < 0) {
+		if !isLetterOrDigit(c) && (i == 0 || strings.IndexByte("._-", c) < 0) {
 			return "", errors.New("a name of letters and digits is wanted, with dots, dashes and underscores within")
 		}
 	}
@@ -92,6 +91,11 @@ func parseName(text string) (string, error) {
 		return "", errors.New("a name of 1 to 64 letters is wanted")
 	}
 	return text, nil
+}
+
+// isLetterOrDigit reports whether c is an ASCII letter or digit.
+func isLetterOrDigit(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }
 
 // parseRoomName reads a room's name: what can be the last part of a URL and be read out.
@@ -149,7 +153,7 @@ func newAddresses() addresses {
 	if err != nil {
 		return addresses{netip.IPv4Unspecified()}
 	}
-	c.Close()
+	_ = c.Close() // nothing was sent
 	return addresses{netip.IPv6Unspecified()}
 }
 
@@ -246,7 +250,7 @@ func isHostName(text string) bool {
 			return false
 		}
 		for _, c := range []byte(label) {
-			if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-') {
+			if !isLetterOrDigit(c) && c != '-' {
 				return false
 			}
 		}

@@ -40,10 +40,10 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // SIPStatus returns the status line of the response that refuses the description.
 func (e *Error) SIPStatus() (code int, reason string) {
-	switch e.Err {
-	case ErrSyntax:
+	switch {
+	case errors.Is(e.Err, ErrSyntax):
 		return 400, "Bad Session Description"
-	case ErrTooLarge:
+	case errors.Is(e.Err, ErrTooLarge):
 		return 413, "Request Entity Too Large"
 	}
 	return 488, "Not Acceptable Here"
@@ -51,14 +51,14 @@ func (e *Error) SIPStatus() (code int, reason string) {
 
 // Warning returns the warn-code and warn-text, without quotes, for that response (RFC 3261 section 20.43).
 func (e *Error) Warning() (code int, text string) {
-	switch e.Err {
-	case ErrNoAudio:
+	switch {
+	case errors.Is(e.Err, ErrNoAudio):
 		code = 304 // Media type not available
-	case ErrNoCodec:
+	case errors.Is(e.Err, ErrNoCodec):
 		code = 305 // Incompatible media format
-	case ErrTransport:
+	case errors.Is(e.Err, ErrTransport):
 		code = 302 // Incompatible transport protocol
-	case ErrAddress:
+	case errors.Is(e.Err, ErrAddress):
 		code = 301 // Incompatible network address formats
 	default:
 		code = 399 // Miscellaneous warning
@@ -68,12 +68,12 @@ func (e *Error) Warning() (code int, text string) {
 
 // rank orders refusals by how far the offer came: the furthest is the one worth telling.
 func (e *Error) rank() int {
-	switch e.Err {
-	case ErrNoCodec:
+	switch {
+	case errors.Is(e.Err, ErrNoCodec):
 		return 3
-	case ErrAddress, ErrSyntax:
+	case errors.Is(e.Err, ErrAddress), errors.Is(e.Err, ErrSyntax):
 		return 2
-	case ErrTransport:
+	case errors.Is(e.Err, ErrTransport):
 		return 1
 	}
 	return 0
