@@ -45,7 +45,7 @@ func (p *plainOpus) Encode(dst []byte, pcm []int16) (int, error) {
 }
 
 func (p *plainOpus) Decode(pcm []int16, payload []byte) (int, error) {
-	if len(payload)%2 == 0 {
+	if len(payload)%2 == 0 || len(payload)/2 > len(pcm) {
 		return 0, errPlain
 	}
 	n := len(payload) / 2
@@ -63,8 +63,9 @@ func (p *plainOpus) Conceal(pcm []int16) (int, error) {
 
 func (p *plainOpus) Recover(pcm []int16, next []byte) (int, error) {
 	p.recovered++
-	n, err := p.Decode(pcm, next)
-	return min(n, len(pcm)), err
+	whole := make([]int16, 960)
+	n, err := p.Decode(whole, next)
+	return copy(pcm, whole[:n]), err
 }
 
 func (p *plainOpus) SetLoss(percent int) error { p.loss = percent; return nil }

@@ -94,7 +94,7 @@ func FuzzTrack(f *testing.F) {
 			}
 		}
 		if s := e.Stats(); s.Panics > 0 {
-			t.Fatal("a panic")
+			t.Fatal(m.Err(), string(m.err.(*PanicError).Stack))
 		}
 		if len(line.frames) != int(ticks) {
 			t.Fatalf("%d packets in %d ticks", len(line.frames), ticks)
