@@ -92,7 +92,7 @@ type Embedded struct {
 type HTTP struct {
 	Listen      netip.AddrPort // 127.0.0.1:8080 by default; the address may be unspecified, port 0 is a free one
 	TLS         *TLS           // nil, the default: plain HTTP
-	BehindProxy []netip.Prefix // proxies whose X-Forwarded-... headers are believed; none by default
+	BehindProxy []netip.Prefix // proxies whose X-Forwarded-For is believed; none by default
 	PublicURL   *url.URL       // as browsers see it, no path; nil, the default: as their requests say
 }
 

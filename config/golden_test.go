@@ -61,6 +61,9 @@ func golden(t *testing.T, path string) {
 		}
 		given = append(given, f)
 	}
+	if _, err := os.Stat("/etc/passerelle/passerelle.yaml"); err == nil && len(given) == 0 {
+		t.Skip("this machine has a configuration, which would be found")
+	}
 	c, err := Load(source(t, env, strings.Fields(flags)))
 	result := txtar.Format(&txtar.Archive{Comment: archive.Comment, Files: append(given, outcome(t, c, err)...)})
 	if *update {

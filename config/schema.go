@@ -112,7 +112,7 @@ func httpSettings() []setting {
 			{key: "key", values: "file:PATH", required: true, override: true, secret: true, doc: "Its private key, PEM."},
 		}},
 		{key: "behind_proxy", is: scalars, values: "address or CIDR", unset: "[]",
-			doc: "Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."},
+			doc: "Proxies whose X-Forwarded-For is believed."},
 		{key: "public_url", values: "http:// or https:// URL", override: true, means: "as the browser's request says",
 			doc: "Where browsers find the page, such as https://rooms.example.org, without a path."},
 	}
