@@ -45,6 +45,7 @@ type owned struct {
 	remoteSeq   uint32 // of the peer's last request
 	remoteHeard bool   // remoteSeq means something
 	sdp         []byte // what we said last
+	reason      string // why we hang up, for a BYE that may come later
 
 	in      inbound                // callee: the INVITE
 	unacked map[uint32]*acceptance // our 2xx that have no ACK yet, by CSeq number

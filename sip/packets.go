@@ -35,6 +35,7 @@ type packetConn struct {
 	pooled sync.RWMutex
 	away   bool                        // pooled is held; the reading goroutine's
 	peers  map[netip.AddrPort]struct{} // that the reader has heard of; the reading goroutine's
+	keep   int                         // how many of them
 	buf    []byte
 }
 
@@ -44,8 +45,8 @@ func newPacketConn(c *net.UDPConn, g *guard, log *slog.Logger) *packetConn {
 		UDPConn: c, guard: g, log: log,
 		local:  addrPort(c.LocalAddr()),
 		closed: closed, close: sync.OnceFunc(func() { close(closed) }),
-		peers: map[netip.AddrPort]struct{}{},
-		buf:   make([]byte, 1<<16),
+		peers: map[netip.AddrPort]struct{}{}, keep: peersKept,
+		buf: make([]byte, 1<<16),
 	}
 	p.pooled.Lock() // until the first read
 	p.away = true
@@ -75,13 +76,13 @@ func (p *packetConn) serveOnce(l *sip.TransportLayer) {
 }
 
 // ReadFrom reads the next packet that the guard passes. It returns an error only where sipgo's reader is to
-// end: when the socket is closed, and after peersKept peers.
+// end: when the socket is closed, and after keep peers.
 func (p *packetConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	if p.away { // sipgo has put the socket back into its pool
 		p.away = false
 		p.pooled.Unlock()
 	}
-	if len(p.peers) >= peersKept {
+	if len(p.peers) >= p.keep {
 		p.wait(peersSettle)
 		clear(p.peers)
 		p.pooled.Lock()

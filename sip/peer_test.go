@@ -26,12 +26,12 @@ type testServer struct {
 func serve(t *testing.T, c Config, h HandlerFunc) testServer {
 	t.Helper()
 	if len(c.Listen) == 0 {
-		any4 := netip.MustParseAddrPort("127.0.0.1:0")
-		c.Listen = []Listener{{"udp", any4}, {"tcp", any4}}
+		c.Listen = loopback()
 	}
 	if c.T1 == 0 {
 		c.T1 = testT1
 	}
+	c.Limits.ShutdownTime = or(c.Limits.ShutdownTime, 50*time.Millisecond) // raw peers answer no BYE
 	if testing.Verbose() && c.Log == nil {
 		c.Log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
@@ -39,6 +39,12 @@ func serve(t *testing.T, c Config, h HandlerFunc) testServer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return start(t, s, h)
+}
+
+// start serves s until the test ends.
+func start(t *testing.T, s *Server, h HandlerFunc) testServer {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(ctx, h) }()
@@ -54,6 +60,12 @@ func serve(t *testing.T, c Config, h HandlerFunc) testServer {
 		}
 	})
 	return testServer{s, t}
+}
+
+// loopback is "udp" and "tcp" on 127.0.0.1, at any port.
+func loopback() []Listener {
+	any4 := netip.MustParseAddrPort("127.0.0.1:0")
+	return []Listener{{"udp", any4}, {"tcp", any4}}
 }
 
 func (s testServer) addr(network string) netip.AddrPort {

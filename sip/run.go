@@ -79,6 +79,7 @@ func (d *Dialog) step(e event, o occasion) error {
 		return ErrState
 	}
 	d.state = r.to
+	d.reason = or(d.reason, o.reason)
 	err := d.act(r.do, o)
 	switch r.to {
 	case leaving, givingUp, cancelling, ending, ended: // no longer a call
@@ -135,7 +136,7 @@ func (d *Dialog) act(a action, o occasion) error {
 	case resendAnswer:
 		return o.again.in.tx.Respond(o.again.res)
 	case sendBye:
-		d.bye(o.reason)
+		d.bye()
 	case tellProgress:
 		d.progress(o.res)
 	case sendACK:
@@ -144,7 +145,7 @@ func (d *Dialog) act(a action, o occasion) error {
 		return d.ack()
 	case sendACKAndBye:
 		err := d.accepted(o.res)
-		d.bye(o.reason)
+		d.bye()
 		return err
 	case sendCancel:
 		d.cancel()
@@ -224,10 +225,10 @@ func (d *Dialog) settleAll() {
 }
 
 // bye sends BYE and waits for its answer elsewhere.
-func (d *Dialog) bye(reason string) {
+func (d *Dialog) bye() {
 	req := d.request(sip.BYE)
-	if reason != "" {
-		req.AppendHeader(sip.NewHeader("Reason", "Q.850;cause=16;text="+quoted(reason)))
+	if d.reason != "" {
+		req.AppendHeader(sip.NewHeader("Reason", "Q.850;cause=16;text="+quoted(d.reason)))
 	}
 	p := d.path
 	started := d.wire.spawn("BYE", func() {

@@ -172,7 +172,7 @@ func (s *streamConn) Close() error {
 	default:
 		s.gone()
 	}
-	return s.Conn.Close()
+	return ignoreClosed(s.Conn.Close()) // sipgo closes it too
 }
 
 // inTurn waits until the peer has not sent too much. It feels that: its window fills.
