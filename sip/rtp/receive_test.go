@@ -91,3 +91,21 @@ func TestLossIsKeptOverSources(t *testing.T) {
 		t.Errorf("got lost %d of %x, want 4 of 6", got.Lost, got.RemoteSSRC)
 	}
 }
+
+func TestANewAddressForgetsWhereReportsCameFrom(t *testing.T) {
+	p := agreed()
+	p.Remote, p.RemoteRTCP = netip.MustParseAddrPort(private), netip.MustParseAddrPort("192.168.1.20:7001")
+	p.Signalling = netip.MustParseAddr("203.0.113.9")
+	in := new(inbound)
+	in.agree(p, 77, 0)
+	in.take(netip.MustParseAddrPort(public), sound(5, 0, 0), 0, new(codec.Frame))
+	from := netip.MustParseAddrPort("203.0.113.9:31235")
+	if !in.admitControl(from, marshal(t, &rtcp.ReceiverReport{SSRC: 5}), 0) || in.controlDestination() != from {
+		t.Fatalf("behind NAT: got reports to %v, want %v", in.controlDestination(), from)
+	}
+	p.Remote = netip.MustParseAddrPort("192.168.1.20:5000")
+	in.agree(p, 77, time.Second)
+	if got := in.controlDestination(); got != p.RemoteRTCP {
+		t.Errorf("after a re-INVITE: got reports to %v, want %v", got, p.RemoteRTCP)
+	}
+}
