@@ -4,7 +4,8 @@
   'use strict';
   window.addEventListener('load', function () {
     if (document.documentElement.getAttribute('data-view')) return;
+    var old = document.getElementById('view-old');
     document.documentElement.setAttribute('data-view', 'old');
-    document.getElementById('view-old').removeAttribute('hidden');
+    if (old) old.removeAttribute('hidden');
   });
 })();

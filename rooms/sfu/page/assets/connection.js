@@ -7,12 +7,12 @@
 //   4. roster and levels follow, until one side ends it
 
 import { on } from './dom.js';
-import { Peer } from './peer.js';
+import { Peer, SLOTS } from './peer.js';
 
 // From opening the socket to the answer.
 const PATIENCE = 10_000;
 
-/** @typedef {{name: string, password: string, resume: string}} Hello */
+/** @typedef {{name: string, password: string, resume: string, muted: boolean}} Hello */
 
 /**
  * Where the room's WebSocket is.
@@ -45,15 +45,15 @@ export function ask(room) {
 }
 
 /**
- * Dispatches "room", "joined", "roster", "levels", "muted" and "ended" with the server's message,
+ * Dispatches "room", "joined", "roster", "levels", "muted", "message", "ended" with the server's message,
  * "refused" with its error, "failed" (never joined), "lost" (was joined), and the peer's "up", "shaky".
  */
 export class Connection extends EventTarget {
   /** @type {WebSocket} */
   #socket;
-  #peer;
-  /** @type {Promise<string>} */
-  #offer;
+  /** @type {Peer|null} null until the server has said how many slots there are */
+  #peer = null;
+  #track;
   #hello;
   #joined = false;
   #done = false;
@@ -69,12 +69,7 @@ export class Connection extends EventTarget {
   constructor(address, hello, track) {
     super();
     this.#hello = hello;
-    this.#peer = new Peer(track);
-    this.#offer = this.#peer.offer();
-    this.#offer.catch(() => this.#finish('failed', 'media'));
-    on(this.#peer, 'up', () => this.#tell('up'));
-    on(this.#peer, 'shaky', () => this.#tell('shaky'));
-    on(this.#peer, 'down', () => this.#broken('media'));
+    this.#track = track;
     this.#timer = setTimeout(() => this.#broken('time'), PATIENCE);
     this.#socket = new WebSocket(address);
     this.#socket.addEventListener('message', (event) => {
@@ -83,14 +78,23 @@ export class Connection extends EventTarget {
     this.#socket.addEventListener('close', () => this.#broken('socket'));
   }
 
-  /** @returns {Peer} */
+  /** @returns {Peer|null} */
   get peer() {
     return this.#peer;
   }
 
   /** @returns {boolean} whether sound and messages flow: what was lost has come back by itself */
   get healthy() {
-    return this.#peer.up && this.#socket.readyState === WebSocket.OPEN;
+    return !!this.#peer?.up && this.#socket.readyState === WebSocket.OPEN;
+  }
+
+  /**
+   * Speaks with another microphone, or with none.
+   * @param {MediaStreamTrack|null} track
+   */
+  async setTrack(track) {
+    this.#track = track;
+    await this.#peer?.setTrack(track);
   }
 
   /** @param {object} message */
@@ -103,7 +107,7 @@ export class Connection extends EventTarget {
     this.#done = true;
     clearTimeout(this.#timer);
     this.#socket.close();
-    this.#peer.close();
+    this.#peer?.close();
   }
 
   /** @param {string} text */
@@ -113,7 +117,7 @@ export class Connection extends EventTarget {
     switch (message.type) {
       case 'room':
         this.#tell('room', message);
-        await this.#join();
+        await this.#join(message.slots ?? SLOTS);
         break;
       case 'joined':
         await this.#accept(message);
@@ -121,6 +125,7 @@ export class Connection extends EventTarget {
       case 'roster':
       case 'levels':
       case 'muted':
+      case 'message':
         this.#tell(message.type, message);
         break;
       case 'ended':
@@ -134,16 +139,30 @@ export class Connection extends EventTarget {
     }
   }
 
-  async #join() {
-    const offer = await this.#offer.catch(() => '');
-    if (offer) this.send({ type: 'join', ...this.#hello, offer });
+  /** @param {number} slots */
+  async #join(slots) {
+    try {
+      this.#peer ??= this.#newPeer(slots);
+      this.send({ type: 'join', ...this.#hello, offer: await this.#peer.offer() });
+    } catch (error) {
+      this.#finish('refused', { code: 'media', text: String(error) });
+    }
+  }
+
+  /** @param {number} slots @returns {Peer} */
+  #newPeer(slots) {
+    const peer = new Peer(this.#track, slots);
+    on(peer, 'up', () => this.#tell('up'));
+    on(peer, 'shaky', () => this.#tell('shaky'));
+    on(peer, 'down', () => this.#broken('media'));
+    return peer;
   }
 
   /** @param {any} message */
   async #accept(message) {
     clearTimeout(this.#timer);
     try {
-      await this.#peer.accept(message.answer);
+      await this.#peer?.accept(message.answer);
     } catch (error) {
       this.#finish('refused', { code: 'media', text: String(error) });
       return;

@@ -15,7 +15,7 @@ import { setTitle, showView } from './views.js';
 
 /** @param {string} code of the server @returns {Key} the words for it */
 export function errorKey(code) {
-  const known = ['password', 'full', 'room', 'name', 'version', 'media', 'message'];
+  const known = ['password', 'tries', 'full', 'room', 'name', 'version', 'media', 'message'];
   const name = known.includes(code) ? code : 'failed';
   return /** @type {Key} */ (`error${name[0].toUpperCase()}${name.slice(1)}`);
 }

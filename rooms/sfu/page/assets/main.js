@@ -78,6 +78,9 @@ function enterRoom(name) {
   lobby.look();
 }
 
+let drawEnd = () => {}; // writes the words of the end, once there is one
+document.addEventListener('language', () => drawEnd());
+
 /**
  * @param {string} name of the room
  * @param {string} how it ended
@@ -88,13 +91,12 @@ function showEnd(name, how, code) {
     left: 'endLeft', removed: 'endRemoved', closed: 'endClosed', replaced: 'endReplaced',
     shutdown: 'endShutdown', refused: 'endRefused',
   });
-  const draw = () => {
+  drawEnd = () => {
     setText($('#end-title'), t(titles[/** @type {keyof typeof titles} */ (how)] ?? 'endClosed'));
     setText($('#end-text'), how === 'refused' ? t(errorKey(code))
       : how === 'shutdown' ? t('endShutdownText') : how === 'left' ? t('endText') : '');
   };
-  draw();
-  document.addEventListener('language', draw);
+  drawEnd();
   $('#other-room').setAttribute('href', `/${location.search}`);
   setTitle(name);
   showView('end');

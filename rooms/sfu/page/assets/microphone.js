@@ -90,6 +90,7 @@ export class Microphone extends EventTarget {
   /**
    * Opens a microphone in place of the present one.
    * @param {string} [deviceId] '' is whichever the browser prefers
+   * @returns {Promise<void>}
    * @throws {MicrophoneError}
    */
   async open(deviceId = '') {

@@ -1,7 +1,7 @@
 // One peer connection: a microphone and a fixed number of slots, agreed once and never again. The server
 // is ICE lite and writes its candidates into the answer, so that the offer leaves at once, without ours.
 
-/** How many voices are heard at a time. */
+/** How many voices are heard at a time, where the server does not say. */
 export const SLOTS = 8;
 
 // A connection that broke may mend itself (ICE consent, RFC 7675): it gets this long.
@@ -21,12 +21,13 @@ export class Peer extends EventTarget {
 
   /**
    * @param {MediaStreamTrack|null} track the microphone; null listens only, until setTrack
+   * @param {number} [slots]
    */
-  constructor(track) {
+  constructor(track, slots = SLOTS) {
     super();
     this.#pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle', rtcpMuxPolicy: 'require' });
     this.#microphone = this.#pc.addTransceiver(track ?? 'audio', { direction: 'sendonly' });
-    this.#slots = Array.from({ length: SLOTS }, () => this.#pc.addTransceiver('audio', { direction: 'recvonly' }));
+    this.#slots = Array.from({ length: slots }, () => this.#pc.addTransceiver('audio', { direction: 'recvonly' }));
     for (const transceiver of this.#pc.getTransceivers()) onlyOpus(transceiver);
     this.#pc.addEventListener('connectionstatechange', () => this.#changed());
   }
@@ -65,7 +66,7 @@ export class Peer extends EventTarget {
    * @param {MediaStreamTrack|null} track
    */
   async setTrack(track) {
-    await this.#microphone.sender.replaceTrack(track);
+    if (this.#pc.signalingState !== 'closed') await this.#microphone.sender.replaceTrack(track);
   }
 
   close() {

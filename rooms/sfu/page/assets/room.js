@@ -34,6 +34,8 @@ export class Room extends EventTarget {
   /** @type {import('./invite.js').Dial[]} */
   #dial = [];
   #stopQuality = () => {};
+  #soundDialog = /** @type {HTMLDialogElement} */ ($('#sound'));
+  #inviteDialog = /** @type {HTMLDialogElement} */ ($('#invite'));
 
   /**
    * @param {string} name
@@ -46,7 +48,7 @@ export class Room extends EventTarget {
     this.#microphone = microphone;
     this.#speakers = speakers;
     this.#dock = new Dock(microphone);
-    this.#panel = new SoundPanel($('#sound'), microphone, speakers);
+    this.#panel = new SoundPanel(this.#soundDialog, microphone, speakers);
     setText($('#room-title'), name);
     this.#listen();
   }
@@ -76,6 +78,10 @@ export class Room extends EventTarget {
     on(session, 'roster', (people) => this.#roster(people));
     on(session, 'levels', (levels) => this.#tiles.light(levels));
     on(session, 'muted', (muted) => this.#mutedByOther(muted));
+    on(session, 'message', ({ kind, from, text }) => {
+      const name = this.#people?.find((p) => p.id === from)?.name;
+      if (kind === 'text' && name) this.#notice.say(t('note', { name, text }));
+    });
     on(session, 'media', (media) => {
       if (session.state === 'in') this.#link.set(media === 'up' ? 'good' : 'connecting');
     });
@@ -96,7 +102,7 @@ export class Room extends EventTarget {
     $('#sound-open').addEventListener('click', () => this.#openSound());
     $('#invite-open').addEventListener('click', () => {
       drawWays($('#invite-ways'), this.#dial);
-      $('#invite', document).showModal();
+      this.#inviteDialog.showModal();
     });
     document.addEventListener('language', () => {
       if (this.#people) this.#draw();
@@ -144,7 +150,8 @@ export class Room extends EventTarget {
     this.#dock.active = false;
     this.#link.hide();
     show($('#blocked'), false);
-    for (const dialog of document.querySelectorAll('dialog')) dialog.close();
+    this.#soundDialog.close();
+    this.#inviteDialog.close();
   }
 
   /** @param {readonly Person[]} people */
@@ -219,6 +226,6 @@ export class Room extends EventTarget {
 
   #openSound() {
     this.#panel.refresh();
-    $('#sound', document).showModal();
+    this.#soundDialog.showModal();
   }
 }

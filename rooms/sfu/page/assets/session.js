@@ -7,7 +7,15 @@ import { on } from './dom.js';
 import { delay, next } from './states.js';
 
 /** @typedef {import('./states.js').State} State */
-/** @typedef {{id: string, name: string, kind: 'browser'|'phone', muted: boolean}} Person */
+/**
+ * @typedef {object} Person
+ * @property {string} id
+ * @property {string} name
+ * @property {'browser'|'phone'|'agent'} kind
+ * @property {boolean} muted
+ * @property {boolean} [hand] is raised
+ * @property {boolean} [lost] the connection is; the server keeps the place for a while
+ */
 
 /**
  * Dispatches "state" {state, before, happening, why}, "roster" (people), "levels" ({id: -dBov}), "muted" (boolean: the
@@ -23,9 +31,9 @@ export class Session extends EventTarget {
   #connect;
   #random;
   #hello = { name: '', password: '', resume: '' };
+  #muted = false;
   /** @type {MediaStreamTrack|null} */
   #track = null;
-  #muted = false;
   /** @type {Connection|null} */
   #current = null;
   /** @type {Connection|null} */
@@ -49,17 +57,17 @@ export class Session extends EventTarget {
 
   /** @returns {RTCPeerConnection|null} */
   get pc() {
-    return this.#current?.peer.pc ?? null;
+    return this.#current?.peer?.pc ?? null;
   }
 
   /** @returns {boolean} whether sound flows now */
   get mediaUp() {
-    return this.#current?.peer.up ?? false;
+    return this.#current?.peer?.up ?? false;
   }
 
   /** @returns {{mid: string|null, track: MediaStreamTrack}[]} */
   get slots() {
-    return this.#current?.peer.slots ?? [];
+    return this.#current?.peer?.slots ?? [];
   }
 
   /**
@@ -81,7 +89,7 @@ export class Session extends EventTarget {
   /** @param {MediaStreamTrack|null} track */
   async setTrack(track) {
     this.#track = track;
-    await Promise.all([this.#current?.peer.setTrack(track), this.#coming?.peer.setTrack(track)]);
+    await Promise.all([this.#current?.setTrack(track), this.#coming?.setTrack(track)]);
   }
 
   /** Tries again now instead of later: the network is back, or somebody is impatient. */
@@ -102,7 +110,7 @@ export class Session extends EventTarget {
   }
 
   #attempt() {
-    const c = this.#connect({ ...this.#hello }, this.#track);
+    const c = this.#connect({ ...this.#hello, muted: this.#muted }, this.#track);
     this.#coming = c;
     on(c, 'room', (m) => this.#tell('room', m));
     on(c, 'joined', (m) => this.#joined(c, m));
@@ -112,6 +120,7 @@ export class Session extends EventTarget {
     on(c, 'ended', (m) => this.#ended(c, m.reason));
     on(c, 'roster', (m) => { this.people = m.people; this.#tell('roster', m.people); });
     on(c, 'levels', (m) => this.#tell('levels', m.levels));
+    on(c, 'message', (m) => this.#tell('message', m));
     on(c, 'muted', (m) => { this.#muted = m.muted; this.#tell('muted', m.muted); });
     on(c, 'up', () => { if (c === this.#current) this.#up(); });
     on(c, 'shaky', () => { if (c === this.#current) this.#tell('media', 'shaky'); });
@@ -119,7 +128,7 @@ export class Session extends EventTarget {
 
   /**
    * @param {Connection} c
-   * @param {{id: string, resume: string}} message
+   * @param {{id: string, resume: string, muted?: boolean}} message
    */
   #joined(c, message) {
     this.#current?.close();
@@ -127,11 +136,11 @@ export class Session extends EventTarget {
     this.#coming = null;
     this.id = message.id;
     this.#hello.resume = message.resume;
-    c.send({ type: 'mute', muted: this.#muted });
+    if (message.muted !== this.#muted) c.send({ type: 'mute', muted: this.#muted }); // pressed meanwhile
     this.#tell('slots', this.slots);
     this.#tell('joined', message);
     this.#step('joined');
-    if (c.peer.up) this.#up();
+    if (this.mediaUp) this.#up();
   }
 
   /**

@@ -54,6 +54,7 @@ class Tile {
     node.dataset.kind = person.kind;
     node.dataset.muted = String(person.muted);
     node.dataset.self = String(self);
+    node.dataset.lost = String(!!person.lost);
     const disc = $('.disc', this.#face);
     const letters = person.kind === 'phone' ? '' : initials(person.name);
     if (letters) setText(disc, letters);
@@ -62,11 +63,12 @@ class Tile {
     const details = [
       self && t('you'),
       person.kind === 'phone' && t('phone'),
-      listening ? t('listening') : person.muted && t('muted'),
+      person.hand && t('hand'),
+      person.lost ? t('lost') : listening ? t('listening') : person.muted && t('muted'),
     ];
     setText(this.#detail, details.filter(Boolean).join(' · '));
     show(this.#badge, person.muted);
-    if (person.muted) this.light(127);
+    if (person.muted || person.lost) this.light(127);
   }
 
   /** @param {number|undefined} level -dBov */

@@ -55,6 +55,7 @@ export const english = {
   deviceFailed: 'This microphone does not answer. The one before goes on.',
 
   errorPassword: 'That is not the password of this room.',
+  errorTries: 'Too many wrong passwords. Please wait a minute, then try again.',
   errorFull: 'The room is full.',
   errorRoom: 'There is no room of this name.',
   errorName: 'The room does not take this name. Please choose another.',
@@ -84,6 +85,9 @@ export const english = {
   muted: 'muted',
   speaking: 'speaking',
   listening: 'listening',
+  lost: 'connection lost',
+  hand: 'hand raised',
+  note: '{name}: {text}',
   entered: { one: 'You are in the room. {count} other is here.', other: 'You are in the room. {count} others are here.' },
   enteredAlone: 'You are in the room. Nobody else is here yet.',
   joined: '{names} joined.',

@@ -56,6 +56,7 @@ export const french = {
   deviceFailed: 'Ce microphone ne répond pas. Le précédent reste en service.',
 
   errorPassword: 'Ce n’est pas le mot de passe de cette salle.',
+  errorTries: 'Trop de mots de passe erronés. Veuillez attendre une minute, puis réessayer.',
   errorFull: 'La salle est pleine.',
   errorRoom: 'Il n’y a pas de salle de ce nom.',
   errorName: 'La salle n’accepte pas ce nom. Veuillez en choisir un autre.',
@@ -85,6 +86,9 @@ export const french = {
   muted: 'micro coupé',
   speaking: 'parle',
   listening: 'écoute',
+  lost: 'connexion perdue',
+  hand: 'main levée',
+  note: '{name} : {text}',
   entered: { one: 'Vous êtes dans la salle. {count} autre personne est ici.', other: 'Vous êtes dans la salle. {count} autres personnes sont ici.' },
   enteredAlone: 'Vous êtes dans la salle. Il n’y a encore personne d’autre.',
   joined: 'Entrée : {names}.',

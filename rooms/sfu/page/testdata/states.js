@@ -1,0 +1,23 @@
+// Brings the page into each of its states and looks at it: node states.js PAGE CONTROL. PAGE is a real
+// house of rooms (house_test.go), CONTROL what acts on it. Prints one JSON object a state.
+
+import { launchers, say } from './browser.js';
+import { states } from './scenes.js';
+
+const [page, control] = process.argv.slice(2);
+
+/** @param {string} action of house_test.go @param {Record<string, string>} [values] */
+async function act(action, values = {}) {
+  const answer = await fetch(`${control}/${action}`, { method: 'POST', body: new URLSearchParams(values) });
+  if (!answer.ok) throw new Error(`${action}: ${await answer.text()}`);
+}
+
+process.once('SIGINT', () => process.exit(1)); // playwright ends its browsers
+
+for (const [kind, launch] of Object.entries(launchers)) {
+  const mine = states.filter((s) => (s.browser ?? 'talking') === kind);
+  if (!mine.length) continue;
+  const browser = await launch();
+  for (const scene of mine) await say(browser, scene, { page, act });
+  await browser.close();
+}
