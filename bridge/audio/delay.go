@@ -13,6 +13,9 @@ const (
 	delayForget  = 1.0 / 128            // of the past, with each packet
 	delayCovered = 0.985                // of the packets are to come in time: a late one now and then is not waited for
 	targetDecay  = 50                   // the target falls by one second in so many
+	lookAgain    = 10                   // packets, when nothing unexpected comes
+
+	pauseLag = 150 * time.Millisecond // after silence: then the source's clock stood still, or the network did
 
 	baseWindow = 4 * time.Second
 )
@@ -28,12 +31,14 @@ type delayMeter struct {
 	windowEnds time.Duration
 
 	lags   [mostTarget/delayStep + 1]float32 // share of packets by lag, sums to 1
+	want   time.Duration                     // enough for nearly all packets
+	looked int                               // packets since want was found
 	target time.Duration
 	last   time.Duration // arrival
 }
 
 func newDelayMeter() delayMeter {
-	d := delayMeter{target: firstTarget}
+	d := delayMeter{target: firstTarget, want: firstTarget}
 	d.lags[(firstTarget-safety)/delayStep-1] = 1
 	return d
 }
@@ -44,9 +49,13 @@ func (d *delayMeter) restart() { d.known = false }
 // base returns the transit of a packet that nothing held up.
 func (d *delayMeter) base() time.Duration { return min(d.least, d.leastOnce) }
 
-// arrived learns from one packet.
-func (d *delayMeter) arrived(arrival, media time.Duration) {
+// arrived learns from one packet. One that ends a silence and comes far too late says nothing about the
+// network: nobody waits for it, and time is counted from it anew.
+func (d *delayMeter) arrived(arrival, media time.Duration, silent bool) {
 	transit := arrival - media
+	if silent && d.known && transit-d.base() > max(pauseLag, d.target) {
+		d.known = false
+	}
 	switch {
 	case !d.known:
 		d.known = true
@@ -67,18 +76,20 @@ func (d *delayMeter) count(lag time.Duration) {
 		d.lags[i] *= 1 - delayForget
 	}
 	d.lags[min(int(lag/delayStep), len(d.lags)-1)] += delayForget
+	if d.looked++; d.looked >= lookAgain || lag > d.want-safety {
+		d.want, d.looked = d.enough(), 0
+	}
 }
 
 // follow raises the target at once, and lowers it slowly.
 func (d *delayMeter) follow(arrival time.Duration) {
-	want := d.wanted()
 	fall := max(0, arrival-d.last) / targetDecay
 	d.last = max(d.last, arrival)
-	d.target = max(want, d.target-fall)
+	d.target = max(d.want, d.target-fall)
 }
 
-// wanted returns the delay that is enough for nearly all packets.
-func (d *delayMeter) wanted() time.Duration {
+// enough returns the delay that is enough for nearly all packets.
+func (d *delayMeter) enough() time.Duration {
 	late := float32(1 - delayCovered)
 	i := len(d.lags) - 1
 	for ; i > 0; i-- {

@@ -175,7 +175,7 @@ func (j *jitter) place(p *packet) {
 // measure tells the meter. Markers of silence have timestamps of no sound.
 func (j *jitter) measure(p *packet, ts int64) {
 	if !p.silence {
-		j.meter.arrived(p.arrival, mediaTime(ts))
+		j.meter.arrived(p.arrival, mediaTime(ts), !j.playing)
 	}
 }
 

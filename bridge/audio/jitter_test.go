@@ -99,7 +99,8 @@ func (tr *trace) run() played {
 	dec := &plainOpus{}
 	j := newJitter(r, &trackVoice{decoder: dec, rate: 8000}, 8000)
 	block := make([]int16, 160)
-	for now := time.Second + tr.phase; now < tr.length+2*time.Second; now += tickLength {
+	end := all[len(all)-1].at + time.Second
+	for now := time.Second + tr.phase; now < end; now += tickLength {
 		for len(all) > 0 && all[0].at <= now {
 			if p := r.free(); p != nil {
 				*p = all[0].p
@@ -329,7 +330,7 @@ func TestJitterBufferJumps(t *testing.T) {
 
 func TestJitterBufferOutage(t *testing.T) {
 	// The network holds everything back for 300 ms, once.
-	tr := trace{length: time.Minute, phase: 7 * ms, network: func(i int) time.Duration {
+	tr := trace{length: 40 * time.Second, phase: 7 * ms, network: func(i int) time.Duration {
 		return max(0, 300*ms-time.Duration(max(0, i-1000))*20*ms) * time.Duration(min(1, i/1000))
 	}}
 	tr.value = func(i int) int16 { // a pause a second
@@ -340,11 +341,30 @@ func TestJitterBufferOutage(t *testing.T) {
 	}
 	got := tr.run()
 	t.Logf("%+v", got.stats)
-	if missed := 3000*9/10 - len(got.delays); missed > 5 {
+	if got.stats.Target > 20*ms {
+		t.Errorf("one outage raised the target to %v", got.stats.Target)
+	}
+	if missed := 2000*9/10 - len(got.delays); missed > 5 {
 		t.Errorf("%d packets missed", missed)
 	}
 	if late := got.delays[len(got.delays)-1]; late > 60*ms {
-		t.Errorf("delay %v half a minute later", late)
+		t.Errorf("delay %v 20 seconds later", late)
+	}
+}
+
+func TestJitterBufferSourceWhoseClockStops(t *testing.T) {
+	// It says something for a second, and nothing for 600 ms, in which its timestamps stand still.
+	stops := func(i int) time.Duration { return time.Duration(i/50) * 600 * ms }
+	tr := trace{length: 30 * time.Second, phase: 7 * ms, network: stops}
+	got := tr.run()
+	t.Logf("%+v", got.stats)
+	if missed := 1500 - len(got.delays); missed > 0 {
+		t.Errorf("%d packets missed", missed)
+	}
+	for i, d := range got.delays {
+		if late := d - stops(i); late > 41*ms {
+			t.Fatalf("packet %d: delay %v", i, late)
+		}
 	}
 }
 

@@ -68,7 +68,7 @@ type Phone struct {
 var _ codec.Reader = (*Phone)(nil)
 
 // phoneRing is how many packets of up to 20 ms may wait for the shard.
-const phoneRing = 64
+const phoneRing = 32
 
 // NewPhone makes a phone that is in no mix yet. It must be closed.
 func (e *Engine) NewPhone(cfg PhoneConfig) (*Phone, error) {
@@ -172,7 +172,9 @@ func (p *Phone) Renegotiate(kind codec.Kind, ptime time.Duration) error {
 		}
 	}
 	p.up.time.renewed = true
-	p.line.Store(line)
+	if *line != *p.line.Load() {
+		p.line.Store(line)
+	}
 	return nil
 }
 

@@ -10,7 +10,8 @@ import (
 
 const (
 	tickLength = 20 * time.Millisecond
-	catchUp    = 3 // ticks that are rendered although their time is over
+	catchUp    = 3   // ticks that are rendered although their time is over
+	warnEvery  = 500 // ticks
 )
 
 // shard is one goroutine that runs its mixes on one clock: tick n is due at start + n*20 ms. Other
@@ -22,9 +23,10 @@ type shard struct {
 	load   atomic.Int64 // mixes, phones and tracks, as asked for
 
 	// The shard's own.
-	start time.Duration // of tick 0
-	mixes []*Mix
-	work  scratch
+	start  time.Duration // of tick 0
+	mixes  []*Mix
+	work   scratch
+	warned int64 // no word of skipped ticks before this one
 
 	ticks, skipped, panics counter
 	late                   [lateClasses]counter
@@ -89,7 +91,10 @@ func (s *shard) catchUp(n int64, now time.Duration) int64 {
 	}
 	skip := behind - catchUp
 	s.skipped.add(uint64(skip))
-	s.engine.log.Warn("audio ticks skipped", "ticks", skip)
+	if n > s.warned {
+		s.engine.log.Warn("audio ticks skipped", "ticks", skip, "in_all", s.skipped.load())
+		s.warned = n + warnEvery
+	}
 	return n + skip
 }
 

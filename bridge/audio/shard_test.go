@@ -49,13 +49,12 @@ func TestRunKeepsTheClock(t *testing.T) {
 		began := time.Now()
 		var at []time.Duration
 		var stamps []uint32
-		stall := false
+		var stall atomic.Bool
 		m := e.NewMix("room")
 		p, err := e.NewPhone(PhoneConfig{Kind: codec.PCMU, Up: &sink{}, Down: writer(func(f *codec.Frame) error {
 			at = append(at, time.Since(began))
 			stamps = append(stamps, f.Timestamp)
-			if stall {
-				stall = false
+			if stall.CompareAndSwap(true, false) {
 				time.Sleep(250 * ms)
 			}
 			return nil
@@ -76,7 +75,7 @@ func TestRunKeepsTheClock(t *testing.T) {
 		}
 		phase := at[0] % tickLength
 
-		stall = true
+		stall.Store(true)
 		time.Sleep(time.Second)
 		synctest.Wait()
 		last := len(at) - 1
