@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -145,6 +146,15 @@ func (p *Phone) do(t testing.TB, command, params string) {
 	if said, err := p.control.do(command, params); err != nil {
 		t.Fatalf("%s: %v\n%s\n%s", p.Name, err, said, p.process.Tail(20))
 	}
+}
+
+// Packets returns how many RTP packets the phone has sent and received in its last call, which is over.
+func (p *Phone) Packets(t testing.TB) (sent, received int) {
+	t.Helper()
+	m := p.process.Await(t, `^packets: +(\d+) +(\d+)`, 2*time.Second)
+	sent, _ = strconv.Atoi(m[1])
+	received, _ = strconv.Atoi(m[2])
+	return sent, received
 }
 
 // Quit ends the phone, so that its recordings are whole.

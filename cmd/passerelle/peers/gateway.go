@@ -198,11 +198,24 @@ func (g *Gateway) Stop(t testing.TB) {
 }
 
 // judgeLog fails the test for every line that is a warning, an error or a panic and does not belong to it.
+// That the machine had no time for the gateway is not the gateway's fault; it is told, and what was
+// recorded decides.
 func (g *Gateway) judgeLog(t testing.TB) {
 	t.Helper()
+	busy := regexp.MustCompile(`"audio ticks skipped"`)
+	skipped := 0
 	complaint := regexp.MustCompile(`"level":"(WARN|ERROR)"|level=(WARN|ERROR)|^panic:|^fatal error:|^goroutine \d+ \[|DATA RACE`)
 	shown := 0
+	defer func() {
+		if skipped > 0 {
+			t.Logf("the machine was busy: the gateway skipped ticks %d times", skipped)
+		}
+	}()
 	for _, line := range g.process.Lines() {
+		if busy.MatchString(line) {
+			skipped++
+			continue
+		}
 		if !complaint.MatchString(line) || g.Complains != nil && g.Complains.MatchString(line) {
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
@@ -85,7 +86,8 @@ func (g *Guest) connect(ctx context.Context, gateway *Gateway, room, name, passw
 		return err
 	}
 	url := fmt.Sprintf("ws://%s/-/ws?room=%s", gateway.HTTP, room)
-	if g.conn, _, err = websocket.Dial(ctx, url, nil); err != nil {
+	origin := http.Header{"Origin": {"http://" + gateway.HTTP.String()}}
+	if g.conn, _, err = websocket.Dial(ctx, url, &websocket.DialOptions{HTTPHeader: origin}); err != nil {
 		return err
 	}
 	g.conn.SetReadLimit(1 << 20)

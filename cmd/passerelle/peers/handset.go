@@ -86,9 +86,7 @@ func (h *Handset) Close() {
 
 // Call calls until the call is up, or [*Refused].
 func (h *Handset) Call(ctx context.Context) error {
-	offer := fmt.Sprintf("v=0\r\no=- 1 1 IN IP4 %[1]s\r\ns=-\r\nc=IN IP4 %[1]s\r\nt=0 0\r\nm=audio %[2]d RTP/AVP 0 101\r\n"+
-		"a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=ptime:20\r\na=sendrecv\r\n", h.Media.Addr().Addr(), h.Media.Addr().Port())
-	answer, err := h.transact(ctx, "INVITE", []byte(offer))
+	answer, err := h.transact(ctx, "INVITE", h.offer())
 	if err != nil {
 		return fmt.Errorf("call %s: %w", h.Number, err)
 	}
@@ -98,6 +96,12 @@ func (h *Handset) Call(ctx context.Context) error {
 	}
 	h.Media.connect(remote)
 	return nil
+}
+
+// offer is what every phone has.
+func (h *Handset) offer() []byte {
+	return fmt.Appendf(nil, "v=0\r\no=- 1 1 IN IP4 %[1]s\r\ns=-\r\nc=IN IP4 %[1]s\r\nt=0 0\r\nm=audio %[2]d RTP/AVP 0 101\r\n"+
+		"a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=ptime:20\r\na=sendrecv\r\n", h.Media.Addr().Addr(), h.Media.Addr().Port())
 }
 
 // Hangup ends the call with a BYE and waits for the answer.

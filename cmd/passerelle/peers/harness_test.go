@@ -15,28 +15,31 @@ import (
 // The bench is proved on peers that are known to be good, without the gateway: when these tests fail, the
 // others prove nothing.
 
-func TestBenchPhones(t *testing.T) {
+func TestBench(t *testing.T) {
 	t.Parallel()
-	for _, transport := range []string{"udp", "tcp"} {
-		t.Run(transport, func(t *testing.T) {
-			t.Parallel()
-			dir := Folder(t)
-			man, woman := Says(t, dir, Man, 0, 1.5), Says(t, dir, Woman, 0, 0)
-			phone := StartPhone(t, dir, PhoneConfig{Name: "bob", Microphone: woman.WAV(8000), AutoAnswer: true})
-			RunSipp(t, dir, "sipp", Scenario{
-				Name: "uac_talk", Target: netip.AddrPortFrom(Loopback(), phone.SIP), Number: "bob", Transport: transport,
-				Talk: man.Length(t), Files: []string{man.Raw("ulaw")},
-			})
-			phone.Quit(t)
-			heard := Listen(t, "the phone", phone.Heard(t))
-			heard.Hears(t, man, OverG711)
-			heard.HearsNot(t, woman)
-			heard.From(man.Length(t)-time.Second).Silent(t, "after the speech")
-		})
-	}
+	t.Run("phones over udp", func(t *testing.T) { benchPhones(t, "udp") })
+	t.Run("phones over tcp", func(t *testing.T) { benchPhones(t, "tcp") })
+	t.Run("browser", benchBrowser)
+	t.Run("process", benchProcess)
 }
 
-func TestBenchBrowser(t *testing.T) {
+func benchPhones(t *testing.T, transport string) {
+	t.Parallel()
+	dir := Folder(t)
+	man, woman := Says(t, dir, Man, 0, 1.5), Says(t, dir, Woman, 0, 0)
+	phone := StartPhone(t, dir, PhoneConfig{Name: "bob", Microphone: woman.WAV(8000), AutoAnswer: true})
+	RunSipp(t, dir, "sipp", Scenario{
+		Name: "uac_talk", Target: netip.AddrPortFrom(Loopback(), phone.SIP), Number: "bob", Transport: transport,
+		Talk: man.Length(t), Files: []string{man.Raw("ulaw")},
+	})
+	phone.Quit(t)
+	heard := Listen(t, "the phone", phone.Heard(t))
+	heard.Hears(t, man, OverG711)
+	heard.HearsNot(t, woman)
+	heard.From(man.Length(t)-time.Second).Silent(t, "after the speech")
+}
+
+func benchBrowser(t *testing.T) {
 	t.Parallel()
 	dir := Folder(t)
 	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -57,7 +60,7 @@ func TestBenchBrowser(t *testing.T) {
 	}
 }
 
-func TestBenchProcess(t *testing.T) {
+func benchProcess(t *testing.T) {
 	t.Parallel()
 	dir := Folder(t)
 	p := Start(t, Command{Name: "child", Path: "sh", Args: []string{"-c", "trap 'exit 7' TERM; sleep 100 & echo up; wait"}, Dir: dir})

@@ -79,3 +79,6 @@ func busy(port uint16) bool {
 	_ = l.Close()
 	return false
 }
+
+// loopbackPort is an address to send from; 0 takes a free port.
+func loopbackPort(port uint16) netip.AddrPort { return netip.AddrPortFrom(Loopback(), port) }

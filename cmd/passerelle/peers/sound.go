@@ -41,6 +41,12 @@ func Says(t testing.TB, dir, name string, lead, tail float64) Speech {
 	return s
 }
 
+// Bare returns the speech without the silence that was put around it.
+func (s Speech) Bare(t testing.TB) Speech {
+	t.Helper()
+	return Says(t, Sub(t, s.dir, "bare"), s.Name, 0, 0)
+}
+
 // WAV returns the speech as a WAV file of 8000 or 48000 Hz, 16 bits, mono.
 func (s Speech) WAV(rate int) string {
 	return filepath.Join(s.dir, "speech-"+strconv.Itoa(rate)+".wav")

@@ -1,0 +1,195 @@
+//go:build peers
+
+package peers
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestPhones has every phone that there is talk to one gateway, in rooms of their own.
+func TestPhones(t *testing.T) {
+	t.Parallel()
+	dir := Folder(t)
+	gateway := StartGateway(t, dir, GatewayConfig{})
+	before := gateway.Counters(t)
+	t.Cleanup(func() { gateway.AwaitBaseline(t, before, 40*time.Second) })
+
+	t.Run("sipp over udp is heard", func(t *testing.T) { sippIsHeard(t, gateway, "uac_talk", "udp") })
+	t.Run("sipp over tcp is heard", func(t *testing.T) { sippIsHeard(t, gateway, "uac_talk", "tcp") })
+	t.Run("sipp in a-law is heard", func(t *testing.T) { sippIsHeard(t, gateway, "uac_talk_pcma", "udp") })
+	t.Run("sipp with video offered is heard", func(t *testing.T) { sippIsHeard(t, gateway, "uac_lines", "tcp") })
+	t.Run("two phones hear each other", func(t *testing.T) { twoPhones(t, gateway) })
+	t.Run("hold and resume", func(t *testing.T) { holdAndResume(t, gateway) })
+	t.Run("hold longer than the RTP time-out", func(t *testing.T) {
+		talk(t, gateway, Scenario{Name: "uac_hold", Number: "room-hold", Talk: 2 * time.Second, Within: 70 * time.Second})
+	})
+	t.Run("hold the old way", func(t *testing.T) {
+		talk(t, gateway, Scenario{Name: "uac_hold_zero", Number: "room-zero", Talk: 2 * time.Second})
+	})
+	t.Run("digits are not heard", func(t *testing.T) { digits(t, gateway) })
+	t.Run("info, options and update in the call", func(t *testing.T) {
+		talk(t, gateway, Scenario{Name: "uac_info", Number: "room-info", Talk: time.Second})
+	})
+	t.Run("options", func(t *testing.T) {
+		talk(t, gateway, Scenario{Name: "options", Number: "room-options"})
+	})
+	t.Run("options over tcp", func(t *testing.T) {
+		talk(t, gateway, Scenario{Name: "options", Number: "room-options", Transport: "tcp"})
+	})
+	t.Run("no ack", func(t *testing.T) {
+		talk(t, gateway, Scenario{Name: "uac_no_ack", Number: "room-silent", Within: 60 * time.Second})
+	})
+}
+
+// talk runs a scenario that judges itself.
+func talk(t *testing.T, gateway *Gateway, s Scenario) {
+	t.Parallel()
+	runTalk(t, Folder(t), gateway, s)
+}
+
+func runTalk(t *testing.T, dir string, gateway *Gateway, s Scenario) {
+	t.Helper()
+	man := Says(t, dir, Man, 0, 1)
+	s.Target, s.Files = gateway.SIP, []string{man.Raw("ulaw"), man.Raw("alaw")}
+	RunSipp(t, dir, "sipp "+s.Name+s.Transport, s)
+}
+
+// sippIsHeard has a sipp speak to a baresip that speaks too.
+func sippIsHeard(t *testing.T, gateway *Gateway, scenario, transport string) {
+	t.Parallel()
+	dir := Folder(t)
+	room := "room-" + strings.ReplaceAll(scenario, "_", "") + transport
+	man, woman := Says(t, dir, Man, 0.5, 1.5), Says(t, dir, Woman, 0, 0)
+	phone := StartPhone(t, dir, PhoneConfig{Name: "bob", Microphone: woman.WAV(8000)})
+	phone.Dial(t, gateway.URI(room, "udp"))
+	phone.AwaitTalking(t, 5*time.Second)
+	began := time.Now()
+	RunSipp(t, dir, "sipp", Scenario{
+		Name: scenario, Target: gateway.SIP, Number: room, Transport: transport,
+		Talk: man.Length(t), Files: []string{man.Raw("ulaw"), man.Raw("alaw")},
+	})
+	time.Sleep(500 * time.Millisecond)
+	phone.Hangup(t)
+	lasted := time.Since(began)
+	phone.Quit(t)
+
+	heard := Listen(t, "the phone", phone.Heard(t))
+	m := heard.Hears(t, man, OverG711)
+	heard.HearsNot(t, woman)
+	heard.Until(m.Delay).Silent(t, "before the speech")
+	heard.From(m.Delay+man.Length(t)-time.Second).Silent(t, "after the speech")
+	lastsAsLong(t, heard, lasted)
+}
+
+// lastsAsLong fails the test where packets were missing: the gateway sends all the time, and a phone
+// records what comes.
+func lastsAsLong(t *testing.T, heard Recording, lasted time.Duration) {
+	t.Helper()
+	if missing := lasted - heard.Length(); missing > 300*time.Millisecond || missing < -300*time.Millisecond {
+		t.Errorf("%s recorded %v of a call that lasted %v", heard.Who, heard.Length(), lasted)
+	}
+}
+
+// twoPhones has two phones speak at the same time, over UDP in mu-law and over TCP in A-law, and a third
+// in a room of its own.
+func twoPhones(t *testing.T, gateway *Gateway) {
+	t.Parallel()
+	dir := Folder(t)
+	man, woman := Says(t, dir, Man, 2, 0), Says(t, dir, Woman, 2, 0)
+	ada := StartPhone(t, dir, PhoneConfig{Name: "ada", Microphone: woman.WAV(8000), Codec: "PCMA", Transport: "tcp"})
+	bob := StartPhone(t, dir, PhoneConfig{Name: "bob", Microphone: man.WAV(8000), Codec: "PCMU", Mux: true})
+	eve := StartPhone(t, dir, PhoneConfig{Name: "eve", Microphone: woman.WAV(8000)})
+	eve.Dial(t, gateway.URI("room-other", "udp"))
+	ada.Dial(t, gateway.URI("room-two", "tcp"))
+	bob.Dial(t, gateway.URI("room-two", "udp"))
+	for _, phone := range []*Phone{ada, bob, eve} {
+		phone.AwaitTalking(t, 5*time.Second)
+	}
+	began := time.Now()
+	time.Sleep(max(man.Length(t), woman.Length(t)) + 2*time.Second)
+	lasted := time.Since(began)
+	for _, phone := range []*Phone{ada, bob, eve} {
+		phone.Hangup(t)
+	}
+	for _, phone := range []*Phone{ada, bob, eve} {
+		phone.Quit(t)
+	}
+
+	for _, c := range []struct {
+		phone    *Phone
+		own, far Speech
+	}{{ada, woman, man}, {bob, man, woman}} {
+		heard := Listen(t, c.phone.Name, c.phone.Heard(t))
+		m := heard.Hears(t, c.far, OverG711)
+		heard.HearsNot(t, c.own)
+		heard.Until(m.Delay+1500*time.Millisecond).Silent(t, "before the speech")
+		heard.From(m.Delay+c.far.Length(t)).Silent(t, "after the speech")
+		lastsAsLong(t, heard, lasted)
+	}
+	Listen(t, "eve", eve.Heard(t)).Silent(t, "alone in a room")
+}
+
+// holdAndResume has one phone hold twice while it goes on speaking: nothing comes to it meanwhile, what it
+// says later is heard, and both calls live.
+func holdAndResume(t *testing.T, gateway *Gateway) {
+	t.Parallel()
+	dir := Folder(t)
+	man, woman := Says(t, dir, Man, 0, 0), Says(t, dir, Woman, 7, 0)
+	ada := StartPhone(t, dir, PhoneConfig{Name: "ada", Microphone: woman.WAV(8000)})
+	bob := StartPhone(t, dir, PhoneConfig{Name: "bob", Microphone: man.WAV(8000), Transport: "tcp"})
+	bob.Dial(t, gateway.URI("room-holding", "tcp"))
+	bob.AwaitTalking(t, 5*time.Second)
+	ada.Dial(t, gateway.URI("room-holding", "udp"))
+	ada.AwaitTalking(t, 5*time.Second)
+	began := time.Now()
+	var held time.Duration
+	for range 2 {
+		ada.Hold(t)
+		since := time.Now()
+		time.Sleep(2 * time.Second)
+		ada.Resume(t)
+		held += time.Since(since)
+		time.Sleep(time.Second)
+	}
+	time.Sleep(time.Until(began.Add(woman.Length(t) + time.Second)))
+	if ada.Closed() || bob.Closed() {
+		t.Error("a hold has ended a call")
+	}
+	ada.Hangup(t)
+	talked := time.Since(began) - held
+	bob.Hangup(t)
+	// After a hold this baresip records no more, but counts.
+	_, received := ada.Packets(t)
+	if want := int(talked / (20 * time.Millisecond)); received < want-25 || received > want+25 {
+		t.Errorf("the phone received %d packets in %v that it was not on hold, want about %d", received, talked, want)
+	}
+	bob.Quit(t)
+	Listen(t, "bob", bob.Heard(t)).Hears(t, woman, OverG711)
+}
+
+// digits has a phone press keys while it speaks (RFC 4733): nobody hears them, and nothing else is lost.
+func digits(t *testing.T, gateway *Gateway) {
+	t.Parallel()
+	if os.Getuid() != 0 {
+		t.Skip("sipp plays packets from a file only as root")
+	}
+	dir := Folder(t)
+	man, woman := Says(t, dir, Man, 4, 0.5), Says(t, dir, Woman, 0, 0)
+	ulaw, err := os.ReadFile(man.Raw("ulaw"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	packets := DigitsPCAP(t, dir, ulaw, "1234#", 2*time.Second)
+	phone := StartPhone(t, dir, PhoneConfig{Name: "bob", Microphone: woman.WAV(8000)})
+	phone.Dial(t, gateway.URI("room-digits", "udp"))
+	phone.AwaitTalking(t, 5*time.Second)
+	RunSipp(t, dir, "sipp", Scenario{Name: "uac_dtmf", Target: gateway.SIP, Number: "room-digits", Talk: man.Length(t), Files: []string{packets}})
+	phone.Hangup(t)
+	phone.Quit(t)
+	heard := Listen(t, "the phone", phone.Heard(t))
+	m := heard.Hears(t, man, OverG711)
+	heard.Until(m.Delay+3500*time.Millisecond).Silent(t, "while the keys were pressed")
+}
