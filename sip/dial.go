@@ -73,11 +73,7 @@ func (s *Server) call(ctx context.Context, to Dial) (*Dialog, error) {
 
 // converse runs the INVITE transaction until its final answer.
 func (s *Server) converse(d *Dialog, invite *sip.Request) {
-	var tx sip.ClientTransaction
-	err := s.inPool(d.invite.Transport, invite, func() (err error) {
-		tx, err = s.client.TransactionRequest(s.base, invite)
-		return err
-	})
+	tx, err := s.client.TransactionRequest(s.base, invite)
 	if err != nil {
 		d.post(func() { d.unanswered(fmt.Errorf("INVITE: %w", err)) })
 		return

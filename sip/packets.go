@@ -13,15 +13,17 @@ import (
 )
 
 const (
-	// peersKept is how many UDP peers sipgo's reader may remember before it is ended and begun again.
+	// peersKept is how many UDP peers a generation of the pool has; there are two.
 	peersKept = 8192
-	// peersSettle is how long nothing is read before that, so that what was read has found its way back.
-	peersSettle = 50 * time.Millisecond
 	// readBackoff is the pause after a read error, doubled up to a second while they go on.
 	readBackoff = 5 * time.Millisecond
 )
 
 // packetConn is a UDP socket behind the guard, as sipgo sees it: only what the guard passes can be read.
+//
+// Its place in sipgo's pool, under its own address and under its peers', is kept here: sipgo would never
+// forget a peer, but everything at once when its reader ends, messages on their way included; it would then
+// answer those from a socket of its own making.
 type packetConn struct {
 	*net.UDPConn
 	local  netip.AddrPort
@@ -30,41 +32,37 @@ type packetConn struct {
 	closed chan struct{}
 	close  func()
 
-	// pooled is held for writing while sipgo's reader, and with it the socket's place in sipgo's pool, is
-	// away; whoever looks the socket up there holds it for reading.
-	pooled sync.RWMutex
-	away   bool                        // pooled is held; the reading goroutine's
-	peers  map[netip.AddrPort]struct{} // that the reader has heard of; the reading goroutine's
-	keep   int                         // how many of them
-	buf    []byte
+	pool *sip.ConnectionPool
+	conn *sip.UDPConnection // what the pool has
+
+	// The reading goroutine's.
+	buf        []byte
+	last       string // the peer that the last read was from
+	young, old map[string]struct{}
+	keep       int
 }
 
-func newPacketConn(c *net.UDPConn, g *guard, log *slog.Logger) *packetConn {
+func newPacketConn(c *net.UDPConn, g *guard, log *slog.Logger, pool *sip.ConnectionPool) *packetConn {
 	closed := make(chan struct{})
 	p := &packetConn{
 		UDPConn: c, guard: g, log: log,
 		local:  addrPort(c.LocalAddr()),
 		closed: closed, close: sync.OnceFunc(func() { close(closed) }),
-		peers: map[netip.AddrPort]struct{}{}, keep: peersKept,
-		buf: make([]byte, 1<<16),
+		pool: pool, keep: peersKept,
+		buf:   make([]byte, 1<<16),
+		young: map[string]struct{}{},
 	}
-	p.pooled.Lock() // until the first read
-	p.away = true
+	p.conn = &sip.UDPConnection{PacketConn: p, PacketAddr: p.local.String(), Listener: true}
+	p.pool.Add(p.local.String(), p.conn)
 	return p
 }
 
-// serve lets sipgo read until the socket is closed. A reader that ended for another reason (its time was up,
-// a panic in it) is begun again.
+// serve lets sipgo read until the socket is closed. A reader that ended for another reason (it knows too
+// many peers, a panic in it) is begun again.
 func (p *packetConn) serve(l *sip.TransportLayer) {
 	for !p.isClosed() {
 		p.serveOnce(l)
-		if !p.away {
-			p.pooled.Lock()
-			p.away = true
-		}
 	}
-	p.pooled.Unlock()
-	p.away = false
 }
 
 func (p *packetConn) serveOnce(l *sip.TransportLayer) {
@@ -76,17 +74,17 @@ func (p *packetConn) serveOnce(l *sip.TransportLayer) {
 }
 
 // ReadFrom reads the next packet that the guard passes. It returns an error only where sipgo's reader is to
-// end: when the socket is closed, and after keep peers.
+// end: when the socket is closed, and when a generation of peers is full, for the reader has a list of its
+// own.
 func (p *packetConn) ReadFrom(b []byte) (int, net.Addr, error) {
-	if p.away { // sipgo has put the socket back into its pool
-		p.away = false
-		p.pooled.Unlock()
+	// sipgo has just entered its own connection for these.
+	p.pool.Add(p.local.String(), p.conn)
+	if p.last != "" {
+		p.pool.Add(p.last, p.conn)
+		p.young[p.last] = struct{}{}
 	}
-	if len(p.peers) >= p.keep {
-		p.wait(peersSettle)
-		clear(p.peers)
-		p.pooled.Lock()
-		p.away = true
+	if len(p.young) >= p.keep {
+		p.forget()
 		return 0, nil, net.ErrClosed
 	}
 	for backoff := readBackoff; ; {
@@ -103,10 +101,21 @@ func (p *packetConn) ReadFrom(b []byte) (int, net.Addr, error) {
 		backoff = readBackoff
 		src = netip.AddrPortFrom(src.Addr().Unmap(), src.Port())
 		if p.passes(src, p.buf[:n]) {
-			p.peers[src] = struct{}{}
-			return copy(b, p.buf[:n]), net.UDPAddrFromAddrPort(src), nil
+			addr := net.UDPAddrFromAddrPort(src)
+			p.last = addr.String() // as sipgo names it
+			return copy(b, p.buf[:n]), addr, nil
 		}
 	}
+}
+
+// forget takes the peers out of the pool that were not heard of for a generation.
+func (p *packetConn) forget() {
+	for peer := range p.old {
+		if _, again := p.young[peer]; !again {
+			p.pool.Delete(peer)
+		}
+	}
+	p.old, p.young, p.last = p.young, map[string]struct{}{}, ""
 }
 
 // passes asks the guard, and sends its answer if it has one.
@@ -131,13 +140,6 @@ func (p *packetConn) passes(src netip.AddrPort, data []byte) bool {
 		p.guard.knocked(src, "udp", v.why)
 	}
 	return v.pass
-}
-
-// lookup runs f while the socket is surely in sipgo's pool.
-func (p *packetConn) lookup(f func() error) error {
-	p.pooled.RLock()
-	defer p.pooled.RUnlock()
-	return f()
 }
 
 // Close closes the socket; sipgo's reader ends.

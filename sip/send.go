@@ -3,7 +3,6 @@ package sip
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/emiago/sipgo/sip"
 )
@@ -16,11 +15,7 @@ func (s *Server) roundTrip(p path, req *sip.Request) (*sip.Response, error) {
 	if err := s.aim(p, req); err != nil {
 		return nil, err
 	}
-	var tx sip.ClientTransaction
-	err := s.inPool(p.network, req, func() (err error) {
-		tx, err = s.client.TransactionRequest(context.WithoutCancel(s.base), req)
-		return err
-	})
+	tx, err := s.client.TransactionRequest(context.WithoutCancel(s.base), req)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +37,7 @@ func (s *Server) write(p path, req *sip.Request) error {
 	if err := s.aim(p, req); err != nil {
 		return err
 	}
-	return s.inPool(p.network, req, func() error { return s.client.WriteRequest(req) })
+	return s.client.WriteRequest(req)
 }
 
 // aim sets where a request goes: over TCP the connection that the dialog came on for as long as it is open,
@@ -62,16 +57,4 @@ func (s *Server) aim(p path, req *sip.Request) error {
 	}
 	p.address(req, to)
 	return nil
-}
-
-// inPool runs f while the socket that a request leaves from is surely in sipgo's pool.
-func (s *Server) inPool(network string, req *sip.Request, f func() error) error {
-	if strings.EqualFold(network, "udp") {
-		for local, c := range s.packets {
-			if req.Laddr.Port == int(local.Port()) && req.Laddr.IP.Equal(local.Addr().AsSlice()) {
-				return c.lookup(f)
-			}
-		}
-	}
-	return f()
 }

@@ -36,7 +36,7 @@ type Server struct {
 	client *sipgo.Client
 
 	bound   []Listener
-	packets map[netip.AddrPort]*packetConn // by local address
+	packets []*packetConn
 	accepts []*net.TCPListener
 	streams *streams
 
@@ -63,7 +63,6 @@ func Listen(c Config) (*Server, error) {
 	s := &Server{
 		config: c, log: c.Log, guard: g, ua: ua, client: client,
 		timing:  timing{t1: c.T1, t2: 8 * c.T1},
-		packets: map[netip.AddrPort]*packetConn{},
 		streams: newStreams(g, c.Log, c.DSCP),
 		dialogs: dialogs{m: map[dialogID]*Dialog{}},
 		serving: make(chan struct{}),
@@ -89,7 +88,7 @@ func (s *Server) bind(l Listener) error {
 			return err
 		}
 		l.Addr = addrPort(c.LocalAddr())
-		s.packets[l.Addr] = newPacketConn(c, s.guard, s.log)
+		s.packets = append(s.packets, newPacketConn(c, s.guard, s.log, s.ua.TransportLayer().Pool("udp")))
 	case "tcp":
 		t, err := bindTCP(l)
 		if err != nil {
@@ -138,7 +137,9 @@ func (s *Server) Serve(ctx context.Context, h Handler) error {
 	for _, d := range s.dialogs.all() {
 		d.post(d.abandon)
 	}
-	err = errors.Join(err, s.ua.Close()) // every transaction is terminated, and so nobody waits for one
+	// Every transaction is terminated, and so nobody waits for one. sipgo's transports have nothing left
+	// to close, and a message that is still on its way finds its connection, closed, in the pool.
+	s.ua.TransactionLayer().Close()
 	s.tasks.wait()
 	return err
 }
