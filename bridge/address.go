@@ -21,7 +21,7 @@ func (g *Gateway) local(ctx context.Context, line *rtp.Line, invite sip.Invite, 
 		return sdp.Local{}, err
 	}
 	return sdp.Local{
-		Origin:  sdp.Origin{ID: rand.Uint64N(1 << 62), Version: 1},
+		Origin:  sdp.Origin{ID: rand.Uint64N(1 << 31), Version: 1},
 		Address: netip.AddrPortFrom(addr, line.LocalAddr().Port()),
 		RTCP:    netip.AddrPortFrom(addr, line.LocalRTCP().Port()),
 		Codecs:  codecs(trunk),

@@ -77,7 +77,11 @@ func (c *call) serve(ctx context.Context) error {
 	defer c.gateway.dismiss(c)
 
 	// 2. A line for the phone.
-	c.line, err = rtp.Listen(rtp.Config{Ports: c.gateway.Ports, Clock: c.gateway.Clock, Log: c.log})
+	ports, err := c.gateway.Ports.towards(c.invite.Source.Addr())
+	if err != nil {
+		return err
+	}
+	c.line, err = rtp.Listen(rtp.Config{Ports: ports, Clock: c.gateway.Clock, Log: c.log})
 	if err != nil {
 		return fmt.Errorf("open a phone line: %w", err)
 	}

@@ -55,7 +55,7 @@ func newRig(t *testing.T, change func(*config.Live)) *rig {
 	r := &rig{t: t, backend: roomstest.New(), live: live}
 	begin := time.Now()
 	r.gateway = New(Config{
-		Live: func() *config.Live { return live }, Engine: engine, Ports: ports,
+		Live: func() *config.Live { return live }, Engine: engine, Ports: Ports{IPv4: ports},
 		Backends: map[string]rooms.Backend{"memory": r.backend},
 		Clock:    func() time.Duration { return time.Since(begin) },
 		Log:      slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),

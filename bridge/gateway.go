@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,10 +28,36 @@ type Config struct {
 	Live      func() *config.Live // what is in force; called once a call
 	Engine    *audio.Engine
 	Backends  map[string]rooms.Backend // by engine name
-	Ports     *rtp.Ports
+	Ports     Ports
 	Advertise config.Advertise     // what peers are told of our media address
 	Clock     func() time.Duration // since the gateway began
 	Log       *slog.Logger
+}
+
+// Ports are where phone lines live, one range for each address family; at least one of them is not nil.
+type Ports struct{ IPv4, IPv6 *rtp.Ports }
+
+// towards returns the range from which a peer can be reached.
+func (p Ports) towards(peer netip.Addr) (*rtp.Ports, error) {
+	ports, family := p.IPv6, "IPv6"
+	if peer.Unmap().Is4() {
+		ports, family = p.IPv4, "IPv4"
+	}
+	if ports == nil {
+		return nil, refuse(488, "no %s media address (networks.media)", family)
+	}
+	return ports, nil
+}
+
+// InUse returns how many pairs are held by open lines.
+func (p Ports) InUse() int {
+	n := 0
+	for _, ports := range []*rtp.Ports{p.IPv4, p.IPv6} {
+		if ports != nil {
+			n += ports.InUse()
+		}
+	}
+	return n
 }
 
 // Gateway answers calls. Its methods may be called from any goroutine.

@@ -178,8 +178,9 @@ func (p *Phone) Renegotiate(kind codec.Kind, ptime time.Duration) error {
 	return nil
 }
 
-// Hold stops what is sent to the phone and silences what comes from it (its music on hold is not for
-// the room).
+// Hold stops what is sent to the phone and silences what comes from it: its music on hold is not for the
+// room. A phone is on hold when it does not want to be sent to (sendonly or inactive, RFC 3264 section
+// 8.4); one that merely listens (recvonly) is not.
 func (p *Phone) Hold(hold bool) { p.held.Store(hold) }
 
 // Close takes the phone out of its mix. After it returned the seat hears nothing more; the line may

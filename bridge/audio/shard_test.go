@@ -3,6 +3,7 @@ package audio
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -47,13 +48,18 @@ func TestRunKeepsTheClock(t *testing.T) {
 		go func() { ended <- e.Run(ctx) }()
 
 		began := time.Now()
-		var at []time.Duration
-		var stamps []uint32
-		var stall atomic.Bool
+		var (
+			mu     sync.Mutex
+			at     []time.Duration
+			stamps []uint32
+			stall  atomic.Bool
+		)
 		m := e.NewMix("room")
 		p, err := e.NewPhone(PhoneConfig{Kind: codec.PCMU, Up: &sink{}, Down: writer(func(f *codec.Frame) error {
+			mu.Lock()
 			at = append(at, time.Since(began))
 			stamps = append(stamps, f.Timestamp)
+			mu.Unlock()
 			if stall.CompareAndSwap(true, false) {
 				time.Sleep(250 * ms)
 			}
@@ -65,6 +71,7 @@ func TestRunKeepsTheClock(t *testing.T) {
 		p.Join(m)
 		time.Sleep(time.Second + ms)
 		synctest.Wait()
+		mu.Lock()
 		if len(at) < 49 || len(at) > 51 {
 			t.Errorf("%d packets in a second", len(at))
 		}
@@ -74,10 +81,12 @@ func TestRunKeepsTheClock(t *testing.T) {
 			}
 		}
 		phase := at[0] % tickLength
+		mu.Unlock()
 
 		stall.Store(true)
 		time.Sleep(time.Second)
 		synctest.Wait()
+		mu.Lock()
 		last := len(at) - 1
 		if at[last]%tickLength != phase {
 			t.Error("a stall moved the clock")
@@ -85,6 +94,7 @@ func TestRunKeepsTheClock(t *testing.T) {
 		if want := uint32((at[last] - at[0]) / tickLength * 160); stamps[last] != want {
 			t.Errorf("after a stall the timestamp is %d, want %d", stamps[last], want)
 		}
+		mu.Unlock()
 		s := e.Stats()
 		if s.Skipped != 8 { // 250 ms are 12 ticks: one in time again, three caught up
 			t.Errorf("%d ticks skipped, want 8", s.Skipped)

@@ -24,6 +24,9 @@ func checkCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		for _, warning := range cfg.Warnings {
+			fmt.Fprintln(c.ErrOrStderr(), "warning:", warning.String())
+		}
 		if effective {
 			return cfg.Effective(c.OutOrStdout())
 		}

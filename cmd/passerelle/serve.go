@@ -43,9 +43,13 @@ Without a configuration file everybody at a loopback or private address may call
 		if err != nil {
 			return err
 		}
-		h, err := build(cfg, debug, newLog(os.Stderr, cfg.Live.Log.Level))
+		log := newLog(os.Stderr, cfg.Live.Log.Level)
+		h, err := build(cfg, debug, log)
 		if err != nil {
 			return err
+		}
+		for _, warning := range cfg.Warnings {
+			log.Warn("configuration: " + warning.String())
 		}
 		h.welcome(c.OutOrStdout())
 		return h.serve(c.Context())
@@ -80,11 +84,11 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 	live.Store(&cfg.Live)
 
 	h = &house{config: cfg, log: log, rooms: make(map[string]*sfu.SFU)}
-	defer func() {
+	defer func(h *house) {
 		if err != nil {
 			h.close()
 		}
-	}()
+	}(h)
 
 	h.engine = audio.NewEngine(audio.Config{Clock: clock, Log: log})
 
@@ -98,7 +102,7 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 	}
 
 	network := cfg.Static.Networks[0]
-	ports, err := rtp.NewPorts(network.Media.Addr, network.Media.First, network.Media.Last)
+	ports, err := mediaPorts(network.Media)
 	if err != nil {
 		return nil, fmt.Errorf("networks[0].media: %w", err)
 	}
@@ -158,7 +162,7 @@ func (h *house) openRooms(engine config.Engine, clock func() time.Duration) (*sf
 	s, err := sfu.New(c)
 	var listen *sfu.ListenError
 	if errors.As(err, &listen) {
-		return nil, taken("engines: "+engine.Name+": embedded."+listen.Setting, listen.Addr.String(), listen.Err)
+		return nil, taken("engines: {name: "+engine.Name+", embedded: {"+listen.Setting+"}}", listen.Addr.String(), listen.Err)
 	}
 	return s, err
 }
@@ -256,12 +260,37 @@ func taken(setting, address string, err error) error {
 	return fmt.Errorf("%s cannot be listened on (%s): %w", address, setting, err)
 }
 
+// listeners are the sockets for SIP. A socket speaks one address family: all addresses of the machine are two.
 func listeners(n config.Network) []sip.Listener {
 	var all []sip.Listener
 	for _, l := range n.Listen {
-		all = append(all, sip.Listener{Network: l.Transport, Addr: l.Addr})
+		for _, addr := range families(l.Addr.Addr()) {
+			all = append(all, sip.Listener{Network: l.Transport, Addr: netip.AddrPortFrom(addr, l.Addr.Port())})
+		}
 	}
 	return all
+}
+
+// mediaPorts are the ranges for RTP, likewise.
+func mediaPorts(m config.Media) (ports bridge.Ports, err error) {
+	for _, addr := range families(m.Addr) {
+		family := &ports.IPv6
+		if addr.Is4() {
+			family = &ports.IPv4
+		}
+		if *family, err = rtp.NewPorts(addr, m.First, m.Last); err != nil {
+			return bridge.Ports{}, err
+		}
+	}
+	return ports, nil
+}
+
+// families returns what an address stands for: the unspecified IPv6 address is the unspecified IPv4 address too.
+func families(addr netip.Addr) []netip.Addr {
+	if addr == netip.IPv6Unspecified() {
+		return []netip.Addr{netip.IPv4Unspecified(), addr}
+	}
+	return []netip.Addr{addr}
 }
 
 func advertised(a config.Advertise) string {
@@ -273,9 +302,16 @@ func advertised(a config.Advertise) string {
 
 // newLog writes text for people and JSON for everything else.
 func newLog(w *os.File, level slog.Level) *slog.Logger {
-	options := &slog.HandlerOptions{Level: level}
 	if isTerminal(w) {
-		return slog.New(slog.NewTextHandler(w, options))
+		return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 	}
-	return slog.New(slog.NewJSONHandler(w, options))
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: readable}))
+}
+
+// readable writes durations as "1.2s", where JSON would count nanoseconds.
+func readable(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
 }

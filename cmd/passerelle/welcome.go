@@ -28,6 +28,9 @@ func (h *house) welcome(w io.Writer) {
 
 	fmt.Fprintf(w, "Passerelle %s\n", version)
 	for _, l := range h.phones.Addrs() {
+		if l.Addr.Addr() == netip.IPv6Unspecified() {
+			continue // its IPv4 twin has been named
+		}
 		target := fmt.Sprintf("sip:%s@%s", room, reachable(l.Addr.String()))
 		if l.Network != "udp" {
 			target += ";transport=" + l.Network
@@ -59,10 +62,7 @@ func reachable(listen string) string {
 	if err != nil || !addr.Addr().IsUnspecified() {
 		return listen
 	}
-	if addr.Addr().Is4() {
-		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), addr.Port()).String()
-	}
-	return fmt.Sprintf("localhost:%d", addr.Port())
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), addr.Port()).String()
 }
 
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }

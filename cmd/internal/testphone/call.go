@@ -65,7 +65,7 @@ func (p *phone) call(ctx context.Context) error {
 // dial offers, waits for the answer, and talks.
 func (p *phone) dial(ctx context.Context, server *sip.Server, line *rtp.Line, local netip.Addr) error {
 	session := sdp.Session{Local: sdp.Local{
-		Origin:  sdp.Origin{ID: rand.Uint64N(1 << 62), Version: 1},
+		Origin:  sdp.Origin{ID: rand.Uint64N(1 << 31), Version: 1},
 		Address: netip.AddrPortFrom(local, line.LocalAddr().Port()),
 		RTCP:    netip.AddrPortFrom(local, line.LocalRTCP().Port()),
 		Codecs:  p.Codecs,
