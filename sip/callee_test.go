@@ -111,7 +111,9 @@ func TestByeBeforeACK(t *testing.T) {
 }
 
 func TestNoACK(t *testing.T) {
+	t.Parallel()
 	networks(t, func(t *testing.T, network string) {
+		t.Parallel()
 		ends := make(chan error, 1)
 		p := serve(t, Config{}, answerAll(ends)).peer(network, "")
 		p.send(p.request("INVITE", "i", 1, "", testSDP))

@@ -31,7 +31,8 @@ func (d *Dialog) answeredBy(res *sip.Response, src origin) {
 	case res.StatusCode == sip.StatusTrying:
 		_ = d.step(provisionalHeard, o)
 	case res.IsProvisional():
-		if tag := tagOf(res.To().Params); tag != "" { // an early dialog (section 12.1.2)
+		early := d.state == calling || d.state == proceeding
+		if tag := tagOf(res.To().Params); tag != "" && early { // an early dialog (section 12.1.2)
 			d.remoteTag = tag
 			d.path.learn(res, src.src, true)
 		}
