@@ -11,7 +11,7 @@ const IN_VAIN = 0.5;
 const IN_VAIN_PICTURES = 12;
 
 /**
- * Dispatches "mute" (boolean), "leave", and "microphone" (there is none; one is wanted).
+ * Dispatches "mute" {muted, quietly}, "leave", and "microphone" (there is none; one is wanted).
  */
 export class Dock extends EventTarget {
   #microphone;
@@ -81,14 +81,14 @@ export class Dock extends EventTarget {
 
   #toggle() {
     if (!this.#microphone.track) this.#tell('microphone');
-    else this.#tell('mute', !this.#microphone.muted);
+    else this.#tell('mute', { muted: !this.#microphone.muted, quietly: false });
   }
 
   /** @param {boolean} talking */
   #hold(talking) {
     if (!this.#microphone.track) return;
     this.#talking = talking;
-    this.#tell('mute', !talking);
+    this.#tell('mute', { muted: !talking, quietly: true });
   }
 
   /**

@@ -9,8 +9,8 @@ const STAY = 5000;
 /** The line. Its element is a polite live region. */
 export class Notice {
   #node;
-  /** @type {string[]} */
-  #waiting = [];
+  /** @type {Map<string, string>} */
+  #waiting = new Map(); // by topic
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   #gather;
   /** @type {ReturnType<typeof setTimeout>|undefined} */
@@ -21,18 +21,32 @@ export class Notice {
     this.#node = node;
   }
 
-  /** @param {string} text */
-  say(text) {
-    if (!text || this.#waiting.includes(text)) return;
-    this.#waiting.push(text);
+  /**
+   * @param {string} text
+   * @param {string} [topic] of which only the last word counts: who is muted and unmuted in one breath is
+   *   told the second only
+   */
+  say(text, topic = text) {
+    this.#waiting.delete(topic);
+    this.#waiting.set(topic, text);
     this.#gather ??= setTimeout(() => this.#speak(), GATHER);
+  }
+
+  /** Says nothing more of what is over. */
+  clear() {
+    clearTimeout(this.#gather);
+    clearTimeout(this.#fade);
+    this.#gather = undefined;
+    this.#waiting.clear();
+    this.#node.dataset.shown = 'false';
+    setText(this.#node, '');
   }
 
   #speak() {
     this.#gather = undefined;
     clearTimeout(this.#fade);
-    setText(this.#node, this.#waiting.join(' '));
-    this.#waiting = [];
+    setText(this.#node, [...this.#waiting.values()].join(' '));
+    this.#waiting.clear();
     this.#node.dataset.shown = 'true';
     this.#fade = setTimeout(() => {
       this.#node.dataset.shown = 'false';

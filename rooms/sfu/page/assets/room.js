@@ -89,7 +89,7 @@ export class Room extends EventTarget {
 
   #listen() {
     on(this.#dock, 'leave', () => this.dispatchEvent(new CustomEvent('leave')));
-    on(this.#dock, 'mute', (muted) => this.#mute(muted));
+    on(this.#dock, 'mute', ({ muted, quietly }) => this.#mute(muted, quietly));
     on(this.#dock, 'microphone', () => this.#wantMicrophone());
     on(this.#microphone, 'lost', () => this.#microphoneLost());
     on(this.#panel, 'trouble', () => setText($('#sound-error'), t('deviceFailed')));
@@ -123,11 +123,11 @@ export class Room extends EventTarget {
     const session = /** @type {Session} */ (this.#session);
     if (state === 'in') {
       if (before === 'joining') this.#enter();
-      else this.#notice.say(t('backSaid'));
+      else this.#notice.say(t('backSaid'), 'link');
       this.#link.set(session.mediaUp ? 'good' : 'connecting');
     } else if (state === 'waiting') {
       this.#tiles.dark();
-      if (before === 'in') this.#notice.say(t('lostSaid'));
+      if (before === 'in') this.#notice.say(t('lostSaid'), 'link');
       this.#link.lost(why, session.retryAt);
     } else if (state === 'rejoining') {
       this.#link.lost(why, null);
@@ -149,6 +149,7 @@ export class Room extends EventTarget {
     this.#stopQuality();
     this.#dock.active = false;
     this.#link.hide();
+    this.#notice.clear();
     show($('#blocked'), false);
     this.#soundDialog.close();
     this.#inviteDialog.close();
@@ -178,12 +179,15 @@ export class Room extends EventTarget {
     show($('#alone'), alone);
   }
 
-  /** @param {boolean} muted */
-  #mute(muted) {
+  /**
+   * @param {boolean} muted
+   * @param {boolean} [quietly] the space bar is held and let go: the button says it
+   */
+  #mute(muted, quietly = false) {
     this.#microphone.muted = muted;
     this.#session?.setMuted(muted);
     this.#dock.draw();
-    this.#notice.say(t(muted ? 'mutedSaid' : 'unmutedSaid'));
+    if (!quietly) this.#notice.say(t(muted ? 'mutedSaid' : 'unmutedSaid'), 'mute');
     setTitle(this.#name, muted ? t('muted') : '');
   }
 
@@ -198,7 +202,7 @@ export class Room extends EventTarget {
     } else if (this.#microphone.muted) {
       this.#session?.setMuted(true);
     }
-    this.#notice.say(t(muted ? 'mutedByOther' : 'unmutedByOther'));
+    this.#notice.say(t(muted ? 'mutedByOther' : 'unmutedByOther'), 'mute');
   }
 
   async #wantMicrophone() {

@@ -9,6 +9,7 @@ import { dark, french, narrow, phone } from './browser.js';
  *   want: (ok: boolean, what: string) => void}) => Promise<void>} play
  * @property {'talking'|'refusing'|'deaf'} [browser]
  * @property {object} [as] the browser's window and language
+ * @property {boolean} [picture] it proves nothing: it is drawn for the README, where pictures are asked for
  * @property {RegExp} [noise] what the console may say
  */
 
@@ -151,6 +152,33 @@ export const states = [
       want(await hear(page), 'the phone’s tone is not heard');
       want(await plays(page), 'a slot does not play');
       await page.waitForFunction(() => document.querySelector('#notice')?.textContent?.includes('2 others are here'));
+    },
+  },
+  {
+    state: 'picture of a room',
+    picture: true,
+    as: { viewport: { width: 1200, height: 720 }, deviceScaleFactor: 2, reducedMotion: 'no-preference' },
+    async play({ page, address, act, context }) {
+      await page.waitForTimeout(1000); // those of the scene before are gone
+      await act('phone', { room: 'studio', name: caller });
+      await join({ page, address }, 'studio');
+      await page.keyboard.press('m');
+      for (const name of ['Grace Hopper', 'Élodie Marchand', 'Alan Turing']) {
+        const other = await context.newPage();
+        await join({ page: other, address }, 'studio', name);
+        if (name !== 'Grace Hopper') await other.keyboard.press('m');
+      }
+      await act('silent', { room: 'studio', name: 'Meeting room 4' });
+      await page.bringToFront();
+      await page.waitForSelector(person('Meeting room 4'));
+      await page.waitForTimeout(7000); // nothing is said any more
+      await page.keyboard.press('m');
+      await page.evaluate(() => { /** @type {any} */ (document.querySelector('#notice')).hidden = true; });
+      await page.waitForFunction(() => {
+        const lights = [...document.querySelectorAll('.person')].map((p) => Number(/** @type {any} */ (p).style.getPropertyValue('--light')));
+        return lights.filter((l) => l > 0.5).length > 1;
+      }, null, { polling: 20 });
+      await page.waitForTimeout(120);
     },
   },
   {

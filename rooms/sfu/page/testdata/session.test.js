@@ -1,10 +1,11 @@
 // Being in a room, over connections that are lost: the real session on connections of ours.
 
 import assert from 'node:assert/strict';
-import { mock, test } from 'node:test';
+import { test } from 'node:test';
 
 import { Session } from '../assets/session.js';
 import { delay, next } from '../assets/states.js';
+import { Clock } from './clock.js';
 
 /** A connection that does what the test says. */
 class Fake extends EventTarget {
@@ -63,28 +64,28 @@ test('the delays double up to 15 s, and are spread', () => {
 });
 
 test('lost, and back on the same seat', () => {
-  mock.timers.enable({ apis: ['setTimeout'] });
+  const clock = new Clock();
   const { session, made, states } = joined();
   made[0].say('lost', 'socket');
   assert.equal(session.state, 'waiting');
   assert.equal(made[0].closed, false, 'the old connection sounds on');
-  mock.timers.tick(400);
+  clock.tick(400);
   assert.equal(made.length, 2);
   assert.deepEqual(made[1].hello, { name: 'Ada', password: 'x', resume: 'r1', muted: false });
   made[1].joined();
   assert.equal(made[0].closed, true);
   assert.deepEqual(states, ['joining', 'in', 'waiting', 'rejoining', 'in']);
-  mock.timers.reset();
+  clock.stop();
 });
 
 test('attempts that fail come slower, and sound that flows makes them quick again', () => {
-  mock.timers.enable({ apis: ['setTimeout'] });
+  const clock = new Clock();
   const { made, session } = joined();
   made[0].say('lost', 'socket');
   for (const [i, wait] of [400, 800, 1600].entries()) {
-    mock.timers.tick(wait - 1);
+    clock.tick(wait - 1);
     assert.equal(made.length, i + 1);
-    mock.timers.tick(1);
+    clock.tick(1);
     assert.equal(made.length, i + 2);
     made[i + 1].say('failed', 'socket');
   }
@@ -94,28 +95,28 @@ test('attempts that fail come slower, and sound that flows makes them quick agai
   made[4].peer.up = true;
   made[4].say('up');
   made[4].say('lost', 'media');
-  mock.timers.tick(400);
+  clock.tick(400);
   assert.equal(made.length, 6);
-  mock.timers.reset();
+  clock.stop();
 });
 
 test('a connection that mends itself is kept', () => {
-  mock.timers.enable({ apis: ['setTimeout'] });
+  const clock = new Clock();
   const { made, session } = joined();
   made[0].say('lost', 'media');
   made[0].peer.up = made[0].healthy = true;
   made[0].say('up');
   assert.equal(session.state, 'in');
-  mock.timers.tick(60_000);
+  clock.tick(60_000);
   assert.equal(made.length, 1);
-  mock.timers.reset();
+  clock.stop();
 });
 
 test('the server replaces the old connection before the new one is told', () => {
-  mock.timers.enable({ apis: ['setTimeout'] });
+  const clock = new Clock();
   const { made, session } = joined();
   made[0].say('lost', 'media');
-  mock.timers.tick(400);
+  clock.tick(400);
   made[0].say('ended', { reason: 'replaced' });
   assert.equal(session.state, 'rejoining');
   made[1].joined();
@@ -123,24 +124,24 @@ test('the server replaces the old connection before the new one is told', () => 
   made[1].say('ended', { reason: 'replaced' });
   assert.equal(session.state, 'ended', 'by another window');
   assert.equal(made[1].closed, true);
-  mock.timers.reset();
+  clock.stop();
 });
 
 test('muted comes back muted; a mute pressed while joining is told', () => {
-  mock.timers.enable({ apis: ['setTimeout'] });
+  const clock = new Clock();
   const { made, session } = joined({ muted: true });
   assert.deepEqual(made[0].sent, []);
   made[0].say('lost', 'socket');
-  mock.timers.tick(400);
+  clock.tick(400);
   assert.equal(made[1].hello.muted, true);
   session.setMuted(false);
   made[1].joined(true);
   assert.deepEqual(made[1].sent, [{ type: 'mute', muted: false }]);
-  mock.timers.reset();
+  clock.stop();
 });
 
 test('a refusal leads to the lobby at first, to the end later', () => {
-  mock.timers.enable({ apis: ['setTimeout'] });
+  const clock = new Clock();
   /** @type {Fake[]} */
   const made = [];
   const first = new Session('board', {
@@ -151,20 +152,20 @@ test('a refusal leads to the lobby at first, to the end later', () => {
   assert.equal(first.state, 'idle');
   const { made: later, session } = joined();
   later[0].say('lost', 'socket');
-  mock.timers.tick(400);
+  clock.tick(400);
   later[1].say('refused', { code: 'full' });
   assert.equal(session.state, 'ended');
-  mock.timers.reset();
+  clock.stop();
 });
 
 test('after leaving nothing is tried any more', () => {
-  mock.timers.enable({ apis: ['setTimeout'] });
+  const clock = new Clock();
   const { made, session } = joined();
   made[0].say('lost', 'socket');
   session.leave();
-  mock.timers.tick(60_000);
+  clock.tick(60_000);
   assert.equal(session.state, 'ended');
   assert.equal(made.length, 1);
   assert.equal(made[0].closed, true);
-  mock.timers.reset();
+  clock.stop();
 });

@@ -15,7 +15,7 @@ async function act(action, values = {}) {
 process.once('SIGINT', () => process.exit(1)); // playwright ends its browsers
 
 for (const [kind, launch] of Object.entries(launchers)) {
-  const mine = states.filter((s) => (s.browser ?? 'talking') === kind);
+  const mine = states.filter((s) => (s.browser ?? 'talking') === kind && (!s.picture || process.env.PASSERELLE_SHOTS));
   if (!mine.length) continue;
   const browser = await launch();
   for (const scene of mine) await say(browser, scene, { page, act });
