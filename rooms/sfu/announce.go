@@ -41,7 +41,7 @@ func (r *room) announce(now time.Duration) (removed bool) {
 	defer r.mu.Unlock()
 	before := len(r.browsers)
 	r.expire(now)
-	levels := r.newLevels()
+	levels := r.newLevels(now)
 	if len(r.browsers) == 0 {
 		return before > 0
 	}
@@ -72,16 +72,18 @@ func (r *room) roster() []personOnPage {
 }
 
 // newLevels returns the levels that differ from those told before. Called with mu held.
-func (r *room) newLevels() map[string]uint8 {
+func (r *room) newLevels(now time.Duration) map[string]uint8 {
 	var levels map[string]uint8
 	note := func(id string, v *voice) {
-		level := codec.Silence
+		level, told := codec.Silence, codec.Silence
 		if v != nil {
-			level = v.meter.take()
+			var ok bool
+			if level, ok = v.meter.take(now); !ok {
+				return
+			}
 		}
-		told, ok := r.levels[id]
-		if !ok {
-			told = codec.Silence
+		if before, ok := r.levels[id]; ok {
+			told = before
 		}
 		if !differs(level, told) {
 			return

@@ -93,7 +93,7 @@ func (e *ear) claim(v *voice, f *codec.Frame, now time.Duration) *slot {
 		m := &s.voice.meter
 		e.claims[i] = claim{silent: m.silent(now), held: now - s.since, loudness: int(m.loudness.Load())}
 	}
-	i := choose(e.claims, f.Voice && f.Level < speaking, int(codec.Silence)-int(min(f.Level, codec.Silence)))
+	i := choose(e.claims, f.Voice && f.Level < speaking, loudnessOf(f.Level))
 	if i < 0 {
 		return nil
 	}

@@ -109,7 +109,8 @@ func (who *guest) update(now time.Duration) {
 	}
 }
 
-// forget makes room: first those of whom there is nothing to remember, then whoever has no WebSocket.
+// forget makes room for as many again: it forgets those of whom there is nothing to remember, and if that
+// is not enough, any without a WebSocket. Called with mu held.
 func (g *guests) forget(now time.Duration) {
 	for from, who := range g.by {
 		if who.update(now); who.sockets == 0 && who.tries == 0 {
@@ -117,7 +118,7 @@ func (g *guests) forget(now time.Duration) {
 		}
 	}
 	for from, who := range g.by {
-		if len(g.by) < guestsKept {
+		if len(g.by) <= guestsKept/2 {
 			return
 		}
 		if who.sockets == 0 {

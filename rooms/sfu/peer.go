@@ -42,9 +42,14 @@ func (s *SFU) newPeer(ctx context.Context, offer string) (*peer, string, error) 
 		s: s, ear: &ear{}, cancel: cancel,
 		changed: make(chan struct{}, 1), microphones: make(chan microphone, 1), quit: make(chan struct{}),
 	}
+	ready := false
+	defer func() { // a panic of pion's included
+		if !ready {
+			p.close()
+		}
+	}()
 	api, err := s.newAPI(life, slotMaker{p.ear})
 	if err != nil {
-		cancel()
 		return nil, "", err
 	}
 	p.pc, err = api.NewPeerConnection(webrtc.Configuration{
@@ -52,15 +57,11 @@ func (s *SFU) newPeer(ctx context.Context, offer string) (*peer, string, error) 
 		BundlePolicy: webrtc.BundlePolicyMaxBundle, RTCPMuxPolicy: webrtc.RTCPMuxPolicyRequire,
 	})
 	if err != nil {
-		cancel()
 		return nil, "", fmt.Errorf("open a peer connection: %w", err)
 	}
 	answer, err := p.answer(ctx, offer)
-	if err != nil {
-		p.close()
-		return nil, "", err
-	}
-	return p, answer, nil
+	ready = err == nil
+	return p, answer, err
 }
 
 // answer agrees on the offer: our lines are made first, and matched to the browser's in order.
@@ -186,6 +187,9 @@ func (p *peer) run(b *browser) {
 func (p *peer) close() {
 	p.end()
 	p.cancel()
+	if p.pc == nil {
+		return
+	}
 	if err := p.pc.GracefulClose(); err != nil {
 		p.s.cfg.Log.Debug("close a browser's connection", "err", err)
 	}

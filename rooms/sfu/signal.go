@@ -109,6 +109,7 @@ func (c *session) run(ctx context.Context) {
 	var writers sync.WaitGroup
 	defer writers.Wait()
 	defer c.sock.drop()
+	defer c.s.recovered("a WebSocket", c.sock.drop)
 	writers.Go(func() {
 		defer c.s.recovered("a WebSocket's writer", c.sock.drop)
 		c.sock.write(ctx)

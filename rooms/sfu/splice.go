@@ -25,14 +25,13 @@ type splice struct {
 	seqOff  uint16
 	timeOff uint32
 
-	// The piece's first and newest packet, as they came in.
-	firstSeq, inSeq uint16
-	inTime          uint32
+	inSeq  uint16 // the newest packet as it came in
+	inTime uint32
 
-	// The newest packet as it went out, and when.
-	outSeq  uint16
+	outSeq  uint16 // ... as it went out, and when
 	outTime uint32
 	at      time.Duration
+	sent    uint64 // bit n: the number n before it is used up (another packet under it would break SRTP)
 }
 
 // cut ends the piece; the next packet begins another.
@@ -48,15 +47,17 @@ func (s *splice) next(seq uint16, timestamp uint32, at time.Duration) (outSeq ui
 		s.begin(seq, timestamp, at)
 		return s.outSeq, s.outTime, true, true
 	}
-	ahead := int16(seq - s.inSeq) //nolint:gosec // serial number arithmetic, RFC 1982
-	if ahead == 0 || int16(seq-s.firstSeq) < 0 {
-		return 0, 0, false, false
-	}
 	outSeq, outTime = seq+s.seqOff, timestamp+s.timeOff
-	if ahead > 0 {
-		s.inSeq, s.inTime = seq, timestamp
-		s.outSeq, s.outTime, s.at = outSeq, outTime, max(at, s.at)
+	ahead := int16(seq - s.inSeq) // serial number arithmetic, RFC 1982
+	if ahead <= 0 {
+		behind := uint64(1) << uint16(-ahead) // 0 for what is too late to be told from a duplicate
+		ok = behind != 0 && s.sent&behind == 0
+		s.sent |= behind
+		return outSeq, outTime, false, ok
 	}
+	s.inSeq, s.inTime = seq, timestamp
+	s.outSeq, s.outTime, s.at = outSeq, outTime, max(at, s.at)
+	s.sent = s.sent<<ahead | 1
 	return outSeq, outTime, false, true
 }
 
@@ -83,8 +84,9 @@ func (s *splice) begin(seq uint16, timestamp uint32, at time.Duration) {
 	}
 	s.began, s.inPiece = true, true
 	s.seqOff, s.timeOff = s.outSeq-seq, s.outTime-timestamp
-	s.firstSeq, s.inSeq, s.inTime = seq, seq, timestamp
+	s.inSeq, s.inTime = seq, timestamp
 	s.at = max(at, s.at)
+	s.sent = ^uint64(0) // numbers before the piece belong to another
 }
 
 // ticks returns d in the RTP clock of Opus, wrapped like every RTP time.

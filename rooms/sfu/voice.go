@@ -144,6 +144,7 @@ func (v *voice) setMuted(muted bool) {
 	v.muted.Store(muted)
 	if muted {
 		v.hush()
+		v.meter.peak.Store(0)
 	}
 }
 
