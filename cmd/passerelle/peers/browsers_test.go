@@ -63,6 +63,9 @@ func TestBrowsers(t *testing.T) {
 	heard.HearsNot(t, man)
 	heard.Until(m.Delay-200*time.Millisecond).Silent(t, "before the browser speaks")
 	bob.Leave(t)
+	ada.Close()
+	bob.Close()
+	t.Parallel() // the rest is waiting: others may go on
 	gateway.AwaitBaseline(t, before, 40*time.Second)
 }
 

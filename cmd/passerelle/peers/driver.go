@@ -149,6 +149,9 @@ func (d *driver) do(command string, fields map[string]any, within time.Duration,
 // close ends the browser. Chromium's own children are not all in the driver's group: they end when the
 // browser does, and the driver ends after it.
 func (d *driver) close() {
+	if !d.process.Running() {
+		return
+	}
 	_ = d.do("close", nil, 5*time.Second, nil)
 	_ = d.in.Close()
 	select {

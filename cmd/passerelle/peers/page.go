@@ -34,6 +34,9 @@ func (b *Browser) Leave(t testing.TB) {
 	b.Await(t, `document.documentElement.dataset.state == 'ended'`, 5*time.Second)
 }
 
+// Close ends the browser before the test's end.
+func (b *Browser) Close() { b.driver.close() }
+
 // PersonOnPage is somebody whom the page shows.
 type PersonOnPage struct {
 	Name  string `json:"name"` // the text of the line
