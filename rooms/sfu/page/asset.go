@@ -35,12 +35,20 @@ const (
 	cacheEver  = "public, max-age=31536000, immutable"
 )
 
-// kinds are the media types by file extension; the host's own table is not trusted.
-var kinds = map[string]string{
-	".html": "text/html; charset=utf-8",
-	".css":  "text/css; charset=utf-8",
-	".js":   "text/javascript; charset=utf-8",
-	".svg":  "image/svg+xml",
+// mediaType returns the media type of a file by its extension; the host's own table is not trusted.
+func mediaType(name string) string {
+	switch path.Ext(name) {
+	case ".html":
+		return "text/html; charset=utf-8"
+	case ".css":
+		return "text/css; charset=utf-8"
+	case ".js":
+		return "text/javascript; charset=utf-8"
+	case ".svg":
+		return "image/svg+xml"
+	default:
+		panic("page: no media type for " + name)
+	}
 }
 
 // load reads the folder assets of fsys. It panics on what a test of this package would have found: a
@@ -87,12 +95,8 @@ func (a *assets) fill(html []byte, raw map[string][]byte) []byte {
 }
 
 func newAsset(name string, body []byte, cache string) *asset {
-	kind, ok := kinds[path.Ext(name)]
-	if !ok {
-		panic("page: no media type for " + name)
-	}
 	sum := sha256.Sum256(body)
-	f := &asset{name: name, tag: hex.EncodeToString(sum[:])[:16], kind: kind, cache: cache, plain: body}
+	f := &asset{name: name, tag: hex.EncodeToString(sum[:])[:16], kind: mediaType(name), cache: cache, plain: body}
 	var packed bytes.Buffer
 	z, _ := gzip.NewWriterLevel(&packed, gzip.BestCompression)
 	_, _ = z.Write(body) // into memory: cannot fail
