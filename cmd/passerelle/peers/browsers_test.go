@@ -6,6 +6,7 @@ import (
 	"context"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -114,4 +115,44 @@ func TestPassword(t *testing.T) {
 		t.Fatal(err)
 	}
 	guest.Close()
+}
+
+// TestCrash has the gateway die under a browser: the page says so, and is in the room again by itself.
+func TestCrash(t *testing.T) {
+	t.Parallel()
+	dir := Folder(t)
+	gateway := StartGateway(t, dir, GatewayConfig{})
+	woman := Says(t, dir, Woman, 0, 0)
+	ada := StartBrowser(t, dir, BrowserConfig{Name: "Ada", Microphone: woman.WAV(48000)})
+	ada.Join(t, gateway, "room-crash", "")
+	gateway.process.Stop(syscall.SIGKILL, time.Second)
+	ada.Await(t, `document.documentElement.dataset.state == 'waiting'`, 10*time.Second)
+	gateway.begin(t)
+	ada.Await(t, `document.documentElement.dataset.state == 'in' && window.__recorder.connections.at(-1).connectionState == 'connected'`, 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	guest, err := Join(ctx, gateway, "room-crash", "Guest", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer guest.Close()
+	for !heardSomething(guest) {
+		select {
+		case <-ctx.Done():
+			t.Fatal("the browser is not heard after the gateway came back")
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// heardSomething says whether more than silence came to a guest.
+func heardSomething(guest *Guest) bool {
+	for _, slot := range guest.Heard() {
+		for _, p := range slot {
+			if len(p.Payload) > 20 {
+				return true
+			}
+		}
+	}
+	return false
 }

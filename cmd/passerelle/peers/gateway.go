@@ -23,6 +23,8 @@ type GatewayConfig struct {
 	Drain time.Duration // what calls get after SIGTERM; 5 s where it is 0
 	// Complains says which warnings and errors in the log belong to the test; any other fails it.
 	Complains *regexp.Regexp
+	// IPv6 puts telephony on ::1; the page stays where it is.
+	IPv6 bool
 }
 
 // Password is what the gateway's one room with a password, "board", asks of browsers.
@@ -37,6 +39,7 @@ type Gateway struct {
 	debug netip.AddrPort
 	Media [2]uint16 // the first and the last port of RTP and RTCP
 
+	dir     string
 	process *Process
 	checked bool // its end has been judged
 }
@@ -54,26 +57,37 @@ func StartGateway(t testing.TB, dir string, config GatewayConfig) *Gateway {
 	first := Ports(t, 4)
 	media := Ports(t, 2*config.Calls)
 	at := func(n uint16) netip.AddrPort { return netip.AddrPortFrom(Loopback(), first+n) }
+	phones := Loopback()
+	if config.IPv6 {
+		phones = netip.IPv6Loopback()
+	}
 	g := &Gateway{
-		GatewayConfig: config, SIP: at(0), HTTP: at(1), debug: at(3),
+		GatewayConfig: config, SIP: netip.AddrPortFrom(phones, first), HTTP: at(1), debug: at(3), dir: dir,
 		Media: [2]uint16{media, media + uint16(2*config.Calls) - 1},
 	}
-	file := filepath.Join(dir, "passerelle.yaml")
-	writeTemplate(t, Data("gateway.yaml.tmpl"), file, map[string]any{
-		"SIP": g.SIP.Port(), "HTTP": g.HTTP.Port(), "Browsers": first + 2, "Media": g.Media[0], "LastMedia": g.Media[1],
+	writeTemplate(t, Data("gateway.yaml.tmpl"), g.file(), map[string]any{
+		"SIP": g.SIP, "HTTP": g.HTTP, "Browsers": at(2), "Media": netip.AddrPortFrom(phones, g.Media[0]), "LastMedia": g.Media[1],
 		"Calls": config.Calls, "Drain": config.Drain, "Password": Password,
 	})
-	g.process = Start(t, Command{
-		Name: "passerelle", Path: Binary(t), Dir: dir,
-		Args: []string{"serve", "--config", file, "--debug", g.debug.String()},
-	})
+	g.begin(t)
 	t.Cleanup(func() {
 		if !g.checked {
 			g.Stop(t)
 		}
 	})
-	g.awaitReady(t, 10*time.Second)
 	return g
+}
+
+func (g *Gateway) file() string { return filepath.Join(g.dir, "passerelle.yaml") }
+
+// begin starts the process and waits until it answers.
+func (g *Gateway) begin(t testing.TB) {
+	t.Helper()
+	g.process = Start(t, Command{
+		Name: "passerelle", Path: Binary(t), Dir: g.dir,
+		Args: []string{"serve", "--config", g.file(), "--debug", g.debug.String()},
+	})
+	g.awaitReady(t, 10*time.Second)
 }
 
 // Binary returns the path of the gateway: PASSERELLE_BIN, or bin/passerelle of the repository.
@@ -125,7 +139,7 @@ func (g *Gateway) answers() error {
 		return err
 	}
 	_ = response.Body.Close()
-	answer, err := Ping(netip.AddrPortFrom(Loopback(), 0), g.SIP, time.Second)
+	answer, err := Ping(netip.AddrPortFrom(g.SIP.Addr(), 0), g.SIP, time.Second)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@
 package peers
 
 import (
+	"context"
 	"os"
 	"strings"
 	"testing"
@@ -39,6 +40,7 @@ func TestPhones(t *testing.T) {
 	t.Run("options over tcp", func(t *testing.T) {
 		talk(t, gateway, Scenario{Name: "options", Number: "room-options", Transport: "tcp"})
 	})
+	t.Run("a phone that dies", func(t *testing.T) { phoneDies(t, gateway) })
 	t.Run("no ack", func(t *testing.T) {
 		talk(t, gateway, Scenario{Name: "uac_no_ack", Number: "room-silent", Within: 60 * time.Second})
 	})
@@ -192,4 +194,36 @@ func digits(t *testing.T, gateway *Gateway) {
 	heard := Listen(t, "the phone", phone.Heard(t))
 	m := heard.Hears(t, man, OverG711)
 	heard.Until(m.Delay+3500*time.Millisecond).Silent(t, "while the keys were pressed")
+}
+
+// phoneDies has a phone fall silent, RTCP and all, without hanging up: after 30 s it gets a BYE. A phone
+// on which nobody speaks stays.
+func phoneDies(t *testing.T, gateway *Gateway) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	silent := Gather(t, ctx, gateway, 1, func(int) string { return "room-dead" })
+	dying := Gather(t, ctx, gateway, 1, func(int) string { return "room-dead" })
+	quiet := Says(t, Folder(t), Man, 60, 0)
+	talking, hush := context.WithCancel(ctx)
+	defer hush()
+	silent.Talk(talking, t, quiet)
+	second, die := context.WithTimeout(ctx, time.Second)
+	defer die()
+	dying.Talk(second, t, quiet)
+	dying.Wait()
+	died := time.Now()
+	select {
+	case <-dying.Handsets[0].Ended():
+		if after := time.Since(died); after < 25*time.Second {
+			t.Errorf("a phone is given up after %v, want 30 s", after)
+		}
+	case <-silent.Handsets[0].Ended():
+		t.Error("a phone on which nobody speaks is given up")
+	case <-time.After(40 * time.Second):
+		t.Error("a dead phone is not given up in 40 s")
+	}
+	hush()
+	silent.Wait()
+	silent.Hangup(t, ctx)
 }
