@@ -99,7 +99,7 @@ func TestTrackFallsSilentAtDTX(t *testing.T) {
 
 func TestSoundFadesOut(t *testing.T) {
 	r := newRing(trackRing)
-	j := newJitter(r, &phoneVoice{past: newConcealer(8000)}, 8000)
+	j := newJitter(r, &phoneVoice{past: newConcealer(8000)}, 8000, trackWindow)
 	block := make([]int16, 160)
 	*r.free() = packet{seq: 1, timestamp: 960, pcm: steady(20*ms, 8000)}
 	r.push()
@@ -125,7 +125,7 @@ func TestSoundFadesOut(t *testing.T) {
 
 func TestJitterBufferCountsDuplicatesAndLate(t *testing.T) {
 	r := newRing(trackRing)
-	j := newJitter(r, &trackVoice{decoder: &plainOpus{}, rate: 8000}, 8000)
+	j := newJitter(r, &trackVoice{decoder: &plainOpus{}, rate: 8000}, 8000, trackWindow)
 	block := make([]int16, 160)
 	push := func(i int) {
 		*r.free() = packet{
@@ -154,17 +154,18 @@ func TestJitterBufferAtTheLeastDelay(t *testing.T) {
 	// After a pause the target is 10 ms; ticks come 13 ms after packets.
 	pause := func(i int) bool { return i%400 < 25 }
 	for _, test := range []struct {
-		rule  string
-		ptime time.Duration
-		lost  func(int) bool
-		most  time.Duration // delay of the second half
-		made  int           // blocks per packet lost, at most
+		rule   string
+		ptime  time.Duration
+		jitter time.Duration
+		lost   func(int) bool
+		most   time.Duration // delay of the second half
+		made   int           // blocks per packet lost, at most
 	}{
-		{"20 ms", 20 * ms, nil, 20 * ms, 0},
-		{"10 ms", 10 * ms, nil, 40 * ms, 0},
-		{"20 ms with losses", 20 * ms, rate(5), 20 * ms, 1},
+		{"20 ms", 20 * ms, 0, nil, 20 * ms, 0},
+		{"10 ms", 10 * ms, 4 * ms, nil, 45 * ms, 0},
+		{"20 ms with losses", 20 * ms, 0, rate(5), 20 * ms, 1},
 	} {
-		tr := trace{length: time.Minute, ptime: test.ptime, network: constant(0), phase: 13 * ms, pause: pause, marked: true, lost: test.lost}
+		tr := trace{length: time.Minute, ptime: test.ptime, network: uniform(test.jitter), phase: 13 * ms, pause: pause, marked: true, lost: test.lost}
 		got := tr.run()
 		made := int(got.stats.Concealed+got.stats.Recovered) - atTheEnd
 		lost := int(got.stats.Lost)
@@ -233,7 +234,7 @@ func TestTargetGrowsAtOnceAndDecaysSlowly(t *testing.T) {
 }
 
 func TestConcealment(t *testing.T) {
-	const hz = 200.0
+	const hz = 213.0
 	whole := Tone(8000, 400*ms, -12, hz)
 	c := newConcealer(8000)
 	got := make([]int16, 0, len(whole))

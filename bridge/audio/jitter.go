@@ -18,7 +18,6 @@ import (
 // The time in which sound is spoken is media time; its unit here is the 48 kHz RTP tick.
 
 const (
-	window     = 64                     // packets that are held
 	madeUpMost = 100 * time.Millisecond // then a loss is silence
 	jumpLeast  = time.Second            // between what timestamps and arrivals say: another source
 	seqJump    = 1000                   // likewise
@@ -34,14 +33,12 @@ type jitter struct {
 	block int   // samples a tick
 	count jitterCounters
 
-	running bool // a source is known
-	slots   [window]packet
-	seqs    [window]int64 // what each slot holds, or held last
-	held    [window]bool
-	waiting int   // slots held
-	seq     int64 // to play next
-	high    int64 // newest
-	highTS  int64 // its media time
+	running bool   // a source is known
+	slots   []slot // a power of two of them
+	waiting int    // of them held
+	seq     int64  // to play next
+	high    int64  // newest
+	highTS  int64  // its media time
 	highAt  time.Duration
 
 	playing bool
@@ -54,14 +51,22 @@ type jitter struct {
 	adjust  adjuster
 }
 
-// newJitter returns a jitter buffer behind a ring, for a mix at rate.
-func newJitter(in *ring, v voice, rate int) *jitter {
+// slot is where a packet waits.
+type slot struct {
+	packet
+	number int64 // sequence number of what it holds, or held last
+	held   bool
+}
+
+// newJitter returns a jitter buffer for up to size packets behind a ring, for a mix at rate.
+func newJitter(in *ring, v voice, rate, size int) *jitter {
 	j := &jitter{
 		in: in, voice: v, meter: newDelayMeter(), rate: rate, scale: int64(mediaRate / rate),
 		block: samples(tickLength, rate), buf: make([]int16, samples(140*time.Millisecond, rate)),
+		slots: make([]slot, size),
 	}
-	for i := range j.seqs {
-		j.seqs[i] = math.MinInt64
+	for i := range j.slots {
+		j.slots[i].number = math.MinInt64
 	}
 	j.adjust.reset()
 	return j
@@ -112,7 +117,9 @@ func (j *jitter) flush() {
 
 func (j *jitter) forget() {
 	j.silence()
-	j.held = [window]bool{}
+	for i := range j.slots {
+		j.slots[i].held = false
+	}
 	j.waiting = 0
 	j.running = false
 	j.meter.restart()
@@ -148,25 +155,24 @@ func (j *jitter) place(p *packet) {
 		j.running = true
 		j.seq, j.high, j.highTS, j.highAt = seq, seq, ts, p.arrival
 	}
-	i := seq & (window - 1)
+	slot := j.slot(seq)
 	switch {
-	case j.seqs[i] == seq && (j.held[i] || seq < j.seq):
+	case slot.number == seq && (slot.held || seq < j.seq):
 		j.count.duplicates.add(1)
 		return
 	case seq < j.seq:
 		j.count.late.add(1)
 		j.measure(p, ts)
 		return
-	case seq >= j.seq+window:
+	case seq >= j.seq+int64(len(j.slots)):
 		j.makeRoom(seq)
 	}
-	slot := &j.slots[i]
 	slot.payload, p.payload = p.payload, slot.payload
 	slot.pcm, p.pcm = p.pcm, slot.pcm
 	slot.arrival, slot.timestamp, slot.seq, slot.silence = p.arrival, p.timestamp, p.seq, p.silence
-	j.seqs[i], j.held[i] = seq, true
+	slot.number, slot.held = seq, true
 	j.waiting++
-	j.measure(slot, ts)
+	j.measure(&slot.packet, ts)
 	if seq >= j.high {
 		j.high, j.highTS, j.highAt = seq, ts, p.arrival
 	}
@@ -192,67 +198,71 @@ func (j *jitter) strange(seq, ts int64, arrival time.Duration) bool {
 	return lag > jumpLeast || lag < -jumpLeast
 }
 
+// slot returns where seq waits, if it does.
+func (j *jitter) slot(seq int64) *slot { return &j.slots[seq&int64(len(j.slots)-1)] }
+
 // makeRoom gives up what is so old that seq would not fit beside it.
 func (j *jitter) makeRoom(seq int64) {
-	for ; j.seq+window <= seq; j.seq++ {
-		if i := j.seq & (window - 1); j.held[i] && j.seqs[i] == j.seq {
-			j.release(i)
+	for ; j.seq+int64(len(j.slots)) <= seq; j.seq++ {
+		if s := j.slot(j.seq); s.held {
+			j.release(s)
 			j.count.dropped.add(1)
 		}
 	}
 	j.silence()
 }
 
-func (j *jitter) release(i int64) {
-	j.held[i] = false
+func (j *jitter) release(s *slot) {
+	s.held = false
 	j.waiting--
 }
 
-// head returns the oldest packet that waits, and its place; nil if none does.
-func (j *jitter) head() (*packet, int64) {
+// head returns the oldest packet that waits, or nil.
+func (j *jitter) head() *slot {
 	if j.waiting == 0 {
-		return nil, 0
+		return nil
 	}
-	for seq := j.seq; seq < j.seq+window; seq++ {
-		if i := seq & (window - 1); j.held[i] {
-			return &j.slots[i], i
+	for seq := j.seq; seq < j.seq+int64(len(j.slots)); seq++ {
+		if s := j.slot(seq); s.held {
+			return s
 		}
 	}
-	return nil, 0
+	return nil
 }
 
-// leave takes the packet at place i out, and counts what is missing before it.
-func (j *jitter) leave(i int64) {
-	j.count.lost.add(uint64(j.seqs[i] - j.seq))
-	j.seq = j.seqs[i] + 1
-	j.release(i)
+// leave takes a packet out, and counts what is missing before it.
+func (j *jitter) leave(s *slot) {
+	j.count.lost.add(uint64(s.number - j.seq))
+	j.seq = s.number + 1
+	j.release(s)
 }
 
 // media returns p's timestamp as media time.
-func (j *jitter) media(p *packet) int64 {
+func (j *jitter) media(p *slot) int64 {
 	return j.highTS + int64(int32(p.timestamp-uint32(j.highTS)))
 }
 
 // begin looks in silence for a packet that is due, and makes it the next to be played.
 func (j *jitter) begin(now time.Duration) bool {
-	for p, i := j.head(); p != nil; p, i = j.head() {
+	for p := j.head(); p != nil; p = j.head() {
 		if p.silence {
-			j.leave(i)
+			j.leave(p)
 			continue
 		}
 		due := j.due(p)
 		if now < due {
 			return false
 		}
+		j.resync = j.resync || now > due+mostTarget // nobody wants to hear what is that old
 		if j.resync && now >= due+tickLength {
-			j.leave(i)
+			j.leave(p)
 			j.count.dropped.add(1)
 			continue
 		}
 		j.playing, j.resync = true, false
 		j.next = j.media(p)
-		j.count.lost.add(uint64(j.seqs[i] - j.seq))
-		j.seq = j.seqs[i]
+		j.count.lost.add(uint64(p.number - j.seq))
+		j.seq = p.number
 		j.madeUp = 0
 		return true
 	}
@@ -261,9 +271,9 @@ func (j *jitter) begin(now time.Duration) bool {
 
 // due returns the earliest tick at which p may begin. Where packets are not a whole number of ticks,
 // the block needs the next one too.
-func (j *jitter) due(p *packet) time.Duration {
+func (j *jitter) due(p *slot) time.Duration {
 	const tickSteps = int(tickLength / (2500 * time.Microsecond))
-	steps := j.voice.span(p) * 400 / j.rate
+	steps := j.voice.span(&p.packet) * 400 / j.rate
 	more := time.Duration(tickSteps-gcd(tickSteps, steps)) * 2500 * time.Microsecond
 	return j.meter.base() + mediaTime(j.media(p)) + j.meter.target + more
 }
@@ -278,7 +288,7 @@ func gcd(a, b int) int {
 // refill puts something into left; false means that the source falls silent here.
 func (j *jitter) refill(now time.Duration) bool {
 	for {
-		p, i := j.head()
+		p := j.head()
 		if p == nil {
 			return j.wait()
 		}
@@ -291,14 +301,14 @@ func (j *jitter) refill(now time.Duration) bool {
 		}
 		whole := int(gap/j.scale) / (j.rate / 400) * (j.rate / 400)
 		switch {
-		case whole > 0 && j.seqs[i] == j.seq:
+		case whole > 0 && p.number == j.seq:
 			return false // nothing is missing: nothing was said
 		case whole > 0:
 			return j.bridge(p, whole)
 		case p.silence:
 			return false
 		}
-		if j.decode(p, i, now) {
+		if j.decode(p, now) {
 			return true
 		}
 	}
@@ -314,9 +324,9 @@ func (j *jitter) wait() bool {
 }
 
 // bridge makes up what is lost before p: from p's FEC where it reaches.
-func (j *jitter) bridge(p *packet, lost int) bool {
-	n, from := lost, p
-	if span := j.voice.span(p); lost > span {
+func (j *jitter) bridge(p *slot, lost int) bool {
+	n, from := lost, &p.packet
+	if span := j.voice.span(&p.packet); lost > span {
 		n, from = min(lost-span, j.block), nil
 	}
 	if !j.makeUp(n, from) {
@@ -349,17 +359,17 @@ func (j *jitter) makeUp(n int, next *packet) bool {
 }
 
 // decode puts p's sound into left; false means that there is none: it is malformed, or is left out.
-func (j *jitter) decode(p *packet, i int64, now time.Duration) bool {
+func (j *jitter) decode(p *slot, now time.Duration) bool {
 	ts := j.media(p)
-	n, err := j.voice.decode(j.buf[:samples(120*time.Millisecond, j.rate)], p)
+	n, err := j.voice.decode(j.buf[:samples(120*time.Millisecond, j.rate)], &p.packet)
 	if err != nil || n == 0 {
 		// As if it had never come: the next finds a hole before it.
-		j.release(i)
-		j.seqs[i] = math.MinInt64
+		j.release(p)
+		p.number = math.MinInt64
 		j.count.dropped.add(1)
 		return false
 	}
-	j.leave(i)
+	j.leave(p)
 	j.count.inserted.add(uint64(j.stalled / (int64(j.block) * j.scale)))
 	j.stalled, j.madeUp = 0, 0
 	j.next = ts + int64(n)*j.scale

@@ -97,7 +97,7 @@ func (tr *trace) run() played {
 	out := played{heard: map[int]int{}}
 	r := newRing(trackRing)
 	dec := &plainOpus{}
-	j := newJitter(r, &trackVoice{decoder: dec, rate: 8000}, 8000)
+	j := newJitter(r, &trackVoice{decoder: dec, rate: 8000}, 8000, trackWindow)
 	block := make([]int16, 160)
 	end := all[len(all)-1].at + time.Second
 	for now := time.Second + tr.phase; now < end; now += tickLength {
@@ -186,6 +186,7 @@ func TestJitterBuffer(t *testing.T) {
 		{"jitter of 120 ms", trace{network: uniform(120 * ms), phase: 3 * ms}, 150 * ms, 165 * ms, 60, 60},
 		{"a talker who pauses", trace{network: uniform(30 * ms), marked: true, pause: func(i int) bool { return i%100 > 50 }}, 65 * ms, 80 * ms, 40, 5},
 		{"pauses without DTX packets", trace{network: constant(0), pause: func(i int) bool { return i%100 > 50 }}, 30 * ms, 41 * ms, 5 * 30, 0},
+		{"one in ten is overtaken", trace{network: func(i int) time.Duration { return time.Duration((i%10)/9) * 50 * ms }, phase: 3 * ms}, 85 * ms, 100 * ms, 6, 5},
 		{"bursts of 300 ms", trace{network: func(i int) time.Duration { return time.Duration(14-i%15) * 20 * ms }}, 330 * ms, 350 * ms, 20, 0},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
@@ -352,6 +353,24 @@ func TestJitterBufferOutage(t *testing.T) {
 	}
 }
 
+func TestJitterBufferLongOutageLeavesNoDelay(t *testing.T) {
+	for _, held := range []time.Duration{700 * ms, 1500 * ms, 3 * time.Second} {
+		tr := trace{length: 30 * time.Second, phase: 7 * ms, network: func(i int) time.Duration {
+			return max(0, held-time.Duration(max(0, i-1000))*20*ms) * time.Duration(min(1, i/1000))
+		}}
+		got := tr.run()
+		for i, at := range got.at {
+			if d := got.delays[i]; at > 23*time.Second+held && d > 100*ms {
+				t.Errorf("held for %v: delay %v two seconds after that: %+v", held, d, got.stats)
+				break
+			}
+		}
+		if missed := 1500 - len(got.delays); missed > int(held/(20*ms)) {
+			t.Errorf("held for %v: %d packets missed", held, missed)
+		}
+	}
+}
+
 func TestJitterBufferSourceWhoseClockStops(t *testing.T) {
 	// It says something for a second, and nothing for 600 ms, in which its timestamps stand still.
 	stops := func(i int) time.Duration { return time.Duration(i/50) * 600 * ms }
@@ -370,7 +389,7 @@ func TestJitterBufferSourceWhoseClockStops(t *testing.T) {
 
 func TestJitterBufferSkippedTicksLeaveNoDelay(t *testing.T) {
 	r := newRing(trackRing)
-	j := newJitter(r, &trackVoice{decoder: &plainOpus{}, rate: 8000}, 8000)
+	j := newJitter(r, &trackVoice{decoder: &plainOpus{}, rate: 8000}, 8000, trackWindow)
 	tr := trace{length: 10 * time.Second, network: constant(0)}
 	all := tr.arrivals()
 	block := make([]int16, 160)
@@ -399,7 +418,7 @@ func TestJitterBufferSkippedTicksLeaveNoDelay(t *testing.T) {
 
 func TestJitterBufferSilenceIsDigital(t *testing.T) {
 	r := newRing(trackRing)
-	j := newJitter(r, &trackVoice{decoder: &plainOpus{}, rate: 8000}, 8000)
+	j := newJitter(r, &trackVoice{decoder: &plainOpus{}, rate: 8000}, 8000, trackWindow)
 	block := steady(20*ms, 99)
 	for i := range 100 {
 		if j.pull(time.Duration(i)*tickLength, block) {

@@ -67,8 +67,11 @@ type Phone struct {
 
 var _ codec.Reader = (*Phone)(nil)
 
-// phoneRing is how many packets of up to 20 ms may wait for the shard.
-const phoneRing = 32
+// How many packets of up to 20 ms may wait for the shard, and for their tick.
+const (
+	phoneRing   = 16
+	phoneWindow = 32
+)
 
 // NewPhone makes a phone that is in no mix yet. It must be closed.
 func (e *Engine) NewPhone(cfg PhoneConfig) (*Phone, error) {
@@ -88,7 +91,7 @@ func (e *Engine) NewPhone(cfg PhoneConfig) (*Phone, error) {
 	if err := p.up.init(e, cfg.Kind, rate, cfg.Up); err != nil {
 		return nil, err
 	}
-	p.voice = newJitter(p.up.ring, &phoneVoice{past: newConcealer(e.rate)}, e.rate)
+	p.voice = newJitter(p.up.ring, &phoneVoice{past: newConcealer(e.rate)}, e.rate, phoneWindow)
 	p.line.Store(line)
 	s := e.idlest()
 	p.owner.Store(s)

@@ -12,6 +12,7 @@ import (
 // section 3.4), and a packet of 120 ms may have several; rooms send 20 ms in one to two hundred.
 const (
 	trackRing    = 64
+	trackWindow  = 64
 	trackPayload = 4096 // bytes
 	dtxPayload   = 2    // bytes: a packet this short holds no sound
 )
@@ -38,7 +39,7 @@ func (m *Mix) AddTrack(id string) *Track {
 		t.closed.Store(true)
 		return t
 	}
-	t.jitter = newJitter(t.ring, &trackVoice{decoder: decoder, rate: e.rate}, e.rate)
+	t.jitter = newJitter(t.ring, &trackVoice{decoder: decoder, rate: e.rate}, e.rate, trackWindow)
 	m.shard.load.Add(1)
 	m.shard.post(func(*shard) {
 		if !m.ended {

@@ -194,6 +194,11 @@ func TestUp(t *testing.T) {
 			h.lose(160)
 			h.speak(p, 1)
 		}, []sent{{p, 0, true}, {0, p, false}, {p, p, true}}},
+		{"no look-back over comfort noise", func(h *handset) {
+			h.hush(p, 21)
+			h.comfort()
+			h.speak(p, 1)
+		}, []sent{{0, 0, false}, {0, 420 * ms, false}, {p, time.Second / mediaRate, true}}},
 		{"sound right after comfort noise has a timestamp of its own", func(h *handset) {
 			h.speak(p, 1)
 			h.comfort()
