@@ -1,11 +1,11 @@
 package sip
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"math"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -151,7 +151,7 @@ func (g *guard) parse(p packet) (sip.Message, error) {
 	}
 	switch m := msg.(type) {
 	case *sip.Request:
-		if string(bytes.TrimSpace([]byte(m.CSeq().MethodName))) != string(m.Method) {
+		if !strings.EqualFold(strings.TrimSpace(string(m.CSeq().MethodName)), string(m.Method)) {
 			return nil, errors.New("CSeq names another method")
 		}
 		if via.Port < 0 || via.Port > math.MaxUint16 {

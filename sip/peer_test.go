@@ -86,7 +86,8 @@ type rawPeer struct {
 	in      *bufio.Reader
 	callID  string
 	tag     string
-	target  string // the server's address
+	target  string          // the server's address
+	acked   map[string]bool // CSeq of an INVITE that was acknowledged
 }
 
 // peer connects a raw peer to the server, from an address of 127.0.0.0/8 where from is not empty.
@@ -104,7 +105,7 @@ func (s testServer) peer(network, from string) *rawPeer {
 	s.t.Cleanup(func() { c.Close() })
 	return &rawPeer{
 		t: s.t, network: network, conn: c, in: bufio.NewReaderSize(c, 1<<16),
-		callID: newTag(), tag: newTag(), target: c.RemoteAddr().String(),
+		callID: newTag(), tag: newTag(), target: c.RemoteAddr().String(), acked: map[string]bool{},
 	}
 }
 
@@ -128,6 +129,9 @@ const testSDP = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\
 
 // request makes a request of this peer. more lines come before Content-Length.
 func (p *rawPeer) request(method, branch string, cseq int, toTag, body string, more ...string) string {
+	if method == "ACK" {
+		p.acked[fmt.Sprint(cseq, " INVITE")] = true
+	}
 	to := "To: <sip:room@" + p.target + ">"
 	if toTag != "" {
 		to += ";tag=" + toTag
@@ -204,7 +208,7 @@ func (p *rawPeer) read(d time.Duration) (heardMessage, error) {
 	return m, nil
 }
 
-// hear returns the next message but 100.
+// hear returns the next message but 100, and but a 2xx again whose ACK is on its way.
 func (p *rawPeer) hear() heardMessage {
 	p.t.Helper()
 	for {
@@ -212,7 +216,7 @@ func (p *rawPeer) hear() heardMessage {
 		if err != nil {
 			p.t.Fatalf("nothing heard: %v", err)
 		}
-		if m.code != 100 {
+		if m.code != 100 && (m.code != 200 || !p.acked[m.header("CSeq")]) {
 			return m
 		}
 	}

@@ -37,13 +37,17 @@ func fields(msg []byte) iter.Seq2[string, string] {
 // requestMethod returns the method of what looks like a request, and "" for anything else.
 func requestMethod(msg []byte) string {
 	line, _, _ := bytes.Cut(msg, []byte(crlf))
+	line = bytes.TrimRight(line, " \t")
 	first := bytes.IndexByte(line, ' ')
 	last := bytes.LastIndexByte(line, ' ')
-	if first <= 0 || first > 32 || last == first || !bytes.HasPrefix(bytes.ToUpper(line[last+1:]), []byte("SIP/")) {
+	if first <= 0 || first > maxMethod || last == first || !bytes.HasPrefix(bytes.ToUpper(line[last+1:]), []byte("SIP/")) {
 		return ""
 	}
 	return string(line[:first])
 }
+
+// maxMethod is the longest method in bytes that is answered at all. RFC 4475 has one of 37.
+const maxMethod = 64
 
 // looksLikeSIP reports whether the first line could be one of SIP's, request or response.
 func looksLikeSIP(msg []byte) bool {

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 )
 
 // tortureFiles returns the messages of RFC 4475, which are not part of the project.
@@ -28,7 +27,7 @@ func tortureFiles(t *testing.T) []string {
 func TestTorture(t *testing.T) {
 	files := tortureFiles(t)
 	networks(t, func(t *testing.T, network string) {
-		var ended error
+		ends := make(chan error, 1)
 		s := serve(t, Config{}, func(ctx context.Context, d *Dialog) {
 			if len(d.Invite().Header("X-Stay")) == 0 {
 				d.Reject(ctx, Refusal{Code: 404})
@@ -36,7 +35,7 @@ func TestTorture(t *testing.T) {
 			}
 			d.Answer(ctx, []byte(testSDP))
 			<-ctx.Done()
-			ended = context.Cause(ctx)
+			ends <- context.Cause(ctx)
 		})
 		p := s.peer(network, "")
 		p.send(p.request("INVITE", "est", 1, "", testSDP, "X-Stay: yes"))
@@ -51,7 +50,7 @@ func TestTorture(t *testing.T) {
 			t.Run(filepath.Base(file), func(t *testing.T) {
 				torturer := s.peer(network, "")
 				torturer.conn.Write(data)
-				if m, err := torturer.read(5 * testT1); err == nil {
+				if m, err := torturer.read(testT1); err == nil {
 					t.Logf("answered %q", m.start)
 				} else if errors.Is(err, io.EOF) {
 					t.Log("connection closed")
@@ -65,10 +64,8 @@ func TestTorture(t *testing.T) {
 		p.t = t
 		p.send(p.request("BYE", "bye", seq+1, tag, ""))
 		p.expect(200)
-		for deadline := time.Now().Add(patience); len(s.dialogs.all()) > 0 && time.Now().Before(deadline); {
-		}
-		if !errors.Is(ended, ErrBye) {
-			t.Errorf("the call ended with %v, want %v", ended, ErrBye)
+		if err := wait(t, ends); !errors.Is(err, ErrBye) {
+			t.Errorf("the call ended with %v, want %v", err, ErrBye)
 		}
 	})
 }
