@@ -19,7 +19,6 @@ func TestBench(t *testing.T) {
 	t.Parallel()
 	t.Run("phones over udp", func(t *testing.T) { benchPhones(t, "udp") })
 	t.Run("phones over tcp", func(t *testing.T) { benchPhones(t, "tcp") })
-	t.Run("browser", benchBrowser)
 	t.Run("process", benchProcess)
 }
 
@@ -39,8 +38,8 @@ func benchPhones(t *testing.T, transport string) {
 	heard.From(man.Length(t)-time.Second).Silent(t, "after the speech")
 }
 
-func benchBrowser(t *testing.T) {
-	t.Parallel()
+// TestBenchBrowser runs alone, as all tests that judge what a browser hears do: it is hungry.
+func TestBenchBrowser(t *testing.T) {
 	dir := Folder(t)
 	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFile(w, r, Data("chromium", "loop.html"))

@@ -175,7 +175,7 @@ type Account struct {
 	Sent, Received  int
 	Missing         int           // never received, of the sequence between the first and the last
 	Duplicate, Late int           // received twice, and after a later one
-	Jumps           int           // packets whose timestamp does not fit their sequence number
+	Jumps           int           // times that the timestamp ran ahead of the sequence, or fell behind
 	Strange         int           // not PCMU, or not from where we send to
 	Longest         time.Duration // between two packets that were received
 	Gaps            int           // longer than 60 ms
@@ -206,18 +206,19 @@ func (s *Stream) Account() Account {
 			a.Duplicate++
 		}
 		seen[p.Seq] = true
-		if int32(p.Timestamp-first.Timestamp) != int32(int16(p.Seq-first.Seq))*160 && len(s.received) < 1<<15 {
-			a.Jumps++
-		}
 		if i == 0 {
 			continue
+		}
+		before := s.received[i-1]
+		if int32(p.Timestamp-before.Timestamp) != int32(int16(p.Seq-before.Seq))*160 {
+			a.Jumps++
 		}
 		if int16(p.Seq-highest) < 0 {
 			a.Late++
 		} else {
 			highest = p.Seq
 		}
-		gap := p.At - s.received[i-1].At
+		gap := p.At - before.At
 		a.Longest = max(a.Longest, gap)
 		if gap > 60*time.Millisecond {
 			a.Gaps++
