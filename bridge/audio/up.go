@@ -106,7 +106,9 @@ func (u *up) place(f *codec.Frame) bool {
 		u.count.late.add(1)
 		return false
 	case lost:
-		if f.Kind != codec.ComfortNoise {
+		if f.Kind == codec.ComfortNoise {
+			u.jump(gap)
+		} else {
 			u.conceal(int(gap) * u.rate / u.time.clock)
 		}
 	case later:
@@ -226,6 +228,7 @@ func (u *up) dtx(at uint32) {
 	}
 	n := u.encoder.DTXPayload(u.payload[:])
 	u.out.Level, u.out.Voice = codec.Silence, false
+	u.marker = false
 	u.send(at, n)
 	u.sentEnd = at + 1
 	u.count.dtx.add(1)

@@ -194,6 +194,13 @@ func TestUp(t *testing.T) {
 			h.lose(160)
 			h.speak(p, 1)
 		}, []sent{{p, 0, true}, {0, p, false}, {p, p, true}}},
+		{"a loss before comfort noise keeps its time", func(h *handset) {
+			h.speak(p, 1)
+			h.lose(160)
+			h.comfort()
+			h.pass(8000)
+			h.speak(p, 1)
+		}, []sent{{p, 0, true}, {0, 2 * p, false}, {p, time.Second, true}}},
 		{"no look-back over comfort noise", func(h *handset) {
 			h.hush(p, 21)
 			h.comfort()
