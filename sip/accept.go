@@ -64,6 +64,7 @@ func newStreams(g *guard, log *slog.Logger, dscp int) *streams {
 
 // accept takes connections from l until it is closed. Errors are waited out: none ends the server.
 func (s *streams) accept(ctx context.Context, l net.Listener) {
+	defer recovered(s.log, "accept on "+l.Addr().String())
 	backoff := readBackoff
 	for ctx.Err() == nil {
 		c, err := l.Accept()

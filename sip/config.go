@@ -34,7 +34,8 @@ type Config struct {
 	// UserAgent names us in Server and User-Agent. Empty: "Passerelle".
 	UserAgent string
 
-	// DSCP marks what we send (RFC 2474). 0: CS3 (24), the class for signalling (RFC 4594 section 3.3).
+	// DSCP marks what we send (RFC 2474). 0: CS3 (24), the class for signalling (RFC 4594 section 3.3);
+	// negative: no mark.
 	DSCP int
 
 	// Log takes what there is to say. Nil: nothing is said.
@@ -73,7 +74,7 @@ func (l Listener) String() string { return l.Network + "://" + l.Addr.String() }
 type Knock struct {
 	Source  netip.AddrPort
 	Network string // "udp" or "tcp"
-	Why     string // "unknown source", "flood", "forged CANCEL", "too many connections", "not SIP"
+	Why     string // in a few words: "unknown source", "flood", "forged CANCEL", "not SIP"...
 }
 
 // withDefaults fills in what is zero.
@@ -88,7 +89,7 @@ func (c Config) withDefaults() Config {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	c.UserAgent = or(oneLine(c.UserAgent), "Passerelle")
-	c.DSCP = or(c.DSCP, 24)
+	c.DSCP = max(0, or(c.DSCP, 24))
 	c.T1 = or(c.T1, 500*time.Millisecond)
 	c.Limits = c.Limits.withDefaults()
 	return c

@@ -165,7 +165,7 @@ type phone struct {
 }
 
 // ring makes a server dial a raw phone and returns the INVITE and what becomes of the call.
-func ring(t *testing.T, s testServer, ctx context.Context) (*phone, heardMessage, <-chan error) {
+func ring(ctx context.Context, t *testing.T, s testServer) (*phone, heardMessage, <-chan error) {
 	t.Helper()
 	pc, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
@@ -216,7 +216,7 @@ func (p *phone) answer(invite heardMessage, code int, tag, body string, more ...
 func TestNoCancelBeforeAProvisionalAnswer(t *testing.T) {
 	s := serve(t, Config{}, answerAll(nil))
 	ctx, cancel := context.WithCancel(t.Context())
-	p, invite, dialled := ring(t, s, ctx)
+	p, invite, dialled := ring(ctx, t, s)
 	cancel()
 	if err := wait(t, dialled); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
@@ -242,7 +242,7 @@ func TestNoCancelBeforeAProvisionalAnswer(t *testing.T) {
 func TestCancelCrosses200(t *testing.T) {
 	s := serve(t, Config{}, answerAll(nil))
 	ctx, cancel := context.WithCancel(t.Context())
-	p, invite, dialled := ring(t, s, ctx)
+	p, invite, dialled := ring(ctx, t, s)
 	p.answer(invite, 180, "one", "")
 	cancel()
 	wait(t, dialled)
@@ -261,7 +261,7 @@ func TestCancelCrosses200(t *testing.T) {
 
 func Test200ComesAgain(t *testing.T) {
 	s := serve(t, Config{}, answerAll(nil))
-	p, invite, dialled := ring(t, s, t.Context())
+	p, invite, dialled := ring(t.Context(), t, s)
 	p.answer(invite, 200, "one", testSDP)
 	first := p.expectRequest("ACK")
 	if err := wait(t, dialled); err != nil {
@@ -275,7 +275,7 @@ func Test200ComesAgain(t *testing.T) {
 
 func TestForkedAnswers(t *testing.T) {
 	s := serve(t, Config{}, answerAll(nil))
-	p, invite, dialled := ring(t, s, t.Context())
+	p, invite, dialled := ring(t.Context(), t, s)
 	p.answer(invite, 180, "one", "")
 	p.answer(invite, 180, "two", "")
 	p.answer(invite, 200, "one", testSDP)
@@ -302,7 +302,7 @@ func TestForkedAnswers(t *testing.T) {
 
 func TestRedirect(t *testing.T) {
 	s := serve(t, Config{}, answerAll(nil))
-	p, invite, dialled := ring(t, s, t.Context())
+	p, invite, dialled := ring(t.Context(), t, s)
 	p.answer(invite, 302, "one", "")
 	var status *StatusError
 	if err := wait(t, dialled); !errors.As(err, &status) || status.Code != 302 || len(status.Contact) != 1 ||
@@ -314,7 +314,7 @@ func TestRedirect(t *testing.T) {
 
 func TestPeerThatWasDialledIsKnown(t *testing.T) {
 	s := serve(t, Config{Known: func(netip.AddrPort) bool { return false }}, answerAll(nil))
-	p, invite, dialled := ring(t, s, t.Context())
+	p, invite, dialled := ring(t.Context(), t, s)
 	p.answer(invite, 200, "one", testSDP)
 	if err := wait(t, dialled); err != nil {
 		t.Fatal(err)

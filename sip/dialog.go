@@ -112,8 +112,8 @@ func (d *Dialog) OnOffer(f OfferFunc) {
 }
 
 // Hangup ends the dialog with whatever its state asks for: BYE, CANCEL or a refusal (480), and returns when
-// that is answered, or when ctx ends; the dialog is over in either case. A reason that is not empty goes
-// into the Reason header (RFC 3326).
+// that is answered, or when ctx ends; the dialog is over in either case. The dialog's own context ends at
+// once and is not the one to wait with. A reason that is not empty goes into the Reason header (RFC 3326).
 func (d *Dialog) Hangup(ctx context.Context, reason string) error {
 	d.hangup(occasion{reason: reason, cause: ErrHangup})
 	select {

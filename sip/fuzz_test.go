@@ -234,3 +234,20 @@ func FuzzText(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkGuard measures what a message costs before sipgo sees it.
+func BenchmarkGuard(b *testing.B) {
+	g := newGuard(Config{Limits: Limits{InvitesPerSecond: 1 << 30, MessagesPerSecond: 1 << 30}}.withDefaults())
+	src := netip.MustParseAddrPort("192.0.2.1:5060")
+	invite := wireMessage(testSDP,
+		"INVITE sip:room@192.0.2.9 SIP/2.0", "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKabcdef;rport", "Max-Forwards: 70",
+		`From: "Ada" <sip:ada@192.0.2.1>;tag=1`, "To: <sip:room@192.0.2.9>", "Call-ID: abcdef@192.0.2.1", "CSeq: 1 INVITE",
+		"Contact: <sip:ada@192.0.2.1:5060>", "User-Agent: a phone", "Allow: INVITE, ACK, BYE", "Content-Type: application/sdp")
+	for b.Loop() {
+		now := time.Now()
+		g.pause(src, now)
+		if v := g.judge(packet{src: src, network: "udp", data: []byte(invite)}, now); !v.pass {
+			b.Fatal("it does not pass")
+		}
+	}
+}

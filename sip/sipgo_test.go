@@ -107,3 +107,21 @@ func TestSocketsAreMarked(t *testing.T) {
 		t.Errorf("TCP: got TOS %d, %v; want %d", got, err, cs3)
 	}
 }
+
+// An ACK to a 2xx makes a server transaction that no timer ends (docs/sipgo.md).
+func TestACKsTransactionIsEnded(t *testing.T) {
+	s := serve(t, Config{}, answerAll(nil))
+	p := s.peer("udp", "")
+	msg, err := sip.ParseMessage([]byte(p.request("ACK", "a", 1, "x", "")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req := msg.(*sip.Request)
+	req.SetSource(p.host())
+	tx := sip.NewServerTx("key", req, nil, slog.New(slog.DiscardHandler))
+	if err := tx.Init(); err != nil {
+		t.Fatal(err)
+	}
+	s.onRequest(req, tx)
+	wait(t, tx.Done())
+}

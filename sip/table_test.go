@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -80,7 +81,7 @@ func TestDialogPaths(t *testing.T) {
 				}
 				at, got = r.to, append(got, r.do)
 			}
-			if fmt.Sprint(got) != fmt.Sprint(c.want) {
+			if !slices.Equal(got, c.want) {
 				t.Errorf("got  %v\nwant %v", got, c.want)
 			}
 			if at != c.end {
