@@ -123,15 +123,11 @@ func (p *Phone) Closed() bool {
 // Hangup ends the call.
 func (p *Phone) Hangup(t testing.TB) { t.Helper(); p.do(t, "hangup", "") }
 
-// Hold puts the call on hold; Resume takes it back.
-func (p *Phone) Hold(t testing.TB)   { t.Helper(); p.do(t, "hold", "") }
-func (p *Phone) Resume(t testing.TB) { t.Helper(); p.do(t, "resume", "") }
+// Hold puts the call on hold.
+func (p *Phone) Hold(t testing.TB) { t.Helper(); p.do(t, "hold", "") }
 
-// Mute mutes or unmutes the phone's own microphone.
-func (p *Phone) Mute(t testing.TB, muted bool) {
-	t.Helper()
-	p.do(t, "mute", map[bool]string{true: "on", false: "off"}[muted])
-}
+// Resume takes the call back.
+func (p *Phone) Resume(t testing.TB) { t.Helper(); p.do(t, "resume", "") }
 
 // Press presses keys, one after the other.
 func (p *Phone) Press(t testing.TB, keys string) {
@@ -165,14 +161,10 @@ func (p *Phone) Quit(t testing.TB) {
 	}
 }
 
-// Heard returns the recording of what came out of the phone's loudspeaker, Sent of what went into its
-// microphone. Quit first.
-func (p *Phone) Heard(t testing.TB) string { t.Helper(); return p.recording(t, "dec") }
-func (p *Phone) Sent(t testing.TB) string  { t.Helper(); return p.recording(t, "enc") }
-
-func (p *Phone) recording(t testing.TB, side string) string {
+// Heard returns the recording of what came out of the phone's loudspeaker. Quit first.
+func (p *Phone) Heard(t testing.TB) string {
 	t.Helper()
-	found, _ := filepath.Glob(filepath.Join(p.dir, "rec", "dump-*-"+side+".wav"))
+	found, _ := filepath.Glob(filepath.Join(p.dir, "rec", "dump-*-dec.wav"))
 	if len(found) == 0 {
 		t.Fatalf("%s recorded nothing\n%s", p.Name, p.process.Tail(40))
 	}

@@ -69,7 +69,7 @@ func (b *Browser) Await(t testing.TB, expression string, within time.Duration) {
 	err := b.driver.do("wait", map[string]any{"expression": expression, "ms": within.Milliseconds()}, within+5*time.Second, nil)
 	if err != nil {
 		b.Screenshot(t, "failed.png")
-		t.Fatalf("%s: %v\nconsole: %v", b.Name, err, b.driver.console)
+		t.Fatalf("%s: %v\nconsole: %v", b.Name, err, b.driver.said())
 	}
 }
 
@@ -121,7 +121,7 @@ func (b *Browser) Complaints() []Console { return b.driver.complaints() }
 func (b *Browser) do(t testing.TB, command string, fields map[string]any, result any) {
 	t.Helper()
 	if err := b.driver.do(command, fields, 30*time.Second, result); err != nil {
-		t.Fatalf("%s: %v\nconsole: %v", b.Name, err, b.driver.console)
+		t.Fatalf("%s: %v\nconsole: %v", b.Name, err, b.driver.said())
 	}
 }
 

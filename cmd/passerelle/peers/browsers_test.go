@@ -46,7 +46,7 @@ func TestBrowsers(t *testing.T) {
 	}{{ada, []Speech{man}, woman}, {bob, []Speech{man, woman}, Speech{}}} {
 		heard := Listen(t, c.browser.Name, c.browser.Heard(t))
 		for _, speech := range c.far {
-			heard.Hears(t, speech.Bare(t), OverOpus)
+			heard.Hears(t, speech.Bare(t), OverOpus())
 		}
 		if c.own.Name != "" {
 			heard.HearsNot(t, c.own)
@@ -60,7 +60,7 @@ func TestBrowsers(t *testing.T) {
 	phone.Hangup(t)
 	phone.Quit(t)
 	heard := Listen(t, "the phone", phone.Heard(t))
-	m := heard.Hears(t, woman.Bare(t), OverOpus)
+	m := heard.Hears(t, woman.Bare(t), OverOpus())
 	heard.HearsNot(t, man)
 	heard.Until(m.Delay-200*time.Millisecond).Silent(t, "before the browser speaks")
 	bob.Leave(t)

@@ -3,6 +3,7 @@ package peers
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"regexp"
@@ -110,13 +111,12 @@ func (g *Gateway) AwaitBaseline(t testing.TB, before Counters, within time.Durat
 
 // goroutines returns the stacks of the gateway's goroutines, each kind once.
 func (g *Gateway) goroutines() string {
-	client := http.Client{Timeout: 5 * time.Second}
+	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Get(fmt.Sprintf("http://%s/debug/pprof/goroutine?debug=1", g.debug))
 	if err != nil {
 		return err.Error()
 	}
 	defer response.Body.Close()
-	text := make([]byte, 8000)
-	n, _ := response.Body.Read(text)
-	return string(text[:n])
+	text, _ := io.ReadAll(io.LimitReader(response.Body, 8000))
+	return string(text)
 }

@@ -20,7 +20,7 @@ type Crowd struct {
 
 // Gather calls n times, a few at once; the i-th phone calls room(i). The phones are closed at the test's
 // end.
-func Gather(t testing.TB, ctx context.Context, gateway *Gateway, n int, room func(i int) string) *Crowd {
+func Gather(ctx context.Context, t testing.TB, gateway *Gateway, n int, room func(i int) string) *Crowd {
 	t.Helper()
 	c := &Crowd{SetUp: make([]time.Duration, n)}
 	for i := range n {
@@ -80,7 +80,7 @@ func (c *Crowd) Talk(ctx context.Context, t testing.TB, speech Speech) {
 func (c *Crowd) Wait() { c.talking.Wait() }
 
 // Hangup ends every call.
-func (c *Crowd) Hangup(t testing.TB, ctx context.Context) {
+func (c *Crowd) Hangup(ctx context.Context, t testing.TB) {
 	t.Helper()
 	var group errgroup.Group
 	group.SetLimit(8)

@@ -46,7 +46,7 @@ func warmUp(t *testing.T, gateway *Gateway) Counters {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	h := mustCall(t, ctx, gateway, "room-warm")
+	h := mustCall(ctx, t, gateway, "room-warm")
 	guest, err := Join(ctx, gateway, "room-warm", "Guest", "")
 	if err != nil {
 		t.Fatal(err)
@@ -97,7 +97,7 @@ type crowdFigures struct {
 	Lost       int     `json:"rtp_lost"`
 	Gaps       int     `json:"gaps_above_60_ms"`
 	Skipped    int     `json:"ticks_skipped"` // summed over the phones
-	CPUPerCall float64 `json:"cpu_per_call"` // cores of the gateway
+	CPUPerCall float64 `json:"cpu_per_call"`  // cores of the gateway
 	MBPerCall  float64 `json:"resident_mb_per_call"`
 }
 
@@ -109,7 +109,7 @@ func crowd(t *testing.T, dir string, gateway *Gateway, n, rooms int, lasting tim
 	defer cancel()
 	room := func(i int) string { return fmt.Sprintf("room-crowd%d", i%rooms) }
 	start := gateway.Counters(t)
-	c := Gather(t, ctx, gateway, n, room)
+	c := Gather(ctx, t, gateway, n, room)
 	var guests []*Guest
 	for i := range rooms {
 		guest, err := Join(ctx, gateway, room(i), "Guest", "")
@@ -124,7 +124,7 @@ func crowd(t *testing.T, dir string, gateway *Gateway, n, rooms int, lasting tim
 	c.Talk(talking, t, Says(t, dir, Woman, 0, 0))
 	c.Wait()
 	ended := gateway.Counters(t)
-	c.Hangup(t, ctx)
+	c.Hangup(ctx, t)
 	for _, guest := range guests {
 		judgeGuest(t, guest, lasting)
 		guest.Close()

@@ -37,8 +37,8 @@ func TestDelay(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	says := prepare(t, append(withoutPauses(t, dir, Woman), withoutPauses(t, dir, Man)...))
-	up := atFourPhases(t, ctx, gateway, says, measureUp)
-	down := atFourPhases(t, ctx, gateway, says, measureDown)
+	up := atFourPhases(ctx, t, gateway, says, measureUp)
+	down := atFourPhases(ctx, t, gateway, says, measureDown)
 	f := delayFigures{
 		Up50: millis(percentile(up, 50)), Up90: millis(percentile(up, 90)), Up99: millis(percentile(up, 99)), Up: len(up),
 		Down50: millis(percentile(down, 50)), Down90: millis(percentile(down, 90)), Down99: millis(percentile(down, 99)), Down: len(down),
@@ -56,19 +56,19 @@ func TestDelay(t *testing.T) {
 }
 
 // atFourPhases measures in four rooms at a time, each 5 ms after the one before.
-func atFourPhases(t *testing.T, ctx context.Context, gateway *Gateway, says script,
-	measure func(*testing.T, context.Context, *pair, script, time.Time) []time.Duration,
+func atFourPhases(ctx context.Context, t *testing.T, gateway *Gateway, says script,
+	measure func(context.Context, *testing.T, *pair, script, time.Time) []time.Duration,
 ) (delays []time.Duration) {
 	t.Helper()
 	var pairs []*pair
 	for i := range 4 {
-		pairs = append(pairs, meet(t, ctx, gateway, fmt.Sprintf("room-delay%d", i)))
+		pairs = append(pairs, meet(ctx, t, gateway, fmt.Sprintf("room-delay%d", i)))
 	}
 	start := time.Now().Add(200 * time.Millisecond)
 	found := make([][]time.Duration, len(pairs))
 	var all sync.WaitGroup
 	for i, p := range pairs {
-		all.Go(func() { found[i] = measure(t, ctx, p, says, start.Add(time.Duration(i)*5*time.Millisecond)) })
+		all.Go(func() { found[i] = measure(ctx, t, p, says, start.Add(time.Duration(i)*5*time.Millisecond)) })
 	}
 	all.Wait()
 	return slices.Concat(found...)
@@ -97,7 +97,7 @@ type pair struct {
 	guest *Guest
 }
 
-func meet(t *testing.T, ctx context.Context, gateway *Gateway, room string) *pair {
+func meet(ctx context.Context, t *testing.T, gateway *Gateway, room string) *pair {
 	t.Helper()
 	guest, err := Join(ctx, gateway, room, "Guest", "")
 	if err != nil {
@@ -130,7 +130,7 @@ func withoutPauses(t *testing.T, dir, name string) []int16 {
 }
 
 // measureUp has the phone speak at irregular times, and hangs up.
-func measureUp(t *testing.T, ctx context.Context, p *pair, says script, start time.Time) []time.Duration {
+func measureUp(ctx context.Context, t *testing.T, p *pair, says script, start time.Time) []time.Duration {
 	due := start
 	for at := 0; at+160 <= len(says.ulaw); at += 160 {
 		time.Sleep(time.Until(due))
@@ -180,7 +180,7 @@ func encodeUlaw(t *testing.T, pcm []int16) []byte {
 }
 
 // measureDown has the browser speak while the phone listens, and hangs up.
-func measureDown(t *testing.T, ctx context.Context, p *pair, says script, start time.Time) []time.Duration {
+func measureDown(ctx context.Context, t *testing.T, p *pair, says script, start time.Time) []time.Duration {
 	var sent []Moment
 	for i, packet := range says.opus {
 		time.Sleep(time.Until(start.Add(time.Duration(i) * 20 * time.Millisecond)))

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -162,6 +160,13 @@ func (d *driver) close() {
 	<-d.done
 }
 
+// said returns all that the page wrote to the console.
+func (d *driver) said() []Console {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return append([]Console(nil), d.console...)
+}
+
 // complaints returns what the page wrote to the console as an error, or did not catch.
 func (d *driver) complaints() (all []Console) {
 	d.mu.Lock()
@@ -172,14 +177,4 @@ func (d *driver) complaints() (all []Console) {
 		}
 	}
 	return all
-}
-
-// hasChromium says whether a Chromium is installed.
-func hasChromium() bool {
-	path := os.Getenv("PASSERELLE_CHROMIUM")
-	if path == "" {
-		path = "/usr/bin/chromium"
-	}
-	_, err := exec.LookPath(strings.TrimSpace(path))
-	return err == nil
 }

@@ -133,7 +133,7 @@ func (g *Gateway) awaitReady(t testing.TB, within time.Duration) {
 }
 
 func (g *Gateway) answers() error {
-	client := http.Client{Timeout: time.Second}
+	client := http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Get("http://" + g.HTTP.String() + "/")
 	if err != nil {
 		return err

@@ -87,6 +87,7 @@ func (g *Guest) connect(ctx context.Context, gateway *Gateway, room, name, passw
 	}
 	url := fmt.Sprintf("ws://%s/-/ws?room=%s", gateway.HTTP, room)
 	origin := http.Header{"Origin": {"http://" + gateway.HTTP.String()}}
+	//nolint:bodyclose // the library's answer needs no closing
 	if g.conn, _, err = websocket.Dial(ctx, url, &websocket.DialOptions{HTTPHeader: origin}); err != nil {
 		return err
 	}

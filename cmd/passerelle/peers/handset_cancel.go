@@ -41,11 +41,11 @@ func (h *Handset) CallAndCancel(ctx context.Context, after time.Duration) (outco
 		return "", fmt.Errorf("CANCEL is answered %q", answer.Start)
 	}
 	h.learn(final)
-	switch {
-	case final.Status == 487:
+	switch final.Status {
+	case 487:
 		h.send(h.request("ACK", 1, branch, nil))
 		return Cancelled, nil
-	case final.Status == 200:
+	case 200:
 		h.send(h.request("ACK", 1, randomID(), nil))
 		return Crossed, h.Hangup(ctx)
 	}

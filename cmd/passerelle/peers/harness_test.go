@@ -33,7 +33,7 @@ func benchPhones(t *testing.T, transport string) {
 	})
 	phone.Quit(t)
 	heard := Listen(t, "the phone", phone.Heard(t))
-	heard.Hears(t, man, OverG711)
+	heard.Hears(t, man, OverG711())
 	heard.HearsNot(t, woman)
 	heard.From(man.Length(t)-time.Second).Silent(t, "after the speech")
 }
@@ -50,7 +50,7 @@ func TestBenchBrowser(t *testing.T) {
 	b.Open(t, page.URL)
 	b.Await(t, "window.__recorder.connections[1]?.connectionState == 'connected'", 5*time.Second)
 	time.Sleep(woman.Length(t) + 500*time.Millisecond)
-	Listen(t, "the page", b.Heard(t)).Hears(t, woman, OverOpus)
+	Listen(t, "the page", b.Heard(t)).Hears(t, woman, OverOpus())
 	if s := b.Stats(t); s.PacketsReceived == 0 || s.PacketsLost > 0 {
 		t.Errorf("the page's connections: %v", s)
 	}

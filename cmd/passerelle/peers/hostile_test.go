@@ -27,7 +27,7 @@ func TestTorture(t *testing.T) {
 			before := warmUp(t, gateway)
 			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 			defer cancel()
-			crowd := Gather(t, ctx, gateway, 2, func(int) string { return "room-torture" })
+			crowd := Gather(ctx, t, gateway, 2, func(int) string { return "room-torture" })
 			talking, hush := context.WithCancel(ctx)
 			defer hush()
 			crowd.Talk(talking, t, Says(t, dir, Man, 0, 0))
@@ -43,7 +43,7 @@ func TestTorture(t *testing.T) {
 			}
 			hush()
 			crowd.Wait()
-			crowd.Hangup(t, ctx)
+			crowd.Hangup(ctx, t)
 			for _, h := range crowd.Handsets {
 				if a := h.Media.Account(); a.Missing+a.Jumps+a.Strange > 0 || a.Reported > 0 {
 					t.Errorf("the call lost sound: %v", a)
@@ -172,25 +172,25 @@ func TestInjection(t *testing.T) {
 	phone.Dial(t, gateway.URI("room-spray", "udp"))
 	phone.AwaitTalking(t, 5*time.Second)
 
-	stranger := spray(t, ctx, gateway, Stranger(), loud)
+	stranger := spray(ctx, t, gateway, Stranger(), loud)
 	time.Sleep(300 * time.Millisecond)
-	crowd := Gather(t, ctx, gateway, 1, func(int) string { return "room-spray" })
+	crowd := Gather(ctx, t, gateway, 1, func(int) string { return "room-spray" })
 	talking, hush := context.WithTimeout(ctx, man.Length(t))
 	defer hush()
 	crowd.Talk(talking, t, man)
 	time.Sleep(500 * time.Millisecond)
-	neighbour := spray(t, ctx, gateway, Loopback(), loud)
+	neighbour := spray(ctx, t, gateway, Loopback(), loud)
 	crowd.Wait()
 	for _, s := range []*sprayer{stranger, neighbour} {
 		if n := s.stop(); n > 0 {
 			t.Errorf("%d packets went to %s, which had only sprayed", n, s.conn.LocalAddr())
 		}
 	}
-	crowd.Hangup(t, ctx)
+	crowd.Hangup(ctx, t)
 	phone.Hangup(t)
 	phone.Quit(t)
 	heard := Listen(t, "the phone", phone.Heard(t))
-	heard.Hears(t, man, OverG711)
+	heard.Hears(t, man, OverG711())
 	heard.HearsNot(t, woman)
 }
 
@@ -203,7 +203,7 @@ type sprayer struct {
 }
 
 // spray begins, with a packet of 20 ms to every port each 20 ms.
-func spray(t testing.TB, ctx context.Context, gateway *Gateway, from netip.Addr, ulaw []byte) *sprayer {
+func spray(ctx context.Context, t testing.TB, gateway *Gateway, from netip.Addr, ulaw []byte) *sprayer {
 	t.Helper()
 	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(from, 0)))
 	if err != nil {

@@ -17,12 +17,11 @@ type Quality struct {
 	Clipped time.Duration // how much of an utterance's beginning may be missing
 }
 
-// What the paths allow. G.711 there and back is nearly the same wave; Opus is alike, and a browser's
-// jitter buffer stretches time.
-var (
-	OverG711 = Quality{Median: 0.98, GainDB: 1, Gap: 0, Clipped: 0}
-	OverOpus = Quality{Median: 0.90, GainDB: 1.5, Gap: 0, Clipped: 0}
-)
+// OverG711 is what the telephone's codec allows, there and back: nearly the same wave.
+func OverG711() Quality { return Quality{Median: 0.98, GainDB: 1} }
+
+// OverOpus is what Opus and a browser's jitter buffer allow: it is alike, and time is stretched a little.
+func OverOpus() Quality { return Quality{Median: 0.90, GainDB: 1.5} }
 
 // Recording is what somebody heard, at [score.Rate].
 type Recording struct {

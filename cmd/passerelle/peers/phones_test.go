@@ -79,7 +79,7 @@ func sippIsHeard(t *testing.T, gateway *Gateway, scenario, transport string) {
 	phone.Quit(t)
 
 	heard := Listen(t, "the phone", phone.Heard(t))
-	m := heard.Hears(t, man, OverG711)
+	m := heard.Hears(t, man, OverG711())
 	heard.HearsNot(t, woman)
 	heard.Until(m.Delay).Silent(t, "before the speech")
 	heard.From(m.Delay+man.Length(t)-time.Second).Silent(t, "after the speech")
@@ -125,7 +125,7 @@ func twoPhones(t *testing.T, gateway *Gateway) {
 		own, far Speech
 	}{{ada, woman, man}, {bob, man, woman}} {
 		heard := Listen(t, c.phone.Name, c.phone.Heard(t))
-		m := heard.Hears(t, c.far, OverG711)
+		m := heard.Hears(t, c.far, OverG711())
 		heard.HearsNot(t, c.own)
 		heard.Until(m.Delay+1500*time.Millisecond).Silent(t, "before the speech")
 		heard.From(m.Delay+c.far.Length(t)).Silent(t, "after the speech")
@@ -169,10 +169,11 @@ func holdAndResume(t *testing.T, gateway *Gateway) {
 		t.Errorf("the phone received %d packets in %v that it was not on hold, want about %d", received, talked, want)
 	}
 	bob.Quit(t)
-	Listen(t, "bob", bob.Heard(t)).Hears(t, woman, OverG711)
+	Listen(t, "bob", bob.Heard(t)).Hears(t, woman, OverG711())
 }
 
-// digits has a phone press keys while it speaks (RFC 4733): nobody hears them, and nothing else is lost.
+// digits has a sipp press keys before it speaks, and a baresip too (RFC 4733): nobody hears them, and
+// nothing else is lost.
 func digits(t *testing.T, gateway *Gateway) {
 	t.Parallel()
 	if os.Getuid() != 0 {
@@ -186,13 +187,23 @@ func digits(t *testing.T, gateway *Gateway) {
 	}
 	packets := DigitsPCAP(t, dir, ulaw, "1234#", 2*time.Second)
 	phone := StartPhone(t, dir, PhoneConfig{Name: "bob", Microphone: woman.WAV(8000)})
-	phone.Dial(t, gateway.URI("room-digits", "udp"))
-	phone.AwaitTalking(t, 5*time.Second)
-	RunSipp(t, dir, "sipp", Scenario{Name: "uac_dtmf", Target: gateway.SIP, Number: "room-digits", Talk: man.Length(t), Files: []string{packets}})
-	phone.Hangup(t)
-	phone.Quit(t)
+	eve := StartPhone(t, dir, PhoneConfig{Name: "eve", Microphone: Says(t, Sub(t, dir, "quiet"), Woman, 60, 0).WAV(8000)})
+	for _, p := range []*Phone{phone, eve} {
+		p.Dial(t, gateway.URI("room-digits", "udp"))
+		p.AwaitTalking(t, 5*time.Second)
+	}
+	sipp := StartSipp(t, dir, "sipp", Scenario{Name: "uac_dtmf", Target: gateway.SIP, Number: "room-digits", Talk: man.Length(t), Files: []string{packets}})
+	eve.Press(t, "42#")
+	sipp.Wait(t)
+	if eve.Closed() {
+		t.Error("pressing keys has ended a call")
+	}
+	for _, p := range []*Phone{phone, eve} {
+		p.Hangup(t)
+		p.Quit(t)
+	}
 	heard := Listen(t, "the phone", phone.Heard(t))
-	m := heard.Hears(t, man, OverG711)
+	m := heard.Hears(t, man, OverG711())
 	heard.Until(m.Delay+3500*time.Millisecond).Silent(t, "while the keys were pressed")
 }
 
@@ -202,8 +213,8 @@ func phoneDies(t *testing.T, gateway *Gateway) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	silent := Gather(t, ctx, gateway, 1, func(int) string { return "room-dead" })
-	dying := Gather(t, ctx, gateway, 1, func(int) string { return "room-dead" })
+	silent := Gather(ctx, t, gateway, 1, func(int) string { return "room-dead" })
+	dying := Gather(ctx, t, gateway, 1, func(int) string { return "room-dead" })
 	quiet := Says(t, Folder(t), Man, 60, 0)
 	talking, hush := context.WithCancel(ctx)
 	defer hush()
@@ -225,5 +236,5 @@ func phoneDies(t *testing.T, gateway *Gateway) {
 	}
 	hush()
 	silent.Wait()
-	silent.Hangup(t, ctx)
+	silent.Hangup(ctx, t)
 }

@@ -35,7 +35,7 @@ type Process struct {
 	Command
 	cmd    *exec.Cmd
 	exited chan struct{} // closed when it has been reaped and its last line is in
-	err    error         // how it ended; valid after exited
+	state  string        // how it ended; valid after exited
 
 	mu    sync.Mutex
 	lines []string
@@ -76,14 +76,14 @@ func (p *Process) keep(output, log *os.File) {
 	defer close(p.exited)
 	defer log.Close()
 	defer output.Close()
-	waited := make(chan error, 1)
+	waited := make(chan struct{})
 	go func() {
-		err := p.cmd.Wait()
+		_ = p.cmd.Wait()
 		// Whatever it had started goes with it; the group is ours, since the process began it. One that
 		// has left the group may still hold the pipe open: what the process itself wrote is there by now.
 		_ = syscall.Kill(-p.PID(), syscall.SIGKILL)
 		_ = output.SetReadDeadline(time.Now().Add(2 * time.Second))
-		waited <- err
+		close(waited)
 	}()
 	in := bufio.NewScanner(io.TeeReader(output, log))
 	in.Buffer(nil, 1<<20)
@@ -95,7 +95,8 @@ func (p *Process) keep(output, log *os.File) {
 		p.more = make(chan struct{})
 		p.mu.Unlock()
 	}
-	p.err = <-waited
+	<-waited
+	p.state = p.cmd.ProcessState.String()
 }
 
 // scanAnyLine splits at CR as well as LF: phones paint their status line over itself.
@@ -157,7 +158,7 @@ func (p *Process) await(pattern *regexp.Regexp, within time.Duration) ([]string,
 		}
 		seen += len(lines)
 		if ended {
-			return nil, fmt.Errorf("ended (%v) without a line like %q", p.err, pattern)
+			return nil, fmt.Errorf("ended (%s) without a line like %q", p.state, pattern)
 		}
 		select {
 		case <-more:

@@ -62,13 +62,13 @@ func TestFullHouse(t *testing.T) {
 	defer cancel()
 	var inside []*Handset
 	for range 2 {
-		inside = append(inside, mustCall(t, ctx, gateway, "room-full"))
+		inside = append(inside, mustCall(ctx, t, gateway, "room-full"))
 	}
 	runTalk(t, dir, gateway, Scenario{Name: "uac_503", Number: "room-full"})
 	if err := inside[0].Hangup(ctx); err != nil {
 		t.Error(err)
 	}
-	again := awaitPlace(t, ctx, gateway, "room-full")
+	again := awaitPlace(ctx, t, gateway, "room-full")
 	inside = append(inside[1:], again)
 	for _, h := range inside {
 		if err := h.Hangup(ctx); err != nil {
@@ -78,7 +78,7 @@ func TestFullHouse(t *testing.T) {
 }
 
 // awaitPlace calls until it is not refused: a place is free a moment after the BYE is answered.
-func awaitPlace(t testing.TB, ctx context.Context, gateway *Gateway, room string) *Handset {
+func awaitPlace(ctx context.Context, t testing.TB, gateway *Gateway, room string) *Handset {
 	t.Helper()
 	for {
 		h, err := NewHandset(Loopback(), gateway.SIP, room)
@@ -99,7 +99,7 @@ func awaitPlace(t testing.TB, ctx context.Context, gateway *Gateway, room string
 }
 
 // mustCall calls a room by a handset, which is closed at the test's end.
-func mustCall(t testing.TB, ctx context.Context, gateway *Gateway, room string) *Handset {
+func mustCall(ctx context.Context, t testing.TB, gateway *Gateway, room string) *Handset {
 	t.Helper()
 	h, err := NewHandset(Loopback(), gateway.SIP, room)
 	if err != nil {
@@ -121,7 +121,7 @@ func TestDrain(t *testing.T) {
 	gateway := StartGateway(t, dir, GatewayConfig{Drain: drain})
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	crowd := Gather(t, ctx, gateway, 2, func(int) string { return "room-drain" })
+	crowd := Gather(ctx, t, gateway, 2, func(int) string { return "room-drain" })
 	talking, hush := context.WithCancel(ctx)
 	defer hush()
 	crowd.Talk(talking, t, Says(t, dir, Man, 0, 0))
@@ -159,7 +159,7 @@ func TestDrainEmpties(t *testing.T) {
 	gateway := StartGateway(t, dir, GatewayConfig{Drain: 30 * time.Second})
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	h := mustCall(t, ctx, gateway, "room-last")
+	h := mustCall(ctx, t, gateway, "room-last")
 	gateway.Terminate(t)
 	gateway.process.Await(t, "clos", time.Second)
 	if err := h.Hangup(ctx); err != nil {
@@ -177,7 +177,7 @@ func TestSecondSignal(t *testing.T) {
 	gateway := StartGateway(t, dir, GatewayConfig{Drain: 30 * time.Second})
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	h := mustCall(t, ctx, gateway, "room-now")
+	h := mustCall(ctx, t, gateway, "room-now")
 	gateway.Terminate(t)
 	gateway.process.Await(t, "clos", time.Second)
 	gateway.Terminate(t)

@@ -65,9 +65,9 @@ func TestTestPhone(t *testing.T) {
 		}
 		judgeReport(t, report)
 		phone.Quit(t)
-		Listen(t, phone.Name, phone.Heard(t)).Hears(t, man, OverG711)
+		Listen(t, phone.Name, phone.Heard(t)).Hears(t, man, OverG711())
 	}
-	Listen(t, "the test phone", filepath.Join(calls[0].Dir, "heard.wav")).Hears(t, woman.Bare(t), OverG711)
+	Listen(t, "the test phone", filepath.Join(calls[0].Dir, "heard.wav")).Hears(t, woman.Bare(t), OverG711())
 }
 
 func startTestPhone(t *testing.T, dir, uri string, says Speech) *Process {
@@ -114,7 +114,7 @@ func TestNoFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	phone := mustCall(t, ctx, gateway, "lobby")
+	phone := mustCall(ctx, t, gateway, "lobby")
 	talking, hush := context.WithTimeout(ctx, 2*time.Second)
 	defer hush()
 	(&Crowd{Handsets: []*Handset{phone}}).Talk(talking, t, Says(t, dir, Man, 0, 0))
