@@ -283,3 +283,22 @@ func must[T any](v T, err error) T {
 	}
 	return v
 }
+
+func TestASkippedTickIsForgottenInSilence(t *testing.T) {
+	r := newRing(trackRing)
+	j := newJitter(r, &trackVoice{decoder: &plainOpus{}, rate: 8000}, 8000, trackWindow)
+	block := make([]int16, 160)
+	j.skip()
+	j.pull(time.Second, block)
+	for i := range 5 { // the first is 60 ms late
+		*r.free() = packet{
+			seq: uint16(i), timestamp: uint32(i) * 960, arrival: 2*time.Second + time.Duration(max(60, i*20))*ms,
+			payload: plainPayload(steady(20*ms, 1)),
+		}
+		r.push()
+	}
+	j.pull(2*time.Second+100*ms, block)
+	if n := j.stats().Dropped; n != 0 {
+		t.Errorf("%d packets dropped for a tick that was skipped in silence", n)
+	}
+}

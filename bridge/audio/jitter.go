@@ -251,7 +251,7 @@ func (j *jitter) begin(now time.Duration) bool {
 		}
 		due := j.due(p)
 		if now < due {
-			return false
+			break
 		}
 		j.resync = j.resync || now > due+mostTarget // nobody wants to hear what is that old
 		if j.resync && now >= due+tickLength {
@@ -266,6 +266,7 @@ func (j *jitter) begin(now time.Duration) bool {
 		j.madeUp = 0
 		return true
 	}
+	j.resync = false
 	return false
 }
 

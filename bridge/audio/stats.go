@@ -13,7 +13,7 @@ type JitterStats struct {
 	Packets    uint64
 	Duplicates uint64
 	Late       uint64 // came when their time was over
-	Dropped    uint64 // found the buffer full, or were malformed
+	Dropped    uint64 // found the buffer full, were malformed, or too old after the shard or the network stood still
 	Lost       uint64 // never came, or late
 	Restarts   uint64 // jumps of timestamp or sequence: another source begins
 
