@@ -169,7 +169,8 @@ func (c *call) reoffer(ctx context.Context, offer []byte) ([]byte, error) {
 	if err := c.phone.Renegotiate(c.media.Kind, c.media.PTime); err != nil {
 		return nil, fmt.Errorf("change codec: %w", err)
 	}
-	c.phone.Hold(!c.media.Direction.Receives())
+	// A phone that does not listen has put us on hold: its music is not for the room (sendonly, inactive).
+	c.phone.Hold(!c.media.Direction.Sends())
 	return answer, nil
 }
 

@@ -420,6 +420,62 @@ func TestDrainHangsUpWhatOutlastsIt(t *testing.T) {
 	ends(t, ada, sip.ErrBye)
 }
 
+// reoffer offers anew within the call, as a re-INVITE does.
+func (p *telephone) reoffer(r *rig, direction sdp.Direction) {
+	p.t.Helper()
+	p.sess.Local.Direction = direction
+	offer, err := p.sess.Offer()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	var held *call
+	r.gateway.mu.Lock()
+	for c := range r.gateway.calls {
+		if c.invite.CallID == p.dialog.Invite().CallID {
+			held = c
+		}
+	}
+	r.gateway.mu.Unlock()
+	answer, err := held.reoffer(p.t.Context(), offer)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.agree(answer)
+}
+
+func TestHold(t *testing.T) {
+	for _, test := range []struct {
+		rule      string
+		direction sdp.Direction
+		listens   bool // the phone that holds hears the room
+	}{
+		{"music on hold is not for the room", sdp.SendOnly, false},
+		{"inactive", sdp.Inactive, false},
+		{"a phone that only listens hears on", sdp.RecvOnly, true},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			r := newRig(t, nil)
+			ada, err := r.call("lobby", codec.PCMA)
+			must(t, ada, err)
+			ben, err := r.call("lobby", codec.PCMA)
+			must(t, ben, err)
+			ada.whistle(440)
+			stop := ben.whistle(700)
+			ada.hears(700)
+			ben.hears(440)
+
+			ada.reoffer(r, test.direction)
+			ben.hears(0)
+			if test.listens {
+				ada.hears(700)
+			}
+			stop()
+			ada.reoffer(r, sdp.SendRecv)
+			ben.hears(440)
+		})
+	}
+}
+
 func TestTheRoomStaysForThoseWhoStay(t *testing.T) {
 	r := newRig(t, nil)
 	ada, err := r.call("lobby", codec.PCMA)
