@@ -152,6 +152,9 @@ func TestConnectionIsLost(t *testing.T) {
 	p.send(strings.Replace(p.request("INVITE", "i", 1, "", testSDP), "Contact: <sip:ada@"+p.host(), "Contact: <sip:ada@"+home.Addr().String(), 1))
 	ok := p.expect(200)
 	p.send(p.request("ACK", "a", 1, ok.toTag(), ""))
+	for at := answered; at == answered; {
+		s.dialogs.all()[0].ask(t.Context(), func() error { at = s.dialogs.all()[0].state; return nil })
+	}
 	p.conn.Close()
 	src := addrPort(p.conn.LocalAddr())
 	for deadline := time.Now().Add(patience); s.streams.live(src) != nil && time.Now().Before(deadline); {
