@@ -5,16 +5,18 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/ice/v4"
 )
 
 // steady is a UDP socket whose reader goes on after an error: pion's gives the port up for good. done is
-// called once, when the socket is closed and read no more.
+// called once, when the socket is closed and nobody reads it any more.
 type steady struct {
 	*net.UDPConn
-	done func()
+	done            func()
+	reading, closed atomic.Bool
 }
 
 var (
@@ -22,21 +24,35 @@ var (
 	_ ice.AddrPortReaderWriter = (*steady)(nil)
 )
 
-func newSteady(c *net.UDPConn, done func()) *steady { return &steady{c, sync.OnceFunc(done)} }
+func newSteady(c *net.UDPConn, done func()) *steady {
+	return &steady{UDPConn: c, done: sync.OnceFunc(done)}
+}
 
-// ReadFromAddrPort reads one packet. Only the end of the socket is an error.
+// ReadFromAddrPort reads one packet, in one goroutine at a time. Only the end of the socket is an error.
 func (s *steady) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
+	s.reading.Store(true)
+	defer func() {
+		s.reading.Store(false)
+		if s.closed.Load() {
+			s.done()
+		}
+	}()
 	for {
 		n, from, err := s.ReadFromUDPAddrPort(b)
-		if err == nil {
-			return n, from, nil
-		}
-		if errors.Is(err, net.ErrClosed) {
-			s.done()
-			return 0, netip.AddrPort{}, err
+		if err == nil || errors.Is(err, net.ErrClosed) {
+			return n, from, err
 		}
 		time.Sleep(10 * time.Millisecond) // a network that is down must not keep a core busy
 	}
+}
+
+// Close closes the socket. The reader may be between two packets, and never read again.
+func (s *steady) Close() error {
+	s.closed.Store(true)
+	if !s.reading.Load() {
+		s.done()
+	}
+	return s.UDPConn.Close()
 }
 
 // WriteToAddrPort sends one packet.
