@@ -57,7 +57,9 @@ type Limits struct {
 	Connections           int           // TCP connections in all; 4096
 	ConnectionsPerAddress int           // TCP connections from one address (IPv6: one /64); 256
 	MessagesPerSecond     int           // from one known address; 1000, twice that in a burst
+	AllMessagesPerSecond  int           // from all of them; 5000, twice that in a burst
 	InvitesPerSecond      int           // from one known address; 200, twice that in a burst, 503 beyond
+	AllInvitesPerSecond   int           // from all of them; 300, twice that in a burst, 503 beyond
 	ShutdownTime          time.Duration // for the BYEs of dialogs that are still up when Serve ends; 2 s
 }
 
@@ -102,7 +104,9 @@ func (l Limits) withDefaults() Limits {
 	l.Connections = or(l.Connections, 4096)
 	l.ConnectionsPerAddress = or(l.ConnectionsPerAddress, 256)
 	l.MessagesPerSecond = or(l.MessagesPerSecond, 1000)
+	l.AllMessagesPerSecond = or(l.AllMessagesPerSecond, 5000)
 	l.InvitesPerSecond = or(l.InvitesPerSecond, 200)
+	l.AllInvitesPerSecond = or(l.AllInvitesPerSecond, 300)
 	l.ShutdownTime = or(l.ShutdownTime, 2*time.Second)
 	return l
 }

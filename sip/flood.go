@@ -8,10 +8,12 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// floods holds a token bucket for each address that was heard of lately. It is bounded: two generations of
-// at most floodSources addresses, the older of which is forgotten when the younger is full.
+// floods holds a token bucket for each address that was heard of lately, and one for all of them together.
+// It is bounded: two generations of at most floodSources addresses, the older of which is forgotten when the
+// younger is full.
 type floods struct {
-	messages, invites int // a second
+	limits Limits
+	all    *allowance
 
 	mu         sync.Mutex
 	young, old map[netip.Prefix]*allowance
@@ -20,17 +22,35 @@ type floods struct {
 // floodSources bounds a generation; an allowance takes about 250 bytes.
 const floodSources = 4096
 
-// allowance is what one address may still send.
+// allowance is what may still be sent.
 type allowance struct{ messages, invites *rate.Limiter }
 
+func newAllowance(messages, invites int) *allowance {
+	return &allowance{
+		messages: rate.NewLimiter(rate.Limit(messages), 2*messages),
+		invites:  rate.NewLimiter(rate.Limit(invites), 2*invites),
+	}
+}
+
 func newFloods(l Limits) *floods {
-	return &floods{messages: l.MessagesPerSecond, invites: l.InvitesPerSecond, young: map[netip.Prefix]*allowance{}}
+	return &floods{
+		limits: l,
+		all:    newAllowance(l.AllMessagesPerSecond, l.AllInvitesPerSecond),
+		young:  map[netip.Prefix]*allowance{},
+	}
 }
 
 // message takes one message of src into account and returns how long it should have waited; 0 is in time.
 // What is early is not taken into account.
 func (f *floods) message(src netip.Addr, now time.Time) time.Duration {
-	r := f.of(src).messages.ReserveN(now, 1)
+	if wait := reserve(f.of(src).messages, now); wait > 0 {
+		return wait
+	}
+	return reserve(f.all.messages, now)
+}
+
+func reserve(l *rate.Limiter, now time.Time) time.Duration {
+	r := l.ReserveN(now, 1)
 	wait := r.DelayFrom(now)
 	if wait > 0 {
 		r.CancelAt(now)
@@ -40,7 +60,7 @@ func (f *floods) message(src netip.Addr, now time.Time) time.Duration {
 
 // invite takes one INVITE of src into account and reports whether it is one too many.
 func (f *floods) invite(src netip.Addr, now time.Time) (tooMany bool) {
-	return !f.of(src).invites.AllowN(now, 1)
+	return !f.of(src).invites.AllowN(now, 1) || !f.all.invites.AllowN(now, 1)
 }
 
 // of returns the allowance of src: of its /64, for IPv6, of which a host has as many as it likes.
@@ -53,10 +73,7 @@ func (f *floods) of(src netip.Addr) *allowance {
 	}
 	a := f.old[key]
 	if a == nil {
-		a = &allowance{
-			messages: rate.NewLimiter(rate.Limit(f.messages), 2*f.messages),
-			invites:  rate.NewLimiter(rate.Limit(f.invites), 2*f.invites),
-		}
+		a = newAllowance(f.limits.MessagesPerSecond, f.limits.InvitesPerSecond)
 	}
 	if len(f.young) >= floodSources {
 		f.old, f.young = f.young, make(map[netip.Prefix]*allowance, floodSources)

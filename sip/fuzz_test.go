@@ -237,7 +237,9 @@ func FuzzText(f *testing.F) {
 
 // BenchmarkGuard measures what a message costs before sipgo sees it.
 func BenchmarkGuard(b *testing.B) {
-	g := newGuard(Config{Limits: Limits{InvitesPerSecond: 1 << 30, MessagesPerSecond: 1 << 30}}.withDefaults())
+	g := newGuard(Config{Limits: Limits{
+		InvitesPerSecond: 1 << 30, MessagesPerSecond: 1 << 30, AllInvitesPerSecond: 1 << 30, AllMessagesPerSecond: 1 << 30,
+	}}.withDefaults())
 	src := netip.MustParseAddrPort("192.0.2.1:5060")
 	invite := wireMessage(testSDP,
 		"INVITE sip:room@192.0.2.9 SIP/2.0", "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKabcdef;rport", "Max-Forwards: 70",

@@ -297,6 +297,25 @@ func TestFlood(t *testing.T) {
 	}
 }
 
+func TestFloodFromEverywhere(t *testing.T) {
+	f := newFloods(Limits{}.withDefaults())
+	now := time.Now()
+	var messages, invites int
+	for i := range uint32(20000) { // within one second, from 200 addresses
+		src := netip.AddrFrom4([4]byte{10, 0, 0, byte(i % 200)})
+		at := now.Add(time.Duration(i) * time.Second / 20000)
+		if f.message(src, at) == 0 {
+			messages++
+		}
+		if !f.invite(src, at) {
+			invites++
+		}
+	}
+	if messages > 15000 || invites > 900 {
+		t.Errorf("%d messages and %d INVITEs of 20000 got in, want at most 3 times what is allowed in a second", messages, invites)
+	}
+}
+
 func TestFloodsAreBounded(t *testing.T) {
 	f := newFloods(Limits{}.withDefaults())
 	now := time.Now()

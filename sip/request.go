@@ -2,7 +2,6 @@ package sip
 
 import (
 	"errors"
-	"log/slog"
 	"net/netip"
 	"runtime/debug"
 	"slices"
@@ -13,8 +12,9 @@ import (
 
 // What happens to a request that sipgo gives us, in this order (RFC 3261 section 8.2): an ACK finds its
 // dialog; version, method and extensions are checked; a request with a To tag goes to its dialog; the
-// others are OPTIONS, or an INVITE that makes one. Every transaction ends here: by a final answer, after
-// which sipgo's timers see to it, or by Terminate.
+// others are OPTIONS, or an INVITE that makes one. Every transaction ends here. What belongs to a dialog gets
+// a final answer, and sipgo's timers see to the rest; everything else is answered without state (section
+// 8.2.7): the transaction is terminated at once, and a request that comes again is answered again.
 
 // allow lists the methods that have a meaning here.
 const allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
@@ -139,15 +139,16 @@ func refusedOutright(req *sip.Request) (code int, extra []sip.Header) {
 	return 0, nil
 }
 
-// respond answers a request outside of a dialog.
+// respond answers a request outside of a dialog, without state.
 func (s *Server) respond(in inbound, code int, tag string, extra ...sip.Header) {
 	res := newResponse(in.req, in.from.src, code, phrase(code), tag, s.config.UserAgent)
 	for _, h := range extra {
 		res.AppendHeader(h)
 	}
 	if err := in.tx.Respond(res); err != nil && !errors.Is(err, sip.ErrTransactionTerminated) {
-		s.log.LogAttrs(s.base, slog.LevelDebug, "answer not sent", slog.Int("status", code), slog.Any("error", err))
+		s.log.Debug("answer not sent", "status", code, "error", err)
 	}
+	in.tx.Terminate()
 }
 
 func (s *Server) options() int {

@@ -33,6 +33,7 @@ type inbound struct {
 // responder answers a request; *sip.ServerTx in real life.
 type responder interface {
 	Respond(*sip.Response) error
+	Terminate()
 }
 
 // acceptance is a 2xx of ours to an INVITE, sent again until its ACK comes (RFC 3261 section 13.3.1.4).

@@ -35,6 +35,8 @@ func (p *paper) Respond(res *sip.Response) error {
 	return nil
 }
 
+func (p *paper) Terminate() {}
+
 func (p *paper) roundTrip(_ path, req *sip.Request) (*sip.Response, error) {
 	p.note(string(req.Method))
 	return sip.NewResponse(200, "OK"), nil
