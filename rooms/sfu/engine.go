@@ -85,7 +85,7 @@ func (s *SFU) newAPI(ctx context.Context, streams interceptor.Factory) (*webrtc.
 func (s *SFU) settings(ctx context.Context) webrtc.SettingEngine {
 	set := webrtc.SettingEngine{LoggerFactory: s.pionLog}
 	set.SetLite(true)
-	set.SetICEUDPMux(s.ports.udpMux)
+	set.SetICEUDPMux(s.ports.udp)
 	networks := []webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6}
 	if s.ports.tcpMux != nil {
 		set.SetICETCPMux(s.ports.tcpMux)

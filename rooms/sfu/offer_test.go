@@ -118,32 +118,36 @@ func TestAnswer(t *testing.T) {
 }
 
 func TestCandidates(t *testing.T) {
-	at := netip.MustParseAddrPort
+	addr := netip.MustParseAddr
 	for name, c := range map[string]struct {
-		ports     *ports
+		here      []netip.Addr
+		tcp       string
 		advertise []netip.Addr
 		want      []string
 	}{
 		"as bound": {
-			&ports{udp: []netip.AddrPort{at("192.0.2.2:7882"), at("127.0.0.1:7882")}}, nil,
+			[]netip.Addr{addr("192.0.2.2"), addr("127.0.0.1")}, "", nil,
 			[]string{"u0 1 udp 2130706431 192.0.2.2 7882 typ host", "u1 1 udp 2130706175 127.0.0.1 7882 typ host"},
 		},
 		"TCP at the same addresses": {
-			&ports{udp: []netip.AddrPort{at("192.0.2.2:7882")}, tcp: at("0.0.0.0:7881")}, nil,
+			[]netip.Addr{addr("192.0.2.2")}, "0.0.0.0:7881", nil,
 			[]string{"u0 1 udp 2130706431 192.0.2.2 7882 typ host", "t0 1 tcp 1520435199 192.0.2.2 7881 typ host tcptype passive"},
 		},
 		"TCP at an address of its own": {
-			&ports{udp: []netip.AddrPort{at("192.0.2.2:7882")}, tcp: at("192.0.2.3:7881")}, nil,
+			[]netip.Addr{addr("192.0.2.2")}, "192.0.2.3:7881", nil,
 			[]string{"u0 1 udp 2130706431 192.0.2.2 7882 typ host", "t0 1 tcp 1520435199 192.0.2.3 7881 typ host tcptype passive"},
 		},
 		"advertised instead": {
-			&ports{udp: []netip.AddrPort{at("10.0.0.2:7882"), at("127.0.0.1:7882")}, tcp: at("0.0.0.0:7881")},
-			[]netip.Addr{netip.MustParseAddr("198.51.100.9")},
+			[]netip.Addr{addr("10.0.0.2"), addr("127.0.0.1")}, "0.0.0.0:7881", []netip.Addr{addr("198.51.100.9")},
 			[]string{"u0 1 udp 2130706431 198.51.100.9 7882 typ host", "t0 1 tcp 1520435199 198.51.100.9 7881 typ host tcptype passive"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := c.ports.candidates(c.advertise); !slices.Equal(got, c.want) {
+			p := &ports{udp: &udpPort{present: c.here, sockets: []udpSocket{{at: netip.MustParseAddrPort("192.0.2.2:7882")}}}}
+			if c.tcp != "" {
+				p.tcp = netip.MustParseAddrPort(c.tcp)
+			}
+			if got := p.candidates(c.advertise); !slices.Equal(got, c.want) {
 				t.Errorf("got  %q\nwant %q", got, c.want)
 			}
 		})

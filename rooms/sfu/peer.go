@@ -37,6 +37,7 @@ func (s *SFU) newPeer(ctx context.Context, offer string) (*peer, string, error) 
 	if err != nil {
 		return nil, "", err
 	}
+	s.ports.udp.look()
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	p := &peer{
 		s: s, ear: &ear{}, cancel: cancel,

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -377,15 +378,8 @@ func TestClosedWhileItConnects(t *testing.T) {
 func TestEveryAddress(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, Config{UDP: netip.MustParseAddrPort("0.0.0.0:0"), TCP: netip.MustParseAddrPort("0.0.0.0:0")})
-	loopback := false
-	for _, at := range h.ports.udp {
-		loopback = loopback || at.Addr().IsLoopback()
-		if at.Port() != h.ports.udp[0].Port() {
-			t.Errorf("%v has another port than %v", at, h.ports.udp[0])
-		}
-	}
-	if !loopback {
-		t.Errorf("bound %v, want loopback too", h.ports.udp)
+	if here, _ := h.ports.udp.here(); !slices.ContainsFunc(here, netip.Addr.IsLoopback) {
+		t.Errorf("listens at %v, want loopback too", here)
 	}
 	h.enter(t, visitor{room: "board", name: "Ada"})
 	h.enter(t, visitor{room: "board", name: "Bob", tcp: true})
@@ -399,4 +393,30 @@ func TestPortTaken(t *testing.T) {
 	if taken := (*ListenError)(nil); !errors.As(err, &taken) || taken.Setting != "udp" || taken.Addr != udp {
 		t.Errorf("New: %v, want a *ListenError of udp %v", err, udp)
 	}
+}
+
+func TestAddressThatComesLater(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, Config{UDP: netip.MustParseAddrPort("127.0.0.1:0")})
+	p := h.ports.udp
+	one, two := netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("127.0.0.2")
+	p.asked = netip.MustParseAddrPort("0.0.0.0:0")
+	for _, c := range [][]netip.Addr{{two, one}, {two}, {one}} {
+		p.addresses = func() ([]netip.Addr, error) { return c, nil }
+		p.looked = time.Time{}
+		p.look()
+		if here, _ := p.here(); !slices.Contains(here, c[0]) || len(here) != len(c) {
+			t.Errorf("listens at %v, want %v", here, c)
+		}
+	}
+	if n := len(p.sockets); n != 2 {
+		t.Errorf("%d sockets, want 2: the address may come back", n)
+	}
+	p.looked = time.Time{}
+	p.sockets[1].seen = time.Now().Add(-2 * forgetAfter)
+	p.look()
+	if n := len(p.sockets); n != 1 {
+		t.Errorf("%d sockets, want 1: the address went long ago", n)
+	}
+	h.enter(t, visitor{room: "board", name: "Ada"})
 }

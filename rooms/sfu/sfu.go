@@ -77,11 +77,8 @@ func New(cfg Config) (*SFU, error) {
 
 // Addrs returns the ports as they were bound; tcp is the zero value where there is none.
 func (s *SFU) Addrs() (udp, tcp netip.AddrPort) {
-	udp = s.ports.udp[0]
-	if s.cfg.UDP.Addr().IsUnspecified() {
-		udp = netip.AddrPortFrom(s.cfg.UDP.Addr(), udp.Port())
-	}
-	return udp, s.ports.tcp
+	_, port := s.ports.udp.here()
+	return netip.AddrPortFrom(s.cfg.UDP.Addr(), port), s.ports.tcp
 }
 
 // Open joins a room as the listener of this gateway's phones; rooms have no password for phones.
