@@ -26,5 +26,5 @@ END {
 	if (floor > 0) printf "up path, socket to socket: %.1f us of CPU a packet; the floor %.1f us; ratio %.2f\n", up / 1000, floor / 1000, up / floor
 	printf "{"
 	for (k = 1; k <= keys; k++) printf "\"%s\": %s, ", order[k], median(all[order[k]])
-	printf "\"up ratio to the floor\": %.3f}\n", floor > 0 ? up / floor : 0
+	printf "\"up ratio to the floor\": %.3f}\n", (floor > 0 ? up / floor : 0)
 }' "$out"
