@@ -133,22 +133,28 @@ func bestLag(reference, piece []int16, at, slack int) (lag int, alike float64) {
 	return lag, alike
 }
 
-// decodeUlaw decodes packets of mu-law.
-func decodeUlaw(packets []Packet) ([]int16, error) {
+// unroll decodes packets of mu-law and lays each where its timestamp says, silence between them: the
+// gateway skips time where its machine is busy. began is when the packets' stream was made.
+func unroll(began time.Time, packets []Packet) (moments []Moment, pcm []int16, err error) {
 	decoder, err := g711.NewDecoder(codec.PCMU)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var pcm []int16
 	frame := make([]int16, 960)
 	for _, p := range packets {
 		n, err := decoder.Decode(frame, p.Payload)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
+		begin := int(int32(p.Timestamp - packets[0].Timestamp))
+		if begin < len(pcm) {
+			continue // late, or twice
+		}
+		pcm = append(pcm, make([]int16, begin-len(pcm))...)
 		pcm = append(pcm, frame[:n]...)
+		moments = append(moments, Moment{At: began.Add(p.At), Begin: begin})
 	}
-	return pcm, nil
+	return moments, pcm, nil
 }
 
 // encodeOpus makes 20 ms packets of sound at 48000 Hz, as a browser would, and returns them with what a

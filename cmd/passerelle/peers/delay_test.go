@@ -195,14 +195,10 @@ func measureDown(ctx context.Context, t *testing.T, p *pair, says script, start 
 		t.Error(err)
 	}
 	_, got := p.phone.Media.Packets()
-	heard, err := decodeUlaw(got)
+	received, heard, err := unroll(p.phone.Media.began, got)
 	if err != nil || len(got) == 0 {
 		t.Errorf("the phone received %d packets: %v", len(got), err)
 		return nil
-	}
-	var received []Moment
-	for _, r := range got {
-		received = append(received, Moment{At: p.phone.Media.began.Add(r.At), Begin: int(int32(r.Timestamp - got[0].Timestamp))})
 	}
 	m := score.Find(says.decoded, heard, 8000)
 	if m.Median < 0.9 {

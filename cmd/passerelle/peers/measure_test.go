@@ -68,6 +68,18 @@ func TestMatchDown(t *testing.T) {
 	}
 }
 
+func TestUnroll(t *testing.T) {
+	payload := make([]byte, 160)
+	var packets []Packet
+	for _, timestamp := range []uint32{1<<32 - 160, 0, 480, 320} { // one is skipped, one comes late
+		packets = append(packets, Packet{Timestamp: timestamp, Payload: payload})
+	}
+	moments, pcm, err := unroll(time.Now(), packets)
+	if err != nil || len(moments) != 3 || moments[2].Begin != 640 || len(pcm) != 800 {
+		t.Errorf("%d packets begin at %v in %d samples (%v), want 3, the last at 640 of 800", len(moments), moments, len(pcm), err)
+	}
+}
+
 func TestAccount(t *testing.T) {
 	s := &Stream{}
 	for _, p := range []struct {
