@@ -17,6 +17,7 @@ func rosterRules() []rule {
 		{"mute in step both ways", muteInStep},
 		{"a browser's own mute is told", browserMutes},
 		{"a muted phone is not heard", mutedNotHeard},
+		{"a muted browser is not heard", mutedBrowserNotHeard},
 		{"a mute and an unmute that nobody read become the last", muteCoalesces},
 		{"messages are taken", messagesTaken},
 	}
@@ -172,6 +173,35 @@ func mutedNotHeard(t *testing.T, h Harness) {
 			}
 		}
 	}())
+}
+
+func mutedBrowserNotHeard(t *testing.T, h Harness) {
+	room, l := enter(t, h, "board")
+	sit(t, room, "Phone")
+	ada, bob := h.Join(t, "board", "Ada"), h.Join(t, "board", "Bob")
+	heard := func(p Person) int {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if track := l.trackOf(p.ID()); track != nil {
+			return len(track.frames)
+		}
+		return 0
+	}
+	pace(t, "Ada heard", func(int) { _ = ada.Speak(tone("ada"), 30) }, func() bool { return heard(ada) > 5 })
+	if err := ada.SetMuted(true); err != nil {
+		t.Fatalf("SetMuted: %v", err)
+	}
+	l.wait("the listener is told", func() bool { return l.people[ada.ID()].Muted })
+	pace(t, "Bob heard", func(int) { _ = bob.Speak(tone("bob"), 30) }, func() bool { return heard(bob) > 5 })
+	before := heard(ada) // what was under way when she muted has arrived
+	bobs := heard(bob)
+	pace(t, "Bob heard", func(int) {
+		_ = ada.Speak(tone("ada"), 30)
+		_ = bob.Speak(tone("bob"), 30)
+	}, func() bool { return heard(bob) > bobs+20 })
+	if after := heard(ada); after != before {
+		t.Errorf("%d frames of Ada were heard while she was muted", after-before)
+	}
 }
 
 func muteCoalesces(t *testing.T, h Harness) {

@@ -21,6 +21,7 @@ type browser struct {
 	room   *room
 	id     string
 	resume string // the secret with which it comes back
+	joined time.Duration
 
 	name   string
 	muted  bool
@@ -49,9 +50,12 @@ func (r *room) admit(ask request, name string, sock *socket, p *peer, answer str
 		if r.full() {
 			return nil, rooms.ErrFull
 		}
-		b = &browser{room: r, id: r.newID("", "b"), resume: rand.Text(), name: name, muted: ask.Muted}
+		b = &browser{
+			room: r, id: r.newID("", "b"), resume: rand.Text(), joined: r.s.cfg.Clock(), name: name, muted: ask.Muted,
+		}
 		r.browsers = append(r.browsers, b)
 		r.tell(rooms.Joined, b.participant())
+		r.s.cfg.Log.Info("a browser joined", "room", r.name, "id", b.id)
 	} else {
 		r.replace(b)
 		b.name, b.muted = name, ask.Muted
@@ -60,7 +64,7 @@ func (r *room) admit(ask request, name string, sock *socket, p *peer, answer str
 	b.socket, b.peer, b.lost, b.stale = sock, p, 0, true
 	p.ear.owner = b
 	sock.send(encode(joinedMessage{
-		Type: "joined", ID: b.id, Answer: answer, Resume: b.resume, Slots: r.s.cfg.Slots, Muted: b.muted,
+		Type: "joined", ID: b.id, Answer: answer, Resume: b.resume, Slots: len(p.ear.slots), Muted: b.muted,
 	}))
 	return b, nil
 }
@@ -96,7 +100,7 @@ func (r *room) dropPeer(b *browser) {
 	}
 }
 
-// removeBrowser takes a browser out for good; reason is empty if it went by itself. Called with mu held.
+// removeBrowser takes a browser out for good. Called with mu held.
 func (r *room) removeBrowser(b *browser, reason string) {
 	if !slices.Contains(r.browsers, b) {
 		return
@@ -108,6 +112,8 @@ func (r *room) removeBrowser(b *browser, reason string) {
 		b.socket = nil
 	}
 	r.tell(rooms.Left, b.participant())
+	r.s.cfg.Log.Info("a browser left", "room", r.name, "id", b.id, "reason", reason,
+		"after", (r.s.cfg.Clock() - b.joined).Round(time.Second))
 }
 
 // lose is told that a browser's WebSocket has ended; leave says that it wanted to go.
@@ -118,7 +124,7 @@ func (r *room) lose(b *browser, sock *socket, leave bool) {
 		b.markLost()
 		r.changed()
 		if leave {
-			r.removeBrowser(b, "")
+			r.removeBrowser(b, endLeft)
 		}
 	}
 	r.mu.Unlock()

@@ -1,6 +1,8 @@
 package sfu
 
 import (
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -23,7 +25,7 @@ type Config struct {
 	// PublicURL is where the page is seen from outside ("https://rooms.example.org"); a WebSocket must
 	// come from there. Empty means from the host that it was sent to.
 	PublicURL string
-	// Slots is how many voices a browser hears at once; 0 means 8.
+	// Slots is how many voices a browser hears at once, 32 at most; 0 means 8.
 	Slots int
 	// MaxRooms and MaxParticipants (of one room, phones included) are limits; 0 means 1000 and 200.
 	MaxRooms, MaxParticipants int
@@ -37,6 +39,27 @@ type Config struct {
 type Named struct {
 	Name     string
 	Password string // asked of browsers; empty for none. Phones have their PIN.
+}
+
+// maxSlots bounds what every browser costs.
+const maxSlots = 32
+
+// check says what is wrong with c, which has its defaults.
+func (c Config) check() error {
+	switch {
+	case !c.UDP.IsValid():
+		return errors.New("udp: no address to listen at")
+	case c.Slots < 1 || c.Slots > maxSlots:
+		return fmt.Errorf("slots: %d, want 1 to %d", c.Slots, maxSlots)
+	case c.MaxRooms < 1 || c.MaxParticipants < 1:
+		return errors.New("limits: want at least one room and one participant")
+	}
+	for _, a := range c.Advertise {
+		if !a.IsValid() || a.IsUnspecified() || a.Zone() != "" {
+			return fmt.Errorf("advertise: %v is no address to send to", a)
+		}
+	}
+	return nil
 }
 
 // withDefaults returns c with every field set.

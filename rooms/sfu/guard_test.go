@@ -266,6 +266,42 @@ func TestFencedListener(t *testing.T) {
 	}
 }
 
+func TestSteadySocketKnowsItsEnd(t *testing.T) {
+	for name, reads := range map[string]int{"while it is read": 2, "between two packets": 1, "before it is read": 0} {
+		t.Run(name, func(t *testing.T) {
+			c, err := bindUDP(netip.MustParseAddrPort("127.0.0.1:0"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			done, read := make(chan struct{}), make(chan error, 2)
+			s := newSteady(c, func() { close(done) })
+			to := c.LocalAddr().(*net.UDPAddr).AddrPort()
+			if _, err := s.WriteToAddrPort([]byte("x"), to); err != nil {
+				t.Fatal(err)
+			}
+			go func() {
+				for range reads {
+					_, _, err := s.ReadFromAddrPort(make([]byte, 10))
+					read <- err
+				}
+				close(read)
+			}()
+			if reads > 0 {
+				if err := <-read; err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := s.Close(); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+			<-done
+			if err := <-read; reads == 2 && !errors.Is(err, net.ErrClosed) {
+				t.Errorf("the read ended with %v, want %v", err, net.ErrClosed)
+			}
+		})
+	}
+}
+
 func TestPionLog(t *testing.T) {
 	var out bytes.Buffer
 	log := newPionLog(slog.New(slog.NewTextHandler(&out, nil))).NewLogger("ice")

@@ -94,8 +94,9 @@ const (
 	refuseMessage  = "message"
 )
 
-// Why a browser's time in a room ends.
+// Why a browser's time in a room ends; of endLeft nobody is told.
 const (
+	endLeft     = "left"
 	endRemoved  = "removed"
 	endClosed   = "closed"
 	endReplaced = "replaced"

@@ -17,10 +17,10 @@ import (
 	"passerelle/rooms"
 )
 
-// listener is a gateway that only counts.
+// listener is a gateway that only counts. Its voices are read after the room was closed.
 type listener struct{ voices map[string]*counter }
 
-// counter counts the packets of one voice; read it after the room was closed.
+// counter counts the packets of one voice.
 type counter struct{ frames int }
 
 func (c *counter) PushFrame(*codec.Frame) { c.frames++ }
@@ -103,6 +103,40 @@ func TestTwoBrowsersAndAPhoneHearEachOther(t *testing.T) {
 	ada.wait(t, "Ada sees both speak", func() bool {
 		return ada.levels[bob.id] < speaking && ada.levels[phone.ID()] < speaking && len(ada.levels) >= 2
 	})
+}
+
+func TestPhonesOfTwoGatewaysHearEachOther(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, Config{})
+	var ends []func() error
+	var ears [2]listener
+	var phones [2]rooms.Seat
+	for i := range 2 {
+		ears[i].voices = make(map[string]*counter)
+		g, err := h.Open(t.Context(), "board", &ears[i])
+		if err != nil {
+			t.Fatalf("Open: %v", err)
+		}
+		if phones[i], err = g.Seat(t.Context(), rooms.Participant{Name: "Phone", Kind: rooms.Phone}); err != nil {
+			t.Fatalf("Seat: %v", err)
+		}
+		ends = append(ends, g.Close)
+	}
+	for n := range 5 {
+		f := codec.Frame{Kind: codec.Opus, Seq: uint16(n), Timestamp: uint32(n) * frameTime, Payload: []byte{8}}
+		_, _ = phones[0].WriteFrame(&f), phones[1].WriteFrame(&f)
+	}
+	for _, end := range ends {
+		if err := end(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	}
+	for i := range 2 {
+		other := ears[i].voices[phones[1-i].ID()]
+		if len(ears[i].voices) != 1 || other == nil || other.frames != 5 {
+			t.Errorf("gateway %d heard %v, want 5 packets of the other's phone and nobody else", i, ears[i].voices)
+		}
+	}
 }
 
 func TestBrowserWithTCPOnly(t *testing.T) {

@@ -53,6 +53,9 @@ var _ rooms.Backend = (*SFU)(nil)
 // The SFU must be closed.
 func New(cfg Config) (*SFU, error) {
 	cfg = cfg.withDefaults()
+	if err := cfg.check(); err != nil {
+		return nil, fmt.Errorf("embedded rooms: %w", err)
+	}
 	s := &SFU{
 		cfg: cfg, pionLog: newPionLog(cfg.Log), guests: newGuests(cfg.Clock),
 		named: make(map[string]Named), rooms: make(map[string]*room), sockets: make(map[*socket]struct{}),
@@ -63,7 +66,7 @@ func New(cfg Config) (*SFU, error) {
 	}
 	var err error
 	if s.origin, err = newOrigin(cfg.PublicURL); err != nil {
-		return nil, fmt.Errorf("public URL: %w", err)
+		return nil, fmt.Errorf("embedded rooms: public_url: %w", err)
 	}
 	if s.certificate, err = newCertificate(); err != nil {
 		return nil, err
