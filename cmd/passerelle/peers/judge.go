@@ -21,7 +21,8 @@ type Quality struct {
 func OverG711() Quality { return Quality{Median: 0.98, GainDB: 1} }
 
 // OverOpus is what Opus and a browser's jitter buffer allow: it is alike, and time is stretched a little.
-func OverOpus() Quality { return Quality{Median: 0.90, GainDB: 1.5} }
+// Where it is, up to 40 ms may look as if they were missing; two lost packets in a row are more.
+func OverOpus() Quality { return Quality{Median: 0.90, GainDB: 1.5, Gap: 40 * time.Millisecond} }
 
 // Recording is what somebody heard, at [score.Rate].
 type Recording struct {
