@@ -15,6 +15,7 @@ import (
 
 	"github.com/coder/websocket"
 	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
 	"github.com/pion/logging"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
@@ -92,6 +93,7 @@ type said struct {
 type visitor struct {
 	room, name, password, resume string
 	tcp                          bool // only
+	forges                       bool // every packet has an SSRC of its own
 }
 
 // client is a browser made of pion: WebSocket, connection, microphone and slots.
@@ -132,7 +134,7 @@ func (quiet) NewLogger(string) logging.LeveledLogger {
 }
 
 // browserAPI is a pion that behaves like a browser on this machine.
-func browserAPI(tcp bool) (*webrtc.API, error) {
+func browserAPI(v visitor) (*webrtc.API, error) {
 	media := &webrtc.MediaEngine{}
 	if err := media.RegisterDefaultCodecs(); err != nil {
 		return nil, err
@@ -146,15 +148,32 @@ func browserAPI(tcp bool) (*webrtc.API, error) {
 	set.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	set.SetHostAcceptanceMinWait(0)
 	set.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
-	if tcp {
+	if v.tcp {
 		set.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4})
+	}
+	if v.forges {
+		chain := &interceptor.Registry{}
+		chain.Add(&forger{})
+		return webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithSettingEngine(set), webrtc.WithInterceptorRegistry(chain)), nil
 	}
 	return webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithSettingEngine(set)), nil
 }
 
+// forger gives every packet an SSRC of its own.
+type forger struct{ interceptor.NoOp }
+
+func (f *forger) NewInterceptor(string) (interceptor.Interceptor, error) { return f, nil }
+
+func (*forger) BindLocalStream(_ *interceptor.StreamInfo, w interceptor.RTPWriter) interceptor.RTPWriter {
+	return interceptor.RTPWriterFunc(func(h *rtp.Header, payload []byte, a interceptor.Attributes) (int, error) {
+		h.SSRC += uint32(h.SequenceNumber)
+		return w.Write(h, payload, a)
+	})
+}
+
 // prepare makes a connection with a microphone and slots, and the offer for it.
-func (c *client) prepare(tcp bool, slots int) (offer string, err error) {
-	api, err := browserAPI(tcp)
+func (c *client) prepare(v visitor, slots int) (offer string, err error) {
+	api, err := browserAPI(v)
 	if err != nil {
 		return "", err
 	}
@@ -204,7 +223,7 @@ func (h *house) join(ctx context.Context, v visitor) (*client, error) {
 		return nil, err
 	}
 	c.ws = ws
-	offer, err := c.prepare(v.tcp, 8)
+	offer, err := c.prepare(v, 8)
 	if err != nil {
 		return nil, err
 	}

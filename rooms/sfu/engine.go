@@ -52,9 +52,9 @@ func newCertificate() (webrtc.Certificate, error) {
 	return *cert, nil
 }
 
-// newAPI returns a pion that knows Opus, the two header extensions that we use, and our ports. ctx ends
-// the DTLS handshakes of its connections; streams sees the slots of its connections come.
-func (s *SFU) newAPI(ctx context.Context, streams interceptor.Factory) (*webrtc.API, error) {
+// newAPI returns a pion for one connection, p, that knows Opus, the two header extensions that we use, and
+// our ports. ctx ends the DTLS handshake.
+func (s *SFU) newAPI(ctx context.Context, p *peer) (*webrtc.API, error) {
 	media := &webrtc.MediaEngine{}
 	if err := media.RegisterCodec(webrtc.RTPCodecParameters{
 		RTPCodecCapability: webrtc.RTPCodecCapability{
@@ -76,9 +76,11 @@ func (s *SFU) newAPI(ctx context.Context, streams interceptor.Factory) (*webrtc.
 		return nil, fmt.Errorf("prepare sender reports: %w", err)
 	}
 	chain.Add(senderReports)
-	chain.Add(streams) // the last is the outermost: it writes through all others
+	chain.Add(slotMaker{p.ear}) // the last is the outermost: it writes through all others
+	settings := s.settings(ctx)
+	settings.BufferFactory = (&streams{tooMany: p.end}).buffer
 	return webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(chain),
-		webrtc.WithSettingEngine(s.settings(ctx))), nil
+		webrtc.WithSettingEngine(settings)), nil
 }
 
 // settings returns how pion is to use the network.

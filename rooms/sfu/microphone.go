@@ -49,6 +49,7 @@ func (p *peer) readMicrophone(b *browser, m microphone) {
 	var (
 		parse    = packetParser{level: m.levelExtension()}
 		stream   reception
+		pace     pace
 		reported time.Duration
 		buf      = make([]byte, maxPacket)
 		ssrc     = uint32(m.track.SSRC())
@@ -68,8 +69,8 @@ func (p *peer) readMicrophone(b *browser, m microphone) {
 			reported = now
 			p.report(&stream, ssrc, now)
 		}
-		if len(f.Payload) == 0 {
-			continue // padding, to probe the network
+		if len(f.Payload) == 0 || !pace.keeps(n, now) {
+			continue // padding, to probe the network; or nothing that a microphone sends
 		}
 		f.Arrival = now
 		v.forward(f, now)

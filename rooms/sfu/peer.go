@@ -49,7 +49,7 @@ func (s *SFU) newPeer(ctx context.Context, offer string) (*peer, string, error) 
 			p.close()
 		}
 	}()
-	api, err := s.newAPI(life, slotMaker{p.ear})
+	api, err := s.newAPI(life, p)
 	if err != nil {
 		return nil, "", err
 	}

@@ -301,6 +301,18 @@ func TestShutdownIsTold(t *testing.T) {
 	}
 }
 
+func TestFloodOfStreamsEndsTheConnection(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, Config{})
+	eve := h.enter(t, visitor{room: "board", name: "Eve", forges: true})
+	for range 2 * maxStreams {
+		if err := eve.Speak([]byte("\xf8eve"), 20); err != nil {
+			t.Fatalf("Speak: %v", err)
+		}
+	}
+	eve.wait(t, "Eve's connection is closed", func() bool { return len(eve.roster) == 1 && eve.roster[0].Lost })
+}
+
 func TestFloodOfMessagesEndsTheWebSocket(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, Config{})
@@ -387,7 +399,7 @@ func TestClosedWhileItConnects(t *testing.T) {
 			t.Fatalf("dial: %v", err)
 		}
 		c := &client{h: h, ws: ws, up: make(chan struct{})}
-		offer, err := c.prepare(false, 3)
+		offer, err := c.prepare(visitor{}, 3)
 		if err != nil {
 			t.Fatalf("prepare: %v", err)
 		}

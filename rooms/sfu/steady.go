@@ -11,10 +11,12 @@ import (
 	"github.com/pion/ice/v4"
 )
 
-// steady is a UDP socket whose reader goes on after an error: pion's gives the port up for good. done is
-// called once, when the socket is closed and nobody reads it any more.
+// steady is a UDP socket whose reader goes on after an error: pion's gives the port up for good. What a
+// source sends too fast does not come through. done is called once, when the socket is closed and nobody
+// reads it any more.
 type steady struct {
 	*net.UDPConn
+	flood           *flood
 	done            func()
 	reading, closed atomic.Bool
 }
@@ -25,7 +27,7 @@ var (
 )
 
 func newSteady(c *net.UDPConn, done func()) *steady {
-	return &steady{UDPConn: c, done: sync.OnceFunc(done)}
+	return &steady{UDPConn: c, flood: newFlood(), done: sync.OnceFunc(done)}
 }
 
 // ReadFromAddrPort reads one packet, in one goroutine at a time. Only the end of the socket is an error.
@@ -39,8 +41,14 @@ func (s *steady) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	}()
 	for {
 		n, from, err := s.ReadFromUDPAddrPort(b)
-		if err == nil || errors.Is(err, net.ErrClosed) {
-			return n, from, err
+		if errors.Is(err, net.ErrClosed) {
+			return 0, from, err
+		}
+		if err == nil {
+			if s.flood.passes(from, time.Now()) {
+				return n, from, nil
+			}
+			continue
 		}
 		time.Sleep(10 * time.Millisecond) // a network that is down must not keep a core busy
 	}
