@@ -237,11 +237,14 @@ func find(p Person, id string) (rooms.Participant, bool) {
 // eventually asks again and again until ok, for what a Person learns and tells nobody about.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
+	tick := time.NewTicker(spacing)
+	defer tick.Stop()
+	deadline := time.After(patience)
 	for !ok() {
-		if time.Now().After(deadline) {
+		select {
+		case <-tick.C:
+		case <-deadline:
 			t.Fatalf("%s: not within %v", what, patience)
 		}
-		time.Sleep(5 * time.Millisecond)
 	}
 }

@@ -1,8 +1,8 @@
 package roomstest
 
 import (
+	"errors"
 	"slices"
-	"sync"
 
 	"passerelle/codec"
 	"passerelle/rooms"
@@ -23,7 +23,6 @@ type Seat struct {
 	messages []rooms.Message
 
 	events chan rooms.Event
-	once   sync.Once
 }
 
 // ID returns the participant's id.
@@ -126,7 +125,7 @@ func (s *Seat) lose(why error) {
 	if s.gone != nil {
 		return
 	}
-	if why == rooms.ErrRemoved {
+	if errors.Is(why, rooms.ErrRemoved) {
 		s.notify(rooms.Event{Kind: rooms.Removed})
 	}
 	s.gone = why

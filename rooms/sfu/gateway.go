@@ -2,6 +2,7 @@ package sfu
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -110,7 +111,7 @@ func (r *room) loseSeat(s *seat, why error) {
 		return
 	}
 	s.gone.Store(&why)
-	if why == rooms.ErrRemoved {
+	if errors.Is(why, rooms.ErrRemoved) {
 		s.notify(rooms.Event{Kind: rooms.Removed})
 	}
 	close(s.events)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -116,6 +117,51 @@ func TestMessagesAreWrittenAsTheyAreRead(t *testing.T) {
 		d.DisallowUnknownFields()
 		if err := d.Decode(again); err != nil || !reflect.DeepEqual(again, message) {
 			t.Errorf("%s is read as %+v (%v), want %+v", text, again, err, message)
+		}
+	}
+}
+
+// TestDocs: docs/rooms.md names every message and every field of it.
+func TestDocs(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/rooms.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := make(map[string]string) // of the tables, by what stands in the first column
+	for line := range strings.Lines(string(doc)) {
+		if name, ok := strings.CutPrefix(line, "| `"); ok {
+			name, _, _ = strings.Cut(name, "`")
+			lines[name] += line
+		}
+	}
+	for name, message := range map[string]any{
+		sayMute: struct {
+			Muted bool `json:"muted"`
+		}{}, sayJoin: request{}, sayLeave: struct{}{},
+		"room": roomMessage{}, "joined": joinedMessage{}, "roster": rosterMessage{}, "levels": levelsMessage{},
+		"muted": mutedMessage{}, "message": noteMessage{}, "ended": endedMessage{}, "error": errorMessage{},
+	} {
+		line, ok := lines[name]
+		if !ok {
+			t.Errorf("there is no line for %s", name)
+		}
+		fields := reflect.VisibleFields(reflect.TypeOf(message))
+		if name == "roster" {
+			fields = append(fields, reflect.VisibleFields(reflect.TypeOf(personOnPage{}))...)
+		}
+		for _, f := range fields {
+			field, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if field != "type" && !strings.Contains(line, "`"+field+"`") {
+				t.Errorf("the line for %s does not name %s", name, field)
+			}
+		}
+	}
+	for _, word := range []string{
+		refusePassword, refuseTries, refuseFull, refuseRoom, refuseName, refuseMedia, refuseMessage,
+		endRemoved, endClosed, endReplaced, endShutdown,
+	} {
+		if !strings.Contains(lines["error"]+lines["ended"], "`"+word+"`") {
+			t.Errorf("%s is not explained", word)
 		}
 	}
 }

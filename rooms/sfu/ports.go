@@ -84,8 +84,8 @@ func (f *fenced) Accept() (net.Conn, error) {
 		if errors.Is(err, net.ErrClosed) {
 			return nil, err
 		}
-		if err != nil { // out of files, most likely
-			time.Sleep(10 * time.Millisecond)
+		if err != nil {
+			time.Sleep(10 * time.Millisecond) //nolint:forbidigo // out of files, most likely: there is no event to wait for
 			continue
 		}
 		from := c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap()

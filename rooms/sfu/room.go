@@ -14,10 +14,9 @@ import (
 // Who is there is guarded by mu, under which listeners are called too: one method at a time, in the order
 // in which things happen. Packets do not take mu; they find the browsers' ears in a copy of their own.
 type room struct {
-	s        *SFU
-	key      string // in SFU.rooms
-	name     string
-	password string
+	s    *SFU
+	key  string // in SFU.rooms
+	name string
 
 	ears atomic.Pointer[[]*ear] // replaced as a whole, with mu held
 

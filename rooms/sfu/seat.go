@@ -100,7 +100,7 @@ func (s *seat) notify(e rooms.Event) {
 	for len(s.events) > 0 {
 		select {
 		case old := <-s.events:
-			if !(aboutMute(old) && aboutMute(e)) {
+			if !aboutMute(old) || !aboutMute(e) {
 				waiting = append(waiting, old)
 			}
 		default: // the phone took it first

@@ -92,5 +92,5 @@ func (s *splice) begin(seq uint16, timestamp uint32, at time.Duration) {
 // ticks returns d in the RTP clock of Opus, wrapped like every RTP time.
 func ticks(d time.Duration) int32 {
 	const perMillisecond = clockRate / 1000
-	return int32(int64(d) * perMillisecond / int64(time.Millisecond)) //nolint:gosec // RTP time wraps
+	return int32(int64(d) * perMillisecond / int64(time.Millisecond)) // RTP time wraps
 }

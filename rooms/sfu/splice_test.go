@@ -124,16 +124,16 @@ func FuzzSplice(f *testing.F) {
 		used := make(map[uint32]bool)
 		newest, newestTime, first := uint32(1<<20), s.outTime, true // newest is extended by its cycles
 		for _, step := range steps {
-			switch {
-			case step%8 == 1:
+			switch step % 8 {
+			case 1:
 				s.cut()
 				seq, timestamp = uint16(r.Uint32()), r.Uint32()
-			case step%8 == 2:
+			case 2:
 				seq, timestamp = uint16(r.Uint32()), r.Uint32()
-			case step%8 == 3:
+			case 3:
 				at += time.Duration(step) * time.Second
 				timestamp += uint32(step) * clockRate
-			case step%8 == 4:
+			case 4:
 				seq -= uint16(step / 8)
 				timestamp -= uint32(step/8) * frameTime
 			default:

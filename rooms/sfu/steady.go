@@ -50,7 +50,7 @@ func (s *steady) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 			}
 			continue
 		}
-		time.Sleep(10 * time.Millisecond) // a network that is down must not keep a core busy
+		time.Sleep(10 * time.Millisecond) //nolint:forbidigo // a network that is down must not keep a core busy
 	}
 }
 
