@@ -2,10 +2,10 @@ package bridge
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"time"
 
 	"passerelle/codec"
 	"passerelle/config"
@@ -13,6 +13,9 @@ import (
 	"passerelle/sip/rtp"
 	"passerelle/sip/sdp"
 )
+
+// resolveTimeout bounds how long an advertised name may take to resolve; the caller waits for it.
+const resolveTimeout = 2 * time.Second
 
 // local is our side of the first offer and answer with a caller.
 func (g *Gateway) local(ctx context.Context, line *rtp.Line, invite sip.Invite, trunk *config.Trunk) (sdp.Local, error) {
@@ -29,27 +32,37 @@ func (g *Gateway) local(ctx context.Context, line *rtp.Line, invite sip.Invite, 
 }
 
 // mediaAddr is the address that a peer is told to send its sound to: the advertised one, else the one that
-// the line is bound to, else the one at which the peer's INVITE reached us.
+// the line is bound to, else the one at which the peer's INVITE reached us. It is of the peer's family.
 func (g *Gateway) mediaAddr(ctx context.Context, bound, reached netip.Addr) (netip.Addr, error) {
+	reached = reached.Unmap().WithZone("")
 	switch {
 	case g.Advertise.Addr.IsValid():
+		if g.Advertise.Addr.Is4() != reached.Is4() {
+			return reached, nil // what is advertised is for the other family
+		}
 		return g.Advertise.Addr, nil
 	case g.Advertise.Host != "":
-		found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", g.Advertise.Host)
-		if err != nil {
-			return netip.Addr{}, fmt.Errorf("resolve networks.advertise: %w", err)
-		}
-		for _, addr := range found {
-			if addr.Unmap().Is4() == reached.Unmap().Is4() {
-				return addr.Unmap(), nil
-			}
-		}
-		return netip.Addr{}, fmt.Errorf("networks.advertise: %s has no address of the caller's family", g.Advertise.Host)
+		return resolve(ctx, g.Advertise.Host, reached.Is4())
 	case bound.IsUnspecified():
-		return reached.Unmap().WithZone(""), nil
+		return reached, nil
 	default:
 		return bound.Unmap().WithZone(""), nil
 	}
+}
+
+// resolve finds the address of a name that is advertised.
+func resolve(ctx context.Context, host string, ip4 bool) (netip.Addr, error) {
+	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
+	defer cancel()
+	network := "ip6"
+	if ip4 {
+		network = "ip4"
+	}
+	found, err := net.DefaultResolver.LookupNetIP(ctx, network, host)
+	if err != nil || len(found) == 0 {
+		return netip.Addr{}, refuse(488, "networks.advertise: no %s address for %s: %v", network, host, err)
+	}
+	return found[0].Unmap(), nil
 }
 
 // codecs are those that a trunk may speak, the one we like best first.

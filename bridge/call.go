@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,9 +24,6 @@ const (
 	lossInterval = 2 * time.Second
 )
 
-// errSeatLost ends a call whose seat the room has taken away.
-var errSeatLost = errors.New("removed from the room")
-
 // call is one call, from its INVITE to its end.
 type call struct {
 	gateway *Gateway
@@ -40,6 +38,8 @@ type call struct {
 	line     *rtp.Line
 	phone    *audio.Phone
 	answered time.Duration // 0 until it is
+
+	renewing sync.Mutex // a CANCEL of a re-INVITE does not end reoffer: the next may overlap
 
 	sound atomic.Pointer[sound] // set once line and phone are there, for the statistics
 }
@@ -61,9 +61,14 @@ func newCall(g *Gateway, d *sip.Dialog) *call {
 // serve takes the call from its INVITE to its end. An error before step 8 refuses the INVITE; after it,
 // the error is why the call ended. What a step opens its defer closes, so that the teardown is this
 // function read upwards.
-func (c *call) serve(ctx context.Context) error {
+func (c *call) serve(ctx context.Context) (err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	defer func() { // why it was given up, and not only that it was
+		if err != nil && c.answered == 0 && ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+	}()
 
 	// 1. Where does it go, and is there room for it?
 	to, err := route(c.gateway.Live(), c.invite.Source.Addr(), c.invite.RequestURI.User)
@@ -75,6 +80,7 @@ func (c *call) serve(ctx context.Context) error {
 		return err
 	}
 	defer c.gateway.dismiss(c)
+	defer func() { c.hangup(ctx, err) }()
 
 	// 2. A line for the phone.
 	ports, err := c.gateway.Ports.towards(c.invite.Source.Addr())
@@ -97,17 +103,12 @@ func (c *call) serve(ctx context.Context) error {
 	}
 
 	// 4. The room, shared with the other phones in it.
-	room, err := c.gateway.rooms.enter(ctx, to)
+	// 5. A seat of its own.
+	room, seat, err := c.sit(ctx)
 	if err != nil {
 		return err
 	}
 	defer c.gateway.rooms.leave(room)
-
-	// 5. A seat of its own.
-	seat, err := room.room.Seat(ctx, phoneParticipant(c.invite.From.Display, c.invite.From.User))
-	if err != nil {
-		return fmt.Errorf("take a seat in %s: %w", to.room, err)
-	}
 	defer seat.Close()
 
 	// 6. The sound between the two.
@@ -119,7 +120,9 @@ func (c *call) serve(ctx context.Context) error {
 	}
 	defer c.phone.Close()
 	c.sound.Store(&sound{c.line, c.phone})
+	c.phone.Hold(!c.media.Direction.Sends())
 	c.phone.Join(room.mix)
+	agreed := c.media // step 7 hands c.media to the dialog
 
 	// 7. From here on the phone may change its mind (hold, another address, another codec).
 	c.dialog.OnOffer(c.reoffer)
@@ -129,12 +132,33 @@ func (c *call) serve(ctx context.Context) error {
 		return fmt.Errorf("answer: %w", err)
 	}
 	c.answered = c.gateway.Clock()
-	c.logStart()
+	c.logStart(agreed)
 
-	// 9. Talk.
-	err = c.talk(ctx, room, seat)
-	c.hangup(ctx, err)
-	return err
+	// 9. Talk. What comes of it the teardown tells the phone, once its seat is free.
+	return c.talk(ctx, room, seat)
+}
+
+// sit takes a seat; where the room has ended since it was opened, in the next of that name.
+func (c *call) sit(ctx context.Context) (*openRoom, rooms.Seat, error) {
+	who := phoneParticipant(c.invite.From.Display, c.invite.From.User)
+	for again := false; ; again = true {
+		room, err := c.gateway.rooms.enter(ctx, c.to)
+		if err != nil {
+			return nil, nil, err
+		}
+		seat, err := room.room.Seat(ctx, who)
+		if err == nil {
+			return room, seat, nil
+		}
+		ended := errors.Is(err, rooms.ErrClosed)
+		if ended {
+			c.gateway.rooms.forget(room)
+		}
+		c.gateway.rooms.leave(room)
+		if again || !ended {
+			return nil, nil, fmt.Errorf("take a seat in %s: %w", c.to, err)
+		}
+	}
 }
 
 // agree answers an offer and sets the line to what was agreed on.
@@ -152,7 +176,7 @@ func (c *call) agree(ctx context.Context, offer []byte) (answer []byte, err erro
 	if err != nil {
 		return nil, err
 	}
-	if err := c.line.Negotiate(lineParams(media, c.invite.Source.Addr())); err != nil {
+	if err := c.line.Negotiate(lineParams(media, c.line.LocalAddr().Addr(), c.invite.Source.Addr())); err != nil {
 		return nil, fmt.Errorf("set the phone line: %w", err)
 	}
 	c.media = media
@@ -162,6 +186,8 @@ func (c *call) agree(ctx context.Context, offer []byte) (answer []byte, err erro
 // reoffer answers an offer within the call (RFC 3264 section 8): hold, resume, another address or codec.
 // The dialog calls it, one offer at a time.
 func (c *call) reoffer(ctx context.Context, offer []byte) ([]byte, error) {
+	c.renewing.Lock()
+	defer c.renewing.Unlock()
 	answer, err := c.agree(ctx, offer)
 	if err != nil {
 		return nil, err
@@ -202,27 +228,27 @@ func (c *call) talk(ctx context.Context, room *openRoom, seat rooms.Seat) error 
 			}
 			return err
 		case <-room.mix.Done():
+			c.gateway.rooms.forget(room)
 			return fmt.Errorf("the sound of the room ended: %w", room.mix.Err())
 		case event, open := <-seat.Events():
-			if !open || event.Kind == rooms.Removed {
-				return errSeatLost
+			switch {
+			case !open:
+				return rooms.ErrClosed
+			case event.Kind == rooms.Removed:
+				return rooms.ErrRemoved
 			}
-			c.obey(ctx, event)
+			c.obey(event)
 		case <-loss.C:
 			c.phone.SetLoss(seat.Loss())
 		}
 	}
 }
 
-// obey does what the room asks of the phone.
-func (c *call) obey(ctx context.Context, event rooms.Event) {
+// obey does what the room asks of the phone. Digits and text have no way to a phone yet.
+func (c *call) obey(event rooms.Event) {
 	switch event.Kind {
 	case rooms.Muted, rooms.Unmuted:
 		c.phone.SetMuted(event.Kind == rooms.Muted)
-	case rooms.Digit:
-		if err := c.line.SendDigits(ctx, event.Text); err != nil {
-			c.log.Warn("digits not sent", "error", err)
-		}
 	}
 }
 
@@ -238,6 +264,9 @@ func (c *call) digit(seat rooms.Seat, d rtp.Digit) {
 
 // hangup sends the BYE if the call has not ended on the phone's side. The phone is told why.
 func (c *call) hangup(ctx context.Context, why error) {
+	if c.answered == 0 {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hangupTimeout)
 	defer cancel()
 	if err := c.dialog.Hangup(ctx, endReason(why)); err != nil {
@@ -259,7 +288,13 @@ func (c *call) reject(ctx context.Context, err error) error {
 }
 
 // lineParams is what offer and answer agreed on, as the line wants it.
-func lineParams(m sdp.Media, signalling netip.Addr) rtp.Params {
+func lineParams(m sdp.Media, local, signalling netip.Addr) rtp.Params {
+	if !m.Remote.IsValid() { // c=0.0.0.0; to the line the unspecified address is that hold
+		m.Remote = netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
+		if local.Is6() {
+			m.Remote = netip.AddrPortFrom(netip.IPv6Unspecified(), 0)
+		}
+	}
 	return rtp.Params{
 		Remote: m.Remote, RemoteRTCP: m.RemoteRTCP, RTCPMux: m.RTCPMux, Signalling: signalling,
 		Kind: m.Kind, PayloadType: m.PayloadType, PTime: m.PTime,

@@ -39,6 +39,11 @@ type rig struct {
 }
 
 func newRig(t *testing.T, change func(*config.Live)) *rig {
+	return newRigOver(t, change, func(b *roomstest.Backend) rooms.Backend { return b })
+}
+
+// newRigOver is newRig with a backend of the test's own over the rooms in memory.
+func newRigOver(t *testing.T, change func(*config.Live), over func(*roomstest.Backend) rooms.Backend) *rig {
 	t.Helper()
 	live := &config.Live{
 		Trunks: []config.Trunk{{Name: "loopback", From: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Trusted: true}},
@@ -56,7 +61,7 @@ func newRig(t *testing.T, change func(*config.Live)) *rig {
 	begin := time.Now()
 	r.gateway = New(Config{
 		Live: func() *config.Live { return live }, Engine: engine, Ports: Ports{IPv4: ports},
-		Backends: map[string]rooms.Backend{"memory": r.backend},
+		Backends: map[string]rooms.Backend{"memory": over(r.backend)},
 		Clock:    func() time.Duration { return time.Since(begin) },
 		Log:      slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
@@ -105,6 +110,12 @@ type telephone struct {
 // call dials a room and returns the phone once it is answered.
 func (r *rig) call(to string, kind codec.Kind) (*telephone, error) {
 	r.t.Helper()
+	return r.callTo(to, kind, sdp.SendRecv)
+}
+
+// callTo is call with a direction in the first offer.
+func (r *rig) callTo(to string, kind codec.Kind, direction sdp.Direction) (*telephone, error) {
+	r.t.Helper()
 	ports, err := rtp.NewPorts(netip.MustParseAddr("127.0.0.1"), 0, 0)
 	if err != nil {
 		r.t.Fatal(err)
@@ -116,6 +127,7 @@ func (r *rig) call(to string, kind codec.Kind) (*telephone, error) {
 	r.t.Cleanup(func() { line.Close() })
 	p := &telephone{t: r.t, line: line, sess: &sdp.Session{Local: sdp.Local{
 		Origin: sdp.Origin{ID: 1, Version: 1}, Address: line.LocalAddr(), RTCP: line.LocalRTCP(), Codecs: []codec.Kind{kind},
+		Direction: direction,
 	}}}
 	offer, err := p.sess.Offer()
 	if err != nil {
@@ -142,7 +154,7 @@ func (p *telephone) agree(answer []byte) {
 		p.t.Fatal(err)
 	}
 	p.media = media
-	if err := p.line.Negotiate(lineParams(media, netip.Addr{})); err != nil {
+	if err := p.line.Negotiate(lineParams(media, p.line.LocalAddr().Addr(), netip.Addr{})); err != nil {
 		p.t.Fatal(err)
 	}
 }
@@ -180,6 +192,24 @@ func (p *telephone) hears(hz float64) {
 		<-time.After(20 * time.Millisecond)
 	}
 	p.t.Fatalf("the phone does not hear %v Hz", hz)
+}
+
+// forget makes the phone listen anew.
+func (p *telephone) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.heard = nil
+}
+
+// hearsNothing makes sure that no packet comes, for as long as ten would take.
+func (p *telephone) hearsNothing() {
+	p.t.Helper()
+	<-time.After(200 * time.Millisecond)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.heard) > 0 {
+		p.t.Errorf("the phone hears %d samples, want none", len(p.heard))
+	}
 }
 
 // toneShare returns which part of pcm's power is a tone of hz, and the power of a sample.
@@ -403,6 +433,8 @@ func TestDrainHangsUpWhatOutlastsIt(t *testing.T) {
 	r := newRig(t, nil)
 	ada, err := r.call("lobby", codec.PCMA)
 	must(t, ada, err)
+	ben, err := r.call("lobby", codec.PCMA)
+	must(t, ben, err)
 	if got := r.gateway.Ready(); got != 200 {
 		t.Errorf("ready before the drain: %d, want 200", got)
 	}
@@ -410,14 +442,12 @@ func TestDrainHangsUpWhatOutlastsIt(t *testing.T) {
 	drained := make(chan struct{})
 	go func() { defer close(drained); r.gateway.Drain(ctx) }()
 	eventually(t, "no more calls", func() bool { return r.gateway.Ready() == 503 })
-	select {
-	case <-ada.dialog.Context().Done():
-		t.Fatal("the call was cut before its time")
-	default:
-	}
+	ada.whistle(440)
+	ben.hears(440) // the calls go on
+	ada.hangup()
 	cancel()
 	<-drained
-	ends(t, ada, sip.ErrBye)
+	ends(t, ben, sip.ErrBye)
 }
 
 // reoffer offers anew within the call, as a re-INVITE does.
@@ -466,14 +496,30 @@ func TestHold(t *testing.T) {
 
 			ada.reoffer(r, test.direction)
 			ben.hears(0)
+			ada.forget()
 			if test.listens {
 				ada.hears(700)
+			} else {
+				ada.hearsNothing()
 			}
 			stop()
 			ada.reoffer(r, sdp.SendRecv)
 			ben.hears(440)
 		})
 	}
+}
+
+func TestACallThatBeginsOnHold(t *testing.T) {
+	r := newRig(t, nil)
+	ben, err := r.call("lobby", codec.PCMA)
+	must(t, ben, err)
+	ada, err := r.callTo("lobby", codec.PCMA, sdp.SendOnly)
+	must(t, ada, err)
+	ada.whistle(440) // its music
+	eventually(t, "the music arrives", func() bool { return r.gateway.Stats().Media.Received > 50 })
+	ben.hears(0)
+	ada.reoffer(r, sdp.SendRecv)
+	ben.hears(440)
 }
 
 func TestTheRoomStaysForThoseWhoStay(t *testing.T) {

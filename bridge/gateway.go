@@ -1,7 +1,7 @@
 // Package bridge is the switchboard: it takes each call from a telephone to a seat in a room, and knows which
 // rooms are open and how many calls there may be. It does not know how SIP, RTP, codecs or WebRTC work.
 //
-// The way of a call: [Gateway.ServeCall] admits it, call.serve (call.go) takes it from the INVITE to the BYE.
+// The way of a call: [Gateway.ServeCall] takes it in, call.serve (call.go) brings it from the INVITE to the BYE.
 package bridge
 
 import (
@@ -23,9 +23,9 @@ import (
 // errDrained ends the calls that outlast a drain.
 var errDrained = errors.New("the gateway closes")
 
-// Config is what a Gateway is made of. All fields are needed, Addresses and Log excepted.
+// Config is what a Gateway is made of. All fields are needed, Advertise and Log excepted.
 type Config struct {
-	Live      func() *config.Live // what is in force; called once a call
+	Live      func() *config.Live // what is in force
 	Engine    *audio.Engine
 	Backends  map[string]rooms.Backend // by engine name
 	Ports     Ports
@@ -73,7 +73,7 @@ type Gateway struct {
 
 	answered atomic.Uint64
 	refused  atomic.Uint64
-	past     totals // of the calls that have ended
+	past     Media // of the calls that have ended
 }
 
 // New returns a Gateway that waits for calls: hand it to sip.Server.Serve.
@@ -118,9 +118,10 @@ func (g *Gateway) admit(c *call, cancel context.CancelCauseFunc) error {
 
 // dismiss counts it out again.
 func (g *Gateway) dismiss(c *call) {
-	g.past.add(c.totals())
+	media := c.totals()
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.past.add(media)
 	delete(g.calls, c)
 	if g.trunks[c.to.trunk.Name]--; g.trunks[c.to.trunk.Name] == 0 {
 		delete(g.trunks, c.to.trunk.Name)

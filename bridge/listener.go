@@ -39,3 +39,10 @@ func (l *listener) Participant(rooms.Change) {}
 
 // Room is for whoever tells the phones what happens to the room. That it ended each seat says by itself.
 func (l *listener) Room(rooms.State) {}
+
+// close takes away the voices that are left, once the backend calls no more.
+func (l *listener) close() {
+	for _, track := range l.tracks {
+		track.Close()
+	}
+}

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -23,14 +24,18 @@ type openRooms struct {
 	open map[destinationKey]*openRoom
 }
 
+// errPanicked is why a room did not open when its backend never returned.
+var errPanicked = errors.New("the backend panicked")
+
 // destinationKey names a room in the whole gateway.
 type destinationKey struct{ engine, room string }
 
 // openRoom is one of them. The fields below ready are set when it is closed.
 type openRoom struct {
-	key   destinationKey
-	mix   *audio.Mix
-	users int // guarded by openRooms.mu
+	key      destinationKey
+	mix      *audio.Mix
+	listener *listener
+	users    int // guarded by openRooms.mu
 
 	ready chan struct{}
 	room  rooms.Room
@@ -41,23 +46,41 @@ type openRoom struct {
 func (o *openRooms) enter(ctx context.Context, to destination) (*openRoom, error) {
 	backend, ok := o.backends[to.engine]
 	if !ok {
-		return nil, fmt.Errorf("open room %s: no engine %q", to.room, to.engine)
+		return nil, fmt.Errorf("open room %s: no such engine", to)
 	}
-	r, first := o.find(destinationKey{to.engine, to.room})
+	key := destinationKey{to.engine, to.room}
+	if names, ok := backend.(rooms.Namer); ok {
+		key.room = names.RoomName(key.room)
+	}
+	r, first := o.find(key)
+	entered := false
+	defer func() {
+		if !entered {
+			o.leave(r)
+		}
+	}()
 	if first {
 		r.connect(ctx, backend)
 	}
 	select {
 	case <-r.ready:
 	case <-ctx.Done():
-		o.leave(r)
 		return nil, context.Cause(ctx)
 	}
 	if r.err != nil {
-		o.leave(r)
-		return nil, fmt.Errorf("open room %s: %w", to.room, r.err)
+		return nil, fmt.Errorf("open room %s: %w", to, r.err)
 	}
+	entered = true
 	return r, nil
+}
+
+// forget lets the next caller open a room of that name anew.
+func (o *openRooms) forget(r *openRoom) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.open[r.key] == r {
+		delete(o.open, r.key)
+	}
 }
 
 // find counts the caller in; first is true for whoever has to connect the room.
@@ -68,7 +91,8 @@ func (o *openRooms) find(key destinationKey) (r *openRoom, first bool) {
 		r.users++
 		return r, false
 	}
-	r = &openRoom{key: key, users: 1, mix: o.engine.NewMix(key.room), ready: make(chan struct{})}
+	mix := o.engine.NewMix(masked(key.room))
+	r = &openRoom{key: key, users: 1, mix: mix, listener: newListener(mix), ready: make(chan struct{})}
 	o.open[key] = r
 	return r, true
 }
@@ -79,7 +103,8 @@ func (r *openRoom) connect(ctx context.Context, backend rooms.Backend) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), openTimeout)
 	defer cancel()
 	defer close(r.ready)
-	r.room, r.err = backend.Open(ctx, r.key.room, newListener(r.mix))
+	r.err = errPanicked // unless Open returns
+	r.room, r.err = backend.Open(ctx, r.key.room, r.listener)
 }
 
 // leave counts the caller out, and closes the room behind the last.
@@ -87,7 +112,7 @@ func (o *openRooms) leave(r *openRoom) {
 	o.mu.Lock()
 	r.users--
 	last := r.users == 0
-	// A room that could not be opened, or has closed, may have a successor by now.
+	// A room that has ended is forgotten, and may have a successor by now.
 	if last && o.open[r.key] == r {
 		delete(o.open, r.key)
 	}
@@ -97,8 +122,9 @@ func (o *openRooms) leave(r *openRoom) {
 	}
 	<-r.ready
 	if r.room != nil {
-		r.room.Close()
+		r.room.Close() // from here on the listener is not called
 	}
+	r.listener.close()
 	r.mix.Close()
 }
 

@@ -57,7 +57,7 @@ func isAddress(s string) bool {
 func digits(s string) int {
 	n := 0
 	for _, c := range s {
-		if c >= '0' && c <= '9' {
+		if unicode.IsDigit(c) {
 			n++
 		}
 	}
@@ -77,7 +77,7 @@ func masked(s string) string {
 	}
 	seen := 0
 	return strings.Map(func(r rune) rune {
-		if r < '0' || r > '9' {
+		if !unicode.IsDigit(r) {
 			return r
 		}
 		seen++

@@ -56,6 +56,8 @@ func refusalOf(err error) sip.Refusal {
 			r.RetryAfter = retryAfter
 		}
 		return r
+	case errors.Is(err, errDrained):
+		return sip.Refusal{Code: 503, Warning: miscellaneous(errDrained.Error()), RetryAfter: retryAfter}
 	case errors.Is(err, rooms.ErrNoRoom):
 		return sip.Refusal{Code: 404, Warning: miscellaneous(err.Error())}
 	case errors.Is(err, rooms.ErrFull):

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
+	"maps"
+	"slices"
 	"time"
 
 	"passerelle/rooms"
 	"passerelle/sip"
 	"passerelle/sip/rtp"
+	"passerelle/sip/sdp"
 )
 
 // Stats is what the gateway is doing, at one instant, and has done. Counts only grow.
@@ -26,7 +28,7 @@ type Stats struct {
 type Media struct {
 	Received uint64 `json:"received"` // RTP packets from the phones
 	Lost     uint64 `json:"lost"`     // never arrived
-	Dropped  uint64 `json:"dropped"`  // arrived and went no further
+	Dropped  uint64 `json:"dropped"`  // arrived in time and went no further
 	Up       uint64 `json:"up"`       // packets handed to seats
 	Down     uint64 `json:"down"`     // packets written to phones
 	Failed   uint64 `json:"failed"`   // packets that a seat or the network refused
@@ -44,34 +46,16 @@ func (m *Media) add(n Media) {
 	m.Ring += n.Ring
 }
 
-// totals is a Media that many calls add to.
-type totals struct {
-	mu    sync.Mutex
-	media Media
-}
-
-func (t *totals) add(m Media) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.media.add(m)
-}
-
-func (t *totals) get() Media {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.media
-}
-
 // Stats counts.
 func (g *Gateway) Stats() Stats {
-	s := Stats{
-		Rooms: g.rooms.count(), PortsInUse: g.Ports.InUse(),
-		Answered: g.answered.Load(), Refused: g.refused.Load(), Media: g.past.get(),
-	}
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	s.Calls = len(g.calls)
-	for c := range g.calls {
+	calls, media := slices.Collect(maps.Keys(g.calls)), g.past
+	g.mu.Unlock()
+	s := Stats{
+		Calls: len(calls), Rooms: g.rooms.count(), PortsInUse: g.Ports.InUse(),
+		Answered: g.answered.Load(), Refused: g.refused.Load(), Media: media,
+	}
+	for _, c := range calls {
 		s.Media.add(c.totals())
 	}
 	return s
@@ -84,35 +68,39 @@ func (c *call) totals() Media {
 		return Media{}
 	}
 	line, phone := sound.line.Stats(), sound.phone.Stats()
-	d, s := line.Drops, line.SendDrops
+	d := line.Drops
 	return Media{
 		Received: line.PacketsReceived, Lost: line.Lost,
 		Dropped: d.Malformed + d.PayloadType + d.Sequence + phone.Malformed,
 		Up:      phone.Sent, Down: line.PacketsSent,
-		Failed: phone.UpErrors + phone.DownErrors + s.Errors + s.Kind,
+		Failed: phone.UpErrors + phone.DownErrors,
 		Ring:   phone.Ring.Dropped,
 	}
 }
 
 // logStart tells that a call is up.
-func (c *call) logStart() {
+func (c *call) logStart(media sdp.Media) {
 	c.gateway.answered.Add(1)
 	c.log.Info("call answered",
 		"from", masked(c.invite.From.User), "room", c.to.String(), "trunk", c.to.trunk.Name,
-		"codec", c.media.Kind.String(), "ptime", c.media.PTime, "transport", c.invite.Transport,
-		"phone", c.invite.Source, "media", c.media.Remote, "refused", c.media.Refused,
+		"codec", media.Kind.String(), "ptime", media.PTime, "transport", c.invite.Transport,
+		"phone", c.invite.Source, "media", media.Remote, "refused", media.Refused,
 		"setup", (c.answered - c.began).Round(time.Microsecond))
 }
 
 // logEnd tells why a call has ended, or was never up, and how it sounded.
 func (c *call) logEnd(ctx context.Context, why error) {
 	if c.answered == 0 {
-		if errors.Is(why, sip.ErrCancelled) {
+		if errors.Is(why, sip.ErrCancelled) || errors.Is(why, sip.ErrBye) {
 			c.log.Info("call given up before the answer", "from", masked(c.invite.From.User))
 			return
 		}
 		c.gateway.refused.Add(1)
-		c.log.Info("call refused", "from", masked(c.invite.From.User), "to", masked(c.invite.RequestURI.User),
+		level := slog.LevelInfo
+		if refusalOf(why).Code == 500 {
+			level = slog.LevelError // nobody else's fault
+		}
+		c.log.Log(ctx, level, "call refused", "from", masked(c.invite.From.User), "to", masked(c.invite.RequestURI.User),
 			"source", c.invite.Source, "code", refusalOf(why).Code, "reason", why)
 		return
 	}
@@ -129,7 +117,7 @@ func (c *call) logEnd(ctx context.Context, why error) {
 
 // unexpected reports whether a call ended in a way that somebody should look at.
 func unexpected(why error) bool {
-	for _, normal := range []error{sip.ErrBye, sip.ErrHangup, sip.ErrShutdown, errDrained, errSeatLost, rooms.ErrClosed, rtp.ErrDeadPeer, sip.ErrNoACK} {
+	for _, normal := range []error{sip.ErrBye, sip.ErrHangup, sip.ErrShutdown, errDrained, rooms.ErrRemoved, rooms.ErrClosed, rtp.ErrDeadPeer, sip.ErrNoACK} {
 		if errors.Is(why, normal) {
 			return false
 		}
@@ -141,11 +129,11 @@ func unexpected(why error) bool {
 func endReason(why error) string {
 	switch {
 	case errors.Is(why, errDrained):
-		return `SIP;cause=503;text="the gateway closes"`
-	case errors.Is(why, errSeatLost):
-		return `SIP;cause=480;text="removed from the room"`
+		return "the gateway closes"
+	case errors.Is(why, rooms.ErrRemoved), errors.Is(why, rooms.ErrClosed):
+		return why.Error()
 	case errors.Is(why, rtp.ErrDeadPeer):
-		return `SIP;cause=408;text="no RTP arrives"`
+		return "no RTP arrives"
 	default:
 		return ""
 	}

@@ -104,5 +104,5 @@ func bareNumber(s string) string {
 	return bare.String()
 }
 
-// String is the destination for the log.
-func (d destination) String() string { return fmt.Sprintf("%s/%s", d.engine, d.room) }
+// String is the destination for the log: a room's name may be the number that was dialled, or a PIN.
+func (d destination) String() string { return fmt.Sprintf("%s/%s", d.engine, masked(d.room)) }

@@ -76,6 +76,7 @@ func TestPhoneName(t *testing.T) {
 		{"nothing at all", "", "", "Phone"},
 		{"a floor number may stay", "Floor 3", "", "Floor 3"},
 		{"control characters go", "A\x00d\x1ba\n", "", "Ada"},
+		{"digits of another script are digits", "٠١٢٣٤٥٦٧٨٩", "", "٠١٢•••••٨٩"},
 		{"not UTF-8", "Ad\xffa", "", "Ada"},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
@@ -83,5 +84,11 @@ func TestPhoneName(t *testing.T) {
 				t.Errorf("phoneName(%q, %q) = %q, want %q", test.display, test.user, got, test.want)
 			}
 		})
+	}
+}
+
+func TestTheLogHoldsNoNumber(t *testing.T) {
+	if got := (destination{engine: "house", room: "0123456789"}).String(); got != "house/012•••••89" {
+		t.Errorf("a room named by a number is logged as %s", got)
 	}
 }

@@ -24,6 +24,12 @@ type Backend interface {
 	Open(ctx context.Context, name string, l Listener) (Room, error)
 }
 
+// Namer is a Backend for which several names mean one room.
+type Namer interface {
+	// RoomName returns the one name under which a room is known, for any of them.
+	RoomName(name string) string
+}
+
 // Room is one room, as this gateway is in it. Its methods may be called from any goroutine.
 type Room interface {
 	// Seat makes a phone a participant. It may block on the network until ctx is done. The Seat must

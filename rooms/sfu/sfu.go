@@ -231,6 +231,9 @@ func (n Named) admits(password string) bool {
 // key is what makes two names the same room: people write them by hand.
 func key(name string) string { return strings.ToLower(name) }
 
+// RoomName returns the name under which a room is known (rooms.Namer).
+func (s *SFU) RoomName(name string) string { return key(name) }
+
 // recovered is deferred at the root of a goroutine: a panic there is logged, and ends what after says.
 func (s *SFU) recovered(what string, after func()) {
 	if p := recover(); p != nil {

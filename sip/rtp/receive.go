@@ -245,7 +245,7 @@ func (in *inbound) expire(now time.Duration) (told digits) {
 // the latest. A peer that may be silent, on hold, is not dead.
 func (in *inbound) dead(now, timeout time.Duration) (dead bool, again time.Duration) {
 	const look = time.Second
-	if timeout < 0 || !in.ready || !in.agreed.Receive || held(in.agreed.Remote) {
+	if timeout < 0 || !in.ready || !in.agreed.Receive || !in.agreed.Send || held(in.agreed.Remote) {
 		return false, now + look
 	}
 	return now >= in.alive+timeout, min(now+look, in.alive+timeout)
