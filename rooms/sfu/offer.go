@@ -18,6 +18,9 @@ const opusFormat = "minptime=10;useinbandfec=1;usedtx=1"
 // ICE lite (RFC 8445 section 2.5) we wait for checks and send none.
 func readOffer(text string, maxSlots int) (string, error) {
 	var offer sdp.SessionDescription
+	if strings.Count(text, "\r") != strings.Count(text, "\r\n") {
+		return "", fmt.Errorf("%w: a line is broken in two", errOffer) // pion/sdp would lose a part of it
+	}
 	if err := offer.UnmarshalString(text); err != nil {
 		return "", fmt.Errorf("%w: %w", errOffer, err)
 	}

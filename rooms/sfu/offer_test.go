@@ -45,6 +45,7 @@ func TestReadOffer(t *testing.T) {
 		"no ICE":                           {strings.ReplaceAll(good, "a=ice-pwd:", "a=x-ice-pwd:"), 8, false},
 		"a mid twice":                      {strings.Replace(good, "a=mid:2", "a=mid:1", 1), 8, false},
 		"a line without a mid":             {strings.Replace(good, "a=mid:2\r\n", "", 1), 8, false},
+		"a line broken in two":             {strings.Replace(good, "urn:ietf", "urn:\rietf", 1), 8, false},
 		"nothing":                          {"", 8, false},
 		"not SDP":                          {"hello", 8, false},
 	} {
