@@ -1,6 +1,7 @@
 package audio
 
 import (
+	"errors"
 	"encoding/binary"
 	"testing"
 	"time"
@@ -94,7 +95,9 @@ func FuzzTrack(f *testing.F) {
 			}
 		}
 		if s := e.Stats(); s.Panics > 0 {
-			t.Fatal(m.Err(), string(m.err.(*PanicError).Stack))
+			var p *PanicError
+				errors.As(m.err, &p)
+				t.Fatal(p, string(p.Stack))
 		}
 		if len(line.frames) != int(ticks) {
 			t.Fatalf("%d packets in %d ticks", len(line.frames), ticks)
