@@ -1,8 +1,8 @@
 package audio
 
 import (
-	"errors"
 	"encoding/binary"
+	"errors"
 	"testing"
 	"time"
 
@@ -96,8 +96,8 @@ func FuzzTrack(f *testing.F) {
 		}
 		if s := e.Stats(); s.Panics > 0 {
 			var p *PanicError
-				errors.As(m.err, &p)
-				t.Fatal(p, string(p.Stack))
+			errors.As(m.err, &p)
+			t.Fatal(p, string(p.Stack))
 		}
 		if len(line.frames) != int(ticks) {
 			t.Fatalf("%d packets in %d ticks", len(line.frames), ticks)

@@ -242,7 +242,8 @@ func (in *inbound) expire(now time.Duration) (told digits) {
 }
 
 // dead reports whether a peer that should send has been silent for too long, and when to ask again at
-// the latest. A peer that may be silent, on hold, is not dead.
+// the latest. A peer that may be silent is not dead: on hold, also where it could still send (sendonly) but
+// has no music.
 func (in *inbound) dead(now, timeout time.Duration) (dead bool, again time.Duration) {
 	const look = time.Second
 	if timeout < 0 || !in.ready || !in.agreed.Receive || !in.agreed.Send || held(in.agreed.Remote) {

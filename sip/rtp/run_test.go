@@ -21,7 +21,8 @@ func TestDeadPeer(t *testing.T) {
 	}{
 		{"a peer that should send", func(*Params) {}, true},
 		{"a peer that we hold", func(p *Params) { p.Receive = false }, false},
-		{"a peer that holds us", func(p *Params) { p.Remote = netip.MustParseAddrPort("0.0.0.0:4000") }, false},
+		{"a peer that holds us and could play music", func(p *Params) { p.Send = false }, false},
+		{"a peer that holds us the old way", func(p *Params) { p.Remote = netip.MustParseAddrPort("0.0.0.0:4000") }, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
