@@ -64,16 +64,19 @@ func digits(s string) int {
 	return n
 }
 
-// masked hides the middle of a number: +33123456789 becomes +331••••••89, and a short one such as 2001 becomes
-// 2••1. What is not a digit stays.
+// masked hides the middle of a number: +33123456789 becomes +33 1 •• •• •• 89, and a short one such as 2001
+// becomes 2••1. What is not a digit stays.
 func masked(s string) string {
+	s = grouped(s)
 	n := digits(s)
-	head, tail := 3, 2
-	if n < 8 {
-		head, tail = 1, 1
-	}
-	if n < 3 {
+	head, tail := 2, 2
+	switch {
+	case n < 3:
 		return s
+	case n < 8:
+		head, tail = 1, 1
+	case strings.HasPrefix(s, "+"):
+		head = 3
 	}
 	seen := 0
 	return strings.Map(func(r rune) rune {
@@ -86,4 +89,20 @@ func masked(s string) string {
 		}
 		return r
 	}, s)
+}
+
+// grouped writes a French number as the French do, +33 1 23 45 67 89 or 01 23 45 67 89; others stay as they are.
+func grouped(s string) string {
+	country, rest := "", s
+	if national, ok := strings.CutPrefix(s, "+33"); ok {
+		country, rest = "+33 ", "0"+national
+	}
+	if len(rest) != 10 || rest[0] != '0' || bareNumber(rest) != rest {
+		return s
+	}
+	pairs := []string{rest[0:2], rest[2:4], rest[4:6], rest[6:8], rest[8:10]}
+	if country != "" {
+		pairs[0] = rest[1:2]
+	}
+	return country + strings.Join(pairs, " ")
 }

@@ -67,16 +67,18 @@ func TestKnown(t *testing.T) {
 func TestPhoneName(t *testing.T) {
 	for _, test := range []struct{ rule, display, user, want string }{
 		{"a display name", "Ada Lovelace", "+33123456789", "Ada Lovelace"},
-		{"a number as the display name is masked too", "+33123456789", "x", "+331••••••89"},
-		{"a number within a display name as well", "Ada 0123456789", "x", "Ada 012•••••89"},
-		{"no display name", "", "+33123456789", "+331••••••89"},
+		{"a number as the display name is masked too", "+33123456789", "x", "+33 1 •• •• •• 89"},
+		{"a number within a display name as well", "Ada 0123456789", "x", "Ada 01••••••89"},
+		{"no display name", "", "+33123456789", "+33 1 •• •• •• 89"},
+		{"a national number", "", "0123456789", "01 •• •• •• 89"},
+		{"a foreign number", "", "+4930123456", "+493•••••56"},
 		{"an extension", "", "2001", "2••1"},
 		{"a room system's address is no name", "192.0.2.7", "192.0.2.7", "Phone"},
 		{"anonymous", "Anonymous", "anonymous", "Phone"},
 		{"nothing at all", "", "", "Phone"},
 		{"a floor number may stay", "Floor 3", "", "Floor 3"},
 		{"control characters go", "A\x00d\x1ba\n", "", "Ada"},
-		{"digits of another script are digits", "٠١٢٣٤٥٦٧٨٩", "", "٠١٢•••••٨٩"},
+		{"digits of another script are digits", "٠١٢٣٤٥٦٧٨٩", "", "٠١••••••٨٩"},
 		{"not UTF-8", "Ad\xffa", "", "Ada"},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
@@ -88,7 +90,7 @@ func TestPhoneName(t *testing.T) {
 }
 
 func TestTheLogHoldsNoNumber(t *testing.T) {
-	if got := (destination{engine: "house", room: "0123456789"}).String(); got != "house/012•••••89" {
+	if got := (destination{engine: "house", room: "0123456789"}).String(); got != "house/01 •• •• •• 89" {
 		t.Errorf("a room named by a number is logged as %s", got)
 	}
 }
