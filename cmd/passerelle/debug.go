@@ -22,7 +22,8 @@ type counters struct {
 	Rooms      map[string]sfu.Stats `json:"rooms"` // by engine
 }
 
-// debugServer serves counters and profiles at addr, for whoever measures. It is off unless asked for.
+// listenDebug takes the port for counters and profiles, for whoever measures. It is off unless asked for. An
+// answer may take as long as a profile does.
 func listenDebug(addr string, read func() counters, log *slog.Logger) (*web, error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -41,7 +42,7 @@ func listenDebug(addr string, read func() counters, log *slog.Logger) (*web, err
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	return &web{listener: listener, server: &http.Server{Handler: mux, ReadHeaderTimeout: headerTime}}, nil
+	return &web{name: "the counters (--debug)", listener: listener, server: &http.Server{Handler: mux, ReadHeaderTimeout: headerTime}}, nil
 }
 
 // process reads what the Go runtime knows.

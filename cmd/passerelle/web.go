@@ -14,20 +14,23 @@ import (
 	"sync"
 	"time"
 
+	"passerelle/cmd/internal/guard"
 	"passerelle/config"
 )
 
 // Limits of the page's server.
 const (
 	headerTime      = 10 * time.Second
+	answerTime      = 30 * time.Second // a WebSocket has left the server by then
 	idleTime        = 2 * time.Minute
 	headerBytes     = 16 << 10
 	webCloseTime    = 2 * time.Second
 	certificateTime = 10 * time.Second // how often the certificate's files are looked at
 )
 
-// web serves the page.
+// web serves HTTP at one address: the page, or the counters of --debug.
 type web struct {
+	name     string // what it serves, and the setting that says where
 	listener net.Listener
 	server   *http.Server
 }
@@ -38,9 +41,10 @@ func listenWeb(c config.HTTP, handler http.Handler, log *slog.Logger) (*web, err
 	if err != nil {
 		return nil, taken("http.listen", c.Listen.String(), err)
 	}
-	w := &web{listener: listener, server: &http.Server{
+	w := &web{name: "the page (http.listen)", listener: listener, server: &http.Server{
 		Handler:           behindProxy(c.BehindProxy, handler),
 		ReadHeaderTimeout: headerTime,
+		WriteTimeout:      answerTime,
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    headerBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
@@ -56,26 +60,35 @@ func listenWeb(c config.HTTP, handler http.Handler, log *slog.Logger) (*web, err
 	return w, nil
 }
 
-// run serves until ctx is done.
+// run serves until ctx is done and every request has its answer, for which there is webCloseTime.
 func (w *web) run(ctx context.Context) error {
+	closed := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), webCloseTime)
-		defer cancel()
-		if w.server.Shutdown(closing) != nil {
-			w.server.Close()
-		}
+		closed <- guard.Root("close "+w.name, func() error { w.shutdown(ctx); return nil })()
 	})
-	defer stop()
 	var err error
 	if w.server.TLSConfig != nil {
 		err = w.server.ServeTLS(w.listener, "", "")
 	} else {
 		err = w.server.Serve(w.listener)
 	}
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
+	var closing error
+	if !stop() { // Serve returned when the server began to close, and not when it had
+		closing = <-closed
 	}
-	return fmt.Errorf("serve the page: %w", err)
+	if errors.Is(err, http.ErrServerClosed) {
+		return closing
+	}
+	return fmt.Errorf("serve %s: %w", w.name, err)
+}
+
+// shutdown waits for the requests that are being answered, and then cuts them.
+func (w *web) shutdown(ctx context.Context) {
+	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), webCloseTime)
+	defer cancel()
+	if w.server.Shutdown(patience) != nil {
+		w.server.Close()
+	}
 }
 
 func (w *web) close() { w.listener.Close() }
@@ -99,8 +112,8 @@ func behindProxy(proxies []netip.Prefix, next http.Handler) http.Handler {
 		if err == nil && believed(peer.Addr()) {
 			hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 			for i := len(hops) - 1; i >= 0; i-- {
-				addr, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
-				if err != nil {
+				addr, ok := hop(strings.TrimSpace(hops[i]))
+				if !ok {
 					break
 				}
 				r.RemoteAddr = netip.AddrPortFrom(addr, 0).String()
@@ -113,6 +126,20 @@ func behindProxy(proxies []netip.Prefix, next http.Handler) http.Handler {
 	})
 }
 
+// hop reads one address of X-Forwarded-For: bare, in brackets, or with a port, as some proxies write it.
+func hop(text string) (addr netip.Addr, ok bool) {
+	if withPort, err := netip.ParseAddrPort(text); err == nil {
+		return withPort.Addr(), true
+	}
+	if bare, found := strings.CutPrefix(text, "["); found {
+		if text, found = strings.CutSuffix(bare, "]"); !found {
+			return addr, false
+		}
+	}
+	addr, err := netip.ParseAddr(text)
+	return addr, err == nil
+}
+
 // keyPair is a certificate that is read again when its files change, so that a renewal needs no restart.
 type keyPair struct {
 	cert, key string
@@ -121,7 +148,7 @@ type keyPair struct {
 	mu      sync.Mutex
 	pair    *tls.Certificate
 	seen    time.Time // when the files were last looked at
-	changed time.Time // their newest change that has been read
+	changed [2]int64  // when the files that have been read were changed, in ns
 }
 
 // load reads the files now.
@@ -145,17 +172,15 @@ func (k *keyPair) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 // read reads the files if they have changed. The lock is held.
 func (k *keyPair) read(now time.Time) error {
 	k.seen = now
-	newest := time.Time{}
-	for _, file := range []string{k.cert, k.key} {
+	var changed [2]int64
+	for i, file := range []string{k.cert, k.key} {
 		info, err := os.Stat(file)
 		if err != nil {
 			return err
 		}
-		if info.ModTime().After(newest) {
-			newest = info.ModTime()
-		}
+		changed[i] = info.ModTime().UnixNano()
 	}
-	if k.pair != nil && newest.Equal(k.changed) {
+	if k.pair != nil && changed == k.changed { // older counts too: a backup may have been put back
 		return nil
 	}
 	pair, err := tls.LoadX509KeyPair(k.cert, k.key)
@@ -165,6 +190,6 @@ func (k *keyPair) read(now time.Time) error {
 	if k.pair != nil {
 		k.log.Info("new certificate", "file", k.cert)
 	}
-	k.pair, k.changed = &pair, newest
+	k.pair, k.changed = &pair, changed
 	return nil
 }

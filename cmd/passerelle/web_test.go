@@ -17,7 +17,10 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"passerelle/config"
@@ -35,6 +38,12 @@ func TestBehindProxy(t *testing.T) {
 		{"what the browser made up stands further left", "10.0.0.1:99", []string{"198.51.100.1, 192.0.2.1"}, "192.0.2.1:0"},
 		{"a chain of proxies is walked", "10.0.0.1:99", []string{"192.0.2.1, 10.0.0.7"}, "192.0.2.1:0"},
 		{"also over several headers", "10.0.0.1:99", []string{"192.0.2.1", "10.0.0.7"}, "192.0.2.1:0"},
+		{"an address with a port", "10.0.0.1:99", []string{"192.0.2.1:4711"}, "192.0.2.1:0"},
+		{"IPv6", "10.0.0.1:99", []string{"2001:db8::1"}, "[2001:db8::1]:0"},
+		{"IPv6 in brackets", "10.0.0.1:99", []string{"[2001:db8::1]"}, "[2001:db8::1]:0"},
+		{"IPv6 with a port", "10.0.0.1:99", []string{"[2001:db8::1]:443"}, "[2001:db8::1]:0"},
+		{"a proxy with a port in a chain", "10.0.0.1:99", []string{"192.0.2.1:4711, 10.0.0.7:8080"}, "192.0.2.1:0"},
+		{"half a bracket is rubbish", "10.0.0.1:99", []string{"[2001:db8::1"}, "10.0.0.1:99"},
 		{"rubbish ends the walk", "10.0.0.1:99", []string{"192.0.2.1, rubbish, 10.0.0.7"}, "10.0.0.7:0"},
 		{"no header", "10.0.0.1:99", nil, "10.0.0.1:99"},
 	} {
@@ -108,10 +117,14 @@ func TestTheCertificateIsReadAgain(t *testing.T) {
 	if got := name(); got != "new.example" {
 		t.Errorf("after the renewal the certificate is for %s", got)
 	}
+	writeCertificate(t, dir, "older.example", begin.Add(-time.Minute))
+	if got := name(); got != "older.example" {
+		t.Errorf("with older files in their place the certificate is for %s", got)
+	}
 	if err := os.WriteFile(cert, []byte("half a file"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := name(); got != "new.example" {
+	if got := name(); got != "older.example" {
 		t.Errorf("a broken file was taken: %s", got)
 	}
 }
@@ -152,5 +165,102 @@ func TestThePageOverTLS(t *testing.T) {
 	stop()
 	if err := <-ran; err != nil {
 		t.Error(err)
+	}
+}
+
+// inside is a listener whose connections never leave the process.
+type inside struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (l *inside) Accept() (net.Conn, error) {
+	select {
+	case conn := <-l.conns:
+		return conn, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *inside) Close() error   { l.once.Do(func() { close(l.closed) }); return nil }
+func (l *inside) Addr() net.Addr { return &net.TCPAddr{} }
+
+// dial sends a request, and returns where its answer comes.
+func (l *inside) dial(t *testing.T) net.Conn {
+	t.Helper()
+	here, there := net.Pipe()
+	l.conns <- there
+	if _, err := io.WriteString(here, "GET / HTTP/1.1\r\nHost: rooms.example\r\nConnection: close\r\n\r\n"); err != nil {
+		t.Error(err)
+	}
+	return here
+}
+
+func TestAServerClosesWhenItsRequestsAreAnswered(t *testing.T) {
+	for _, test := range []struct {
+		rule   string
+		takes  time.Duration // to answer
+		closed time.Duration // after that much the server has closed
+		answer string
+	}{
+		{"a request in flight is finished", webCloseTime / 2, webCloseTime / 2, "page"},
+		{"one that takes too long is cut", 2 * webCloseTime, webCloseTime, ""},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { closeInFlight(t, test.takes, test.closed, test.answer) })
+		})
+	}
+}
+
+func closeInFlight(t *testing.T, takes, closed time.Duration, answer string) {
+	door := &inside{conns: make(chan net.Conn), closed: make(chan struct{})}
+	w := &web{name: "the page", listener: door, server: &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			time.Sleep(takes)
+			io.WriteString(w, "page")
+		}),
+		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug),
+	}}
+	ctx, stop := context.WithCancel(t.Context())
+	ran := make(chan error, 1)
+	go func() { ran <- w.run(ctx) }()
+	conn := door.dial(t)
+	defer conn.Close()
+	got := make(chan string, 1)
+	go func() {
+		text, _ := io.ReadAll(conn)
+		_, body, _ := strings.Cut(string(text), "\r\n\r\n")
+		got <- body
+	}()
+	synctest.Wait() // the request is being answered
+
+	began := time.Now()
+	stop()
+	if err := <-ran; err != nil {
+		t.Error(err)
+	}
+	// The server looks twice a second, at most, whether it has nobody left.
+	if took := time.Since(began); took < closed || took > closed+500*time.Millisecond {
+		t.Errorf("the server closed after %v, want %v", took, closed)
+	}
+	if body := <-got; body != answer {
+		t.Errorf("the answer is %q, want %q", body, answer)
+	}
+	time.Sleep(takes) // until the handler is gone, too
+}
+
+func TestAServerThatCannotServeSaysWhich(t *testing.T) {
+	for _, name := range []string{"the page (http.listen)", "the counters (--debug)"} {
+		listener, err := net.Listen("tcp", free)
+		if err != nil {
+			t.Fatal(err)
+		}
+		listener.Close()
+		w := &web{name: name, listener: listener, server: &http.Server{}}
+		if err := w.run(t.Context()); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("the error of a closed listener is %v, want %s", err, name)
+		}
 	}
 }
