@@ -18,6 +18,7 @@ import (
 
 	"passerelle/bridge"
 	"passerelle/bridge/audio"
+	"passerelle/cmd/internal/guard"
 	"passerelle/config"
 	"passerelle/rooms"
 	"passerelle/rooms/sfu"
@@ -44,6 +45,10 @@ Without a configuration file everybody at a loopback or private address may call
 			return err
 		}
 		log := newLog(os.Stderr, cfg.Live.Log.Level)
+		// Before the welcome: whoever reads it may send a signal at once.
+		signals := make(chan os.Signal, 2)
+		signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+		defer signal.Stop(signals)
 		h, err := build(cfg, debug, log)
 		if err != nil {
 			return err
@@ -52,7 +57,7 @@ Without a configuration file everybody at a loopback or private address may call
 			log.Warn("configuration: " + warning.String())
 		}
 		h.welcome(c.OutOrStdout())
-		return h.serve(c.Context())
+		return h.serve(c.Context(), signals)
 	}
 	return c
 }
@@ -173,26 +178,32 @@ func (h *house) pages() http.Handler {
 }
 
 // serve runs the house until a signal, drains it, and closes it, the door first and the engine room last.
-func (h *house) serve(ctx context.Context) error {
+func (h *house) serve(ctx context.Context, signals <-chan os.Signal) error {
 	running, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	group, groupCtx := errgroup.WithContext(running)
-	group.Go(func() error { return h.phones.Serve(groupCtx, h.gateway) })
+	group.Go(guard.Root("SIP", func() error { return h.phones.Serve(groupCtx, h.gateway) }))
 	for _, w := range h.web {
-		group.Go(func() error { return w.run(groupCtx) })
+		group.Go(guard.Root(w.name, func() error { return w.run(groupCtx) }))
 	}
 
 	below, stopBelow := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopBelow()
 	var floor errgroup.Group
-	floor.Go(func() error { return h.engine.Run(below) })
-	for _, s := range h.rooms {
-		floor.Go(func() error { return s.Run(below) })
+	carry := func(name string, run func(context.Context) error) {
+		floor.Go(func() error {
+			err := guard.Root(name, func() error { return run(below) })()
+			if err != nil {
+				stop(err) // nothing stands without its floor
+			}
+			return err
+		})
+	}
+	carry("audio engine", h.engine.Run)
+	for name, s := range h.rooms {
+		carry("rooms of "+name, s.Run)
 	}
 
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(signals)
 	select {
 	case s := <-signals:
 		h.drain(groupCtx, s, signals)
@@ -215,7 +226,9 @@ func (h *house) drain(ctx context.Context, s os.Signal, again <-chan os.Signal) 
 	drained := make(chan struct{})
 	go func() {
 		defer close(drained)
-		h.gateway.Drain(ctx)
+		if err := guard.Root("drain", func() error { h.gateway.Drain(ctx); return nil })(); err != nil {
+			h.log.Error("the calls are ended", "error", err)
+		}
 	}()
 	select {
 	case <-again:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -8,9 +9,11 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -21,7 +24,16 @@ import (
 	"passerelle/config"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// asProgram makes the test binary the program: a signal ends a process, and not a test.
+const asProgram = "PASSERELLE_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // onLoopback is a configuration with a free port wherever %s says 0.
 const onLoopback = `
@@ -36,13 +48,18 @@ drain: 5s
 
 const free = "127.0.0.1:0"
 
-func loaded(t *testing.T, sip, udp, http string) *config.Config {
+func written(t *testing.T, sip, udp, http string) (path string) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "passerelle.yaml")
+	path = filepath.Join(t.TempDir(), "passerelle.yaml")
 	if err := os.WriteFile(path, fmt.Appendf(nil, onLoopback, sip, udp, http), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := config.Load(config.Source{Path: path})
+	return path
+}
+
+func loaded(t *testing.T, sip, udp, http string) *config.Config {
+	t.Helper()
+	cfg, err := config.Load(config.Source{Path: written(t, sip, udp, http)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +102,7 @@ func started(t *testing.T) (*house, string) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- h.serve(ctx) }()
+	go func() { served <- h.serve(ctx, nil) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-served; err != nil {
@@ -104,6 +121,33 @@ func TestTheWelcomeSaysWhatToDo(t *testing.T) {
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the welcome lacks %q:\n%s", want, &out)
+		}
+	}
+}
+
+func TestASignalRightAfterTheWelcome(t *testing.T) {
+	path := written(t, free, free, free)
+	for range 8 {
+		c := exec.CommandContext(t.Context(), os.Args[0], "serve", "--config", path)
+		c.Env = append(os.Environ(), asProgram+"=1")
+		var log bytes.Buffer
+		c.Stderr = &log
+		out, err := c.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		line, err := bufio.NewReader(out).ReadString('\n')
+		if err != nil || !strings.HasPrefix(line, "Passerelle ") {
+			t.Errorf("the first line is %q, %v", line, err)
+		}
+		if err := c.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Error(err)
+		}
+		if err := c.Wait(); err != nil {
+			t.Errorf("SIGTERM right after the welcome: %v, want exit status 0\n%s", err, &log)
 		}
 	}
 }
