@@ -11,13 +11,14 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"passerelle/cmd/internal/guard"
 	"passerelle/sip"
 	"passerelle/sip/rtp"
 	"passerelle/sip/sdp"
 )
 
-// errOver ends a call that has lasted as long as it should.
-var errOver = errors.New("the time is over")
+// errHangup ends a call that we have had enough of.
+var errHangup = errors.New("we hung up")
 
 // phone is one call.
 type phone struct {
@@ -79,6 +80,7 @@ func (p *phone) dial(ctx context.Context, server *sip.Server, line *rtp.Line, lo
 	if user == "" {
 		user = "passerelle"
 	}
+	invited := p.clock()
 	dialog, answer, err := server.Dial(ctx, sip.Dial{
 		To: p.To, From: sip.Address{Display: "Test phone", User: user}, Offer: offer,
 		Provisional: func(code int, _ string, _ []byte) {
@@ -91,25 +93,21 @@ func (p *phone) dial(ctx context.Context, server *sip.Server, line *rtp.Line, lo
 	if err != nil {
 		return err
 	}
+	p.update(func(r *Report) { r.Setup = p.clock() - invited })
 	media, err := session.ReadAnswer(answer)
 	if err == nil {
 		err = line.Negotiate(lineParams(media, dialog.Invite().Source.Addr()))
 	}
 	if err == nil {
-		p.update(func(r *Report) { r.State, r.Codec, r.Setup = "talking", media.Kind.String(), p.clock() })
+		p.update(func(r *Report) { r.State, r.Codec = "talking", media.Kind.String() })
 		err = p.talk(ctx, dialog, line, media)
 	}
-	end := err
-	p.update(func(r *Report) { r.End = reason(end) })
 	p.watch(line)
 
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), hangupTimeout)
 	defer cancel()
-	if hangup := dialog.Hangup(closing, ""); hangup != nil && !normal(end) {
+	if hangup := dialog.Hangup(closing, ""); hangup != nil && !normal(err) {
 		err = errors.Join(err, hangup)
-	}
-	if normal(end) {
-		return nil
 	}
 	return err
 }
@@ -120,7 +118,7 @@ func (p *phone) talk(ctx context.Context, dialog *sip.Dialog, line *rtp.Line, me
 	defer stop(nil)
 	defer context.AfterFunc(dialog.Context(), func() { stop(context.Cause(dialog.Context())) })()
 	if p.For > 0 {
-		timer := time.AfterFunc(p.For, func() { stop(errOver) })
+		timer := time.AfterFunc(p.For, func() { stop(errHangup) })
 		defer timer.Stop()
 	}
 	ear, err := newEar(p, media.Kind)
@@ -132,12 +130,16 @@ func (p *phone) talk(ctx context.Context, dialog *sip.Dialog, line *rtp.Line, me
 		return err
 	}
 	group, groupCtx := errgroup.WithContext(ctx)
-	group.Go(func() error { return line.Run(groupCtx, ear, nil) })
-	group.Go(func() error { return ear.run(groupCtx) })
-	group.Go(func() error { return talker.run(groupCtx) })
-	group.Go(func() error { return p.watchAll(groupCtx, line) })
+	own := func(name string, run func() error) { group.Go(guard.Root(name, run)) }
+	own("line", func() error {
+		defer ear.close()
+		return line.Run(groupCtx, ear, nil)
+	})
+	own("ear", ear.run)
+	own("talker", func() error { return talker.run(groupCtx) })
+	own("watch", func() error { return p.watchAll(groupCtx, line) })
 	if p.Digits != "" {
-		group.Go(func() error { return line.SendDigits(groupCtx, p.Digits) })
+		own("digits", func() error { return line.SendDigits(groupCtx, p.Digits) })
 	}
 	if err := group.Wait(); err != nil && ctx.Err() == nil {
 		return err
@@ -174,17 +176,14 @@ func (p *phone) watch(line *rtp.Line) {
 }
 
 // normal reports whether a call ended as calls do.
-func normal(end error) bool {
-	return errors.Is(end, errOver) || errors.Is(end, sip.ErrBye) || errors.Is(end, context.Canceled)
-}
+func normal(end error) bool { return errors.Is(end, errHangup) || errors.Is(end, sip.ErrBye) }
 
 func reason(end error) string {
 	switch {
-	case errors.Is(end, errOver), errors.Is(end, context.Canceled):
-		return "we hung up"
+	case end == nil:
+		return ""
 	case errors.Is(end, sip.ErrBye):
 		return "the other side hung up"
-	default:
-		return end.Error()
 	}
+	return end.Error()
 }

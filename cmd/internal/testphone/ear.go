@@ -1,7 +1,6 @@
 package testphone
 
 import (
-	"context"
 	"time"
 
 	"passerelle/codec"
@@ -12,7 +11,7 @@ import (
 const depth = 400 * time.Millisecond
 
 // ear puts what arrives where its timestamp says, so that a recording has the gaps that the network made and
-// no others. The line reader pushes, run lets it out in real time.
+// no others. The line reader pushes, and closes it when it reads no more; run lets it out in real time.
 type ear struct {
 	phone   *phone
 	decoder codec.Decoder
@@ -51,17 +50,22 @@ func (e *ear) PushFrame(f *codec.Frame) {
 	}
 }
 
-// run lets the sound out, a frame every 20 ms and depth after the first packet, until ctx is done.
-func (e *ear) run(ctx context.Context) error {
+// close says that nothing comes any more. It is called where PushFrame was.
+func (e *ear) close() { close(e.packets) }
+
+// run lets the sound out, a frame every 20 ms and depth after the first packet, until close. What has come by
+// then is let out at once.
+func (e *ear) run() error {
 	var out playout
 	var last time.Duration
 	tick := time.NewTicker(ptime)
 	defer tick.Stop()
 	for {
 		select {
-		case <-ctx.Done():
-			return nil
-		case p := <-e.packets:
+		case p, open := <-e.packets:
+			if !open {
+				return out.flush(e.phone.Heard)
+			}
 			if last > 0 {
 				e.phone.update(func(r *Report) { r.LongestGap = max(r.LongestGap, p.arrival-last) })
 			}
@@ -82,6 +86,7 @@ type playout struct {
 	ring    [1 << 13]int16
 	started bool
 	next    uint32    // the timestamp that is let out next
+	end     uint32    // the timestamp after the latest sound
 	start   time.Time // when the first frame was due
 	frames  int       // let out since
 }
@@ -90,12 +95,15 @@ type playout struct {
 func (o *playout) put(timestamp uint32, pcm []int16, now time.Time) {
 	ahead := int(int32(timestamp - o.next))
 	if !o.started || ahead > len(o.ring)-len(pcm) || ahead < -len(o.ring) {
-		*o = playout{started: true, start: now, next: timestamp - uint32(depth*g711.Rate/time.Second)}
+		*o = playout{started: true, start: now, next: timestamp - uint32(depth*g711.Rate/time.Second), end: timestamp}
 	} else if ahead < 0 {
 		return
 	}
 	for i, sample := range pcm {
 		o.ring[(timestamp+uint32(i))%uint32(len(o.ring))] = sample
+	}
+	if end := timestamp + uint32(len(pcm)); int32(end-o.end) > 0 {
+		o.end = end
 	}
 }
 
@@ -105,18 +113,33 @@ func (o *playout) take(now time.Time, heard func([]int16) error) error {
 		return nil
 	}
 	for due := int(now.Sub(o.start) / ptime); o.frames < due; o.frames++ {
-		var pcm [frame]int16
-		for i := range pcm {
-			at := &o.ring[(o.next+uint32(i))%uint32(len(o.ring))]
-			pcm[i], *at = *at, 0
-		}
-		o.next += frame
-		if heard == nil {
-			continue
-		}
-		if err := heard(pcm[:]); err != nil {
+		if err := o.let(heard); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// flush gives heard all that is left.
+func (o *playout) flush(heard func([]int16) error) error {
+	for int32(o.end-o.next) > 0 {
+		if err := o.let(heard); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// let gives heard the next frame.
+func (o *playout) let(heard func([]int16) error) error {
+	var pcm [frame]int16
+	for i := range pcm {
+		at := &o.ring[(o.next+uint32(i))%uint32(len(o.ring))]
+		pcm[i], *at = *at, 0
+	}
+	o.next += frame
+	if heard == nil {
+		return nil
+	}
+	return heard(pcm[:])
 }

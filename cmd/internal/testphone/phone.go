@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"passerelle/cmd/internal/guard"
 	"passerelle/codec"
 	"passerelle/codec/g711"
 	"passerelle/sip"
@@ -52,7 +53,7 @@ type Report struct {
 	State string        `json:"state"` // "calling", "ringing", "talking", "ended"
 	To    string        `json:"to"`
 	Codec string        `json:"codec,omitempty"`
-	Setup time.Duration `json:"setup_ns,omitempty"` // from the INVITE to its answer
+	Setup time.Duration `json:"setup_ns,omitempty"` // from the INVITE to its answer; 0 without one
 	Up    time.Duration `json:"duration_ns"`        // since the answer
 	End   string        `json:"end,omitempty"`      // why it ended
 
@@ -68,8 +69,11 @@ type Report struct {
 	LongestGap time.Duration `json:"longest_gap_ns"`
 }
 
-// Call makes one call and returns its last report when it is over. Hanging up, ours (ctx or For) or theirs, is
-// not an error; a refusal is a *sip.StatusError.
+// Answered reports whether the call was.
+func (r Report) Answered() bool { return r.Setup > 0 }
+
+// Call makes one call and returns its last report when it is over. Hanging up, ours (ctx or For, while it
+// rings too) or theirs, is not an error; a refusal is a *sip.StatusError.
 func Call(ctx context.Context, c Config) (Report, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -79,9 +83,19 @@ func Call(ctx context.Context, c Config) (Report, error) {
 	}
 	p := &phone{Config: c, began: time.Now()}
 	p.report.State, p.report.To = "calling", c.To
-	err := p.call(ctx)
-	p.update(func(r *Report) { r.State = "ended" })
-	return p.snapshot(), err
+
+	calling, hangup := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer hangup(nil)
+	defer context.AfterFunc(ctx, func() { hangup(errHangup) })()
+	end := guard.Root("test phone", func() error { return p.call(calling) })()
+	if calling.Err() != nil && !p.snapshot().Answered() {
+		end = context.Cause(calling) // whatever our giving up looked like to what it interrupted
+	}
+	p.update(func(r *Report) { r.State, r.End = "ended", reason(end) })
+	if normal(end) {
+		end = nil
+	}
+	return p.snapshot(), end
 }
 
 // serve runs a SIP server for one call, and f beside it.
@@ -98,7 +112,9 @@ func serve(ctx context.Context, local netip.Addr, network string, log *slog.Logg
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	served := make(chan error, 1)
 	go func() {
-		served <- server.Serve(ctx, sip.HandlerFunc(func(context.Context, *sip.Dialog) {}))
+		served <- guard.Root("SIP", func() error {
+			return server.Serve(ctx, sip.HandlerFunc(func(context.Context, *sip.Dialog) {}))
+		})()
 	}()
 	err = f(server)
 	stop()

@@ -1,10 +1,13 @@
 package testphone
 
 import (
+	"bytes"
 	"math"
 	"slices"
 	"testing"
 	"time"
+
+	"passerelle/codec"
 )
 
 // sound is n samples that tell where they belong.
@@ -71,6 +74,50 @@ func TestPlayoutIsInTime(t *testing.T) {
 		if err := out.take(begin.Add(test.after), count); err != nil || frames != test.want {
 			t.Errorf("%d frames after %v, want %d", frames, test.after, test.want)
 		}
+	}
+}
+
+func TestTheLastSoundIsHeard(t *testing.T) {
+	var heard []int16
+	p := &phone{Config: Config{Heard: func(pcm []int16) error { heard = append(heard, pcm...); return nil }}}
+	e, err := newEar(p, codec.PCMU)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Half a second of packets and the end of the call, before any is due.
+	const packets = 25
+	for i := range packets {
+		payload := bytes.Repeat([]byte{byte(i)}, frame)
+		e.PushFrame(&codec.Frame{Kind: codec.PCMU, Timestamp: uint32(i * frame), Payload: payload})
+	}
+	e.close()
+	if err := e.run(); err != nil {
+		t.Fatal(err)
+	}
+	before := int(depth/ptime) * frame
+	if len(heard) != before+packets*frame {
+		t.Fatalf("%d samples were heard, want %d of silence and %d of sound", len(heard), before, packets*frame)
+	}
+	var last [frame]int16
+	if _, err := e.decoder.Decode(last[:], bytes.Repeat([]byte{packets - 1}, frame)); err != nil {
+		t.Fatal(err)
+	}
+	if got := heard[len(heard)-frame:]; !slices.Equal(got, last[:]) {
+		t.Errorf("the last frame is %v..., want %v...", got[:2], last[:2])
+	}
+}
+
+func TestNothingIsHeardTwiceAtTheEnd(t *testing.T) {
+	var out playout
+	begin := time.Unix(1000, 0)
+	out.put(0, sound(1, frame), begin)
+	frames := 0
+	count := func([]int16) error { frames++; return nil }
+	if err := out.take(begin.Add(time.Second), count); err != nil {
+		t.Fatal(err)
+	}
+	if err := out.flush(count); err != nil || frames != 50 {
+		t.Errorf("%d frames of a second, %v", frames, err)
 	}
 }
 
