@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"strings"
@@ -35,7 +36,9 @@ func callCommand() *cobra.Command {
 		Use:   "call SIP-URI",
 		Short: "Call a room, or any SIP address, with a test phone",
 		Long: `Calls a SIP address with a telephone that needs no hardware: it plays a WAV file, records what it hears, and
-shows while it talks how loud both sides are and how the packets arrive. Ctrl-C hangs up.`,
+shows while it talks how loud both sides are and how the packets arrive. Ctrl-C hangs up.
+
+The exit status is 2 for a call that was not answered, and 1 for any other error.`,
 		Example: "  passerelle call sip:lobby@127.0.0.1 --play speech.wav --record heard.wav --for 10s",
 		Args:    cobra.ExactArgs(1),
 	}
@@ -56,7 +59,10 @@ shows while it talks how loud both sides are and how the packets arrive. Ctrl-C 
 	return c
 }
 
-// call makes the call and prints how it went. A call that was not answered is exit status 2.
+// notAnswered is the exit status of a call that nobody took.
+const notAnswered = 2
+
+// call makes the call and prints how it went, to out what is asked for, to screen what is nice to see.
 func (o callOptions) call(ctx context.Context, to string, out, screen io.Writer) (err error) {
 	config := testphone.Config{To: to, From: o.from, Digits: o.digits, For: o.last}
 	if config.Codecs, err = kindsNamed(o.codec); err != nil {
@@ -68,42 +74,48 @@ func (o callOptions) call(ctx context.Context, to string, out, screen io.Writer)
 	if o.verbose {
 		config.Log = newLog(os.Stderr, slog.LevelDebug)
 	}
+	var report testphone.Report
 	if o.record != "" {
 		recording, err := record(o.record)
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, recording.Close()) }()
-		config.Heard = recording.Write
+		defer func() { err = errors.Join(err, recording.close(report.Answered())) }()
+		config.Heard = recording.write
 	}
-	live := !o.json && isTerminal(os.Stdout)
+	live := !o.json && isTerminal(os.Stderr)
 	if live {
 		config.Watch = func(r testphone.Report) { fmt.Fprintf(screen, "\r\x1b[K%s", liveLine(r)) }
 	}
-	report, err := testphone.Call(ctx, config)
+	report, err = testphone.Call(ctx, config)
 	if live {
 		fmt.Fprint(screen, "\r\x1b[K")
 	}
 	if err != nil {
-		return exitError{fmt.Errorf("call %s: %w", to, explained(err)), 2}
+		err = explained(to, report, err)
 	}
 	if o.json {
-		return json.NewEncoder(out).Encode(report)
+		return errors.Join(err, json.NewEncoder(out).Encode(report))
 	}
-	summary(out, report)
-	return nil
-}
-
-// explained adds what a caller can do about the refusals that a newcomer meets.
-func explained(err error) error {
-	var refused *sip.StatusError
-	switch {
-	case errors.Is(err, sip.ErrNoAnswer):
-		return fmt.Errorf("%w: is the gateway running there, and does it know this address as a trunk?", err)
-	case errors.As(err, &refused) && refused.Warning.Text != "":
-		return fmt.Errorf("%w (%s)", err, refused.Warning.Text)
+	if err == nil {
+		summary(out, report)
 	}
 	return err
+}
+
+// explained says what became of a call, with what can be done about it, and with its exit status.
+func explained(to string, r testphone.Report, err error) error {
+	var refused *sip.StatusError
+	var unreached *net.OpError
+	silent := errors.Is(err, sip.ErrNoAnswer)
+	named := fmt.Errorf("call %s: %w", to, err)
+	if silent {
+		named = fmt.Errorf("%w: is the gateway running there, and does it know this address as a trunk?", named)
+	}
+	if !r.Answered() && (silent || errors.As(err, &refused) || errors.As(err, &unreached) && unreached.Op == "dial") {
+		return exitError{named, notAnswered}
+	}
+	return named
 }
 
 func kindsNamed(name string) ([]codec.Kind, error) {
@@ -135,27 +147,6 @@ func speech(path string) ([]int16, error) {
 	return wav.Resample(pcm, rate, g711.Rate), nil
 }
 
-// recording is a WAV file that grows.
-type recording struct {
-	*wav.Writer
-	file *os.File
-}
-
-func record(path string) (*recording, error) {
-	file, err := os.Create(path)
-	if err != nil {
-		return nil, fmt.Errorf("--record: %w", err)
-	}
-	w, err := wav.NewWriter(file, g711.Rate)
-	if err != nil {
-		file.Close()
-		return nil, err
-	}
-	return &recording{w, file}, nil
-}
-
-func (r *recording) Close() error { return errors.Join(r.Writer.Close(), r.file.Close()) }
-
 // liveLine is how the call goes, on one line of a terminal.
 func liveLine(r testphone.Report) string {
 	if r.State != "talking" {
@@ -174,6 +165,9 @@ func bar(level uint8) string {
 
 func summary(w io.Writer, r testphone.Report) {
 	fmt.Fprintf(w, "%s: %s\n", r.To, r.End)
+	if !r.Answered() {
+		return
+	}
 	fmt.Fprintf(w, "  answered in %.1f ms, talked %.1f s in %s\n", milliseconds(r.Setup), r.Up.Seconds(), r.Codec)
 	fmt.Fprintf(w, "  said  %d packets, %.1f %% lost on the way\n", r.Sent, 100*r.LostByPeer)
 	fmt.Fprintf(w, "  heard %d packets, %d lost, jitter %.1f ms, longest gap %.0f ms\n",
