@@ -78,9 +78,10 @@ func unescapeQuotes(s string) string {
 	return b.String()
 }
 
-// escapeUser writes a user part (section 25.1: unreserved and user-unreserved stay).
+// escapeUser writes a user part (section 25.1: unreserved and user-unreserved stay, but for the slash: sipgo
+// takes two at the beginning for those of a web address).
 func escapeUser(user string) string {
-	const plain = "-_.!~*'()&=+$,;?/"
+	const plain = "-_.!~*'()&=+$,;?"
 	var b strings.Builder
 	for _, c := range []byte(user) {
 		switch {

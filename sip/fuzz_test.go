@@ -216,6 +216,7 @@ func FuzzText(f *testing.F) {
 	f.Add("no codec", "ada")
 	f.Add(`a "quoted" \ word`, "+33 1;@:%")
 	f.Add("two\r\nlines", "é\x00")
+	f.Add("0", "//")
 	f.Fuzz(func(t *testing.T, text, user string) {
 		if want := (Warning{399, oneLine(text)}); text != "" {
 			if got := parseWarning(warningValue(want, "a.example")); got != want {
