@@ -191,6 +191,9 @@ func (j *jitter) strange(seq, ts int64, arrival time.Duration) bool {
 		return true
 	}
 	moved := mediaTime(ts - j.highTS)
+	if seq < j.high && moved > jumpLeast {
+		return true // 2^16 packets, or nearly, were kept back
+	}
 	if seq < j.seq && moved <= 0 && moved > -time.Minute {
 		return false // late
 	}

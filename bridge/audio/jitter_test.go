@@ -429,3 +429,33 @@ func TestJitterBufferSilenceIsDigital(t *testing.T) {
 		t.Error("a silent source wrote to the block")
 	}
 }
+
+func TestJitterBufferAfterALongMute(t *testing.T) {
+	for _, hidden := range []int{100, 1500, 65536 - 900, 65536 - 10} {
+		j := newJitter(newRing(64), &trackVoice{decoder: &plainOpus{}, rate: 8000}, 8000, 64)
+		out := make([]int16, 160)
+		push := func(i int) {
+			p := j.in.free()
+			p.seq, p.timestamp, p.arrival = uint16(i), uint32(i*960), time.Duration(i)*20*ms+7*ms
+			p.payload = append(p.payload[:0], plainPayload(steady(20*ms, 1000))...)
+			j.in.push()
+		}
+		for i := range 200 {
+			push(i)
+			j.pull(time.Duration(i)*20*ms+10*ms, out)
+		}
+		for i := 200; i < 200+hidden; i++ {
+			j.pull(time.Duration(i)*20*ms+10*ms, out)
+		}
+		var heard int
+		for i := 200 + hidden; i < 250+hidden; i++ {
+			push(i)
+			if j.pull(time.Duration(i)*20*ms+10*ms, out) {
+				heard++
+			}
+		}
+		if heard < 45 {
+			t.Errorf("after %d packets that were kept back, %d of 50 ticks sound", hidden, heard)
+		}
+	}
+}

@@ -115,6 +115,7 @@ func (m *Mix) listen() {
 	for _, p := range m.phones {
 		if p.up.heard.Load() != heard {
 			p.voice.flush()
+			p.sounds = false // gather asks it no more while it is alone
 			p.up.heard.Store(heard)
 		}
 	}

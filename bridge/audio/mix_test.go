@@ -554,3 +554,21 @@ func TestDownDelay(t *testing.T) {
 		t.Errorf("down: p50 %v, want at most 45 ms", p50)
 	}
 }
+
+func TestMixAPhoneLeftAloneWhileItSpeaksHearsTheRoomAlone(t *testing.T) {
+	h := newHouse(t, 1)
+	m := h.engine.NewMix("room")
+	a, b := h.phone(m, 0), h.phone(m, 0)
+	v := h.voice(m)
+	h.run(30, map[*handset]int16{a: 8000})
+	b.phone.Leave()
+	v.value = 2000
+	h.run(60, nil)
+	a.forget()
+	h.run(20, nil)
+	for _, s := range a.heard() {
+		if !near(int(s), 2000) {
+			t.Fatalf("alone, it hears %d, want the room's 2000", s)
+		}
+	}
+}

@@ -49,7 +49,7 @@ func (p *Phone) visit(do func(*shard)) bool {
 // settle brings the phone where it is wanted. Called on the shard that has it.
 func (p *Phone) settle(s *shard) {
 	want := p.want.Load()
-	if p.mix != nil && p.mix != want {
+	if p.mix != nil && (p.mix != want || p.gone.Load()) { // a Join may have crossed the Close
 		p.mix.drop(p)
 	}
 	switch {

@@ -10,6 +10,7 @@ const (
 	gapConcealed  = 60 * time.Millisecond // a loss up to this is made up
 	contradiction = time.Second           // between the jump of a timestamp and that of the arrival
 	lateMost      = time.Minute           // what is older than this belongs to another source
+	lateSteps     = 100                   // likewise, in packets; the line takes none that are later
 )
 
 // timeline maps a phone's RTP time to the room's: base + (phone's - phone's base) x 48000 / clock,
@@ -56,7 +57,7 @@ func (t *timeline) look(f *codec.Frame) (p place, gap uint32) {
 	silent := f.Arrival - t.arrival - t.span(int32(t.end-t.ts)) // between what was heard and f
 	switch {
 	case t.renewed:
-	case newer <= 0 && moved <= 0 && moved > -lateMost:
+	case newer <= 0 && newer > -lateSteps && moved <= 0 && moved > -lateMost:
 		return tooLate, 0
 	case missing == 0:
 		return follows, 0

@@ -67,7 +67,7 @@ func (u *up) push(f *codec.Frame, silenced bool) {
 		u.count.malformed.add(1)
 		return
 	}
-	if !u.place(f) {
+	if !u.place(f, silenced) {
 		return
 	}
 	if f.Kind == codec.ComfortNoise {
@@ -99,7 +99,7 @@ func (u *up) fits(f *codec.Frame) bool {
 }
 
 // place brings the timeline to where f begins; false means that f is not wanted.
-func (u *up) place(f *codec.Frame) bool {
+func (u *up) place(f *codec.Frame, silenced bool) bool {
 	where, gap := u.time.look(f)
 	switch where {
 	case tooLate:
@@ -109,7 +109,7 @@ func (u *up) place(f *codec.Frame) bool {
 		if f.Kind == codec.ComfortNoise {
 			u.jump(gap)
 		} else {
-			u.conceal(int(gap) * u.rate / u.time.clock)
+			u.conceal(int(gap)*u.rate/u.time.clock, silenced)
 		}
 	case later:
 		u.count.jumps.add(1)
@@ -125,8 +125,9 @@ func (u *up) place(f *codec.Frame) bool {
 	return true
 }
 
-// conceal makes up n samples, in packets as the phone sent them.
-func (u *up) conceal(n int) {
+// conceal makes up n samples, in packets as the phone sent them. The decoder knows what was said before a
+// mute, and must not repeat it.
+func (u *up) conceal(n int, silenced bool) {
 	u.count.concealed.add(1)
 	units := uint32(u.time.clock / u.rate)
 	if !u.talking {
@@ -137,7 +138,7 @@ func (u *up) conceal(n int) {
 	}
 	for n > 0 {
 		pcm := u.pcm[:min(n, max(u.span, u.rate/100))]
-		if _, err := u.decoder.Conceal(pcm); err != nil {
+		if _, err := u.decoder.Conceal(pcm); err != nil || silenced {
 			clear(pcm)
 		}
 		u.say(pcm, u.time.our)

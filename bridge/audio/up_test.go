@@ -416,3 +416,33 @@ func TestUpAnotherSeat(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
+
+func TestUpALossAfterMuteIsSilence(t *testing.T) {
+	h := newHandset(t, plainEngine(1), 20*ms)
+	h.speak(20*ms, 20)
+	h.phone.SetMuted(true)
+	h.seat.frames = nil
+	h.lose(160)
+	h.lose(160)
+	h.speak(20*ms, 1)
+	if len(h.seat.frames) == 0 {
+		t.Fatal("nothing was sent")
+	}
+	for i, f := range h.seat.frames {
+		if f.Level != codec.Silence {
+			t.Errorf("packet %d after mute has level %d", i, f.Level)
+		}
+	}
+}
+
+func TestUpASourceThatBeginsAgainIsHeard(t *testing.T) {
+	h := newHandset(t, plainEngine(1), 20*ms)
+	seq, ts := h.seq, h.ts
+	h.speak(20*ms, 400)
+	h.seq, h.ts = seq, ts // a recording that is played again
+	h.seat.frames = nil
+	h.speak(20*ms, 400)
+	if n := len(h.seat.frames); n < 390 {
+		t.Errorf("%d packets of the second round reach the seat, want 400", n)
+	}
+}

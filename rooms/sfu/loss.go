@@ -31,19 +31,26 @@ func (m *lossMeter) report(by any, fraction float64, now time.Duration) {
 		fraction = (old.fraction + fraction) / 2
 	}
 	m.by[by] = lossReport{fraction, now}
+	m.forget(now) // of a browser's voice nobody asks for the worst
 }
 
 // worst returns the loss of whoever loses most.
 func (m *lossMeter) worst(now time.Duration) float64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.forget(now)
 	var worst float64
-	for by, r := range m.by {
-		if now-r.at >= lossMemory {
-			delete(m.by, by)
-			continue
-		}
+	for _, r := range m.by {
 		worst = max(worst, r.fraction)
 	}
 	return worst
+}
+
+// forget lets go of receivers that do not report any more. Called with mu held.
+func (m *lossMeter) forget(now time.Duration) {
+	for by, r := range m.by {
+		if now-r.at >= lossMemory {
+			delete(m.by, by)
+		}
+	}
 }

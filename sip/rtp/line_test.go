@@ -291,3 +291,23 @@ func TestAnotherClockIsAnotherSSRC(t *testing.T) {
 		t.Errorf("a frame too long: got %v, want ErrTooLong", err)
 	}
 }
+
+func TestAKeyWhoseEndIsLostEndsWhileSoundGoesOn(t *testing.T) {
+	var now atomic.Int64
+	a := newPhone(t, "127.0.0.1", Config{Clock: func() time.Duration { return time.Duration(now.Load()) }})
+	peer := newSocket(t, "127.0.0.1")
+	negotiate(t, a, call(peer.addr()))
+	a.run(a)
+	peer.send(t, a.LocalAddr(), rtpPacket(101, 5, 0, 160, event{code: 1, duration: 160}.append(nil)))
+	if d := next(t, a.digits); d.Rune != '1' || d.Ended {
+		t.Fatalf("got %+v, want a key that goes down", d)
+	}
+	for n := uint16(1); n <= 10; n++ {
+		now.Add(int64(20 * time.Millisecond))
+		peer.send(t, a.LocalAddr(), sound(5, n, uint32(n)*160))
+		next(t, a.frames)
+	}
+	if d := next(t, a.digits); d.Rune != '1' || !d.Ended {
+		t.Errorf("got %+v, want the key's end", d)
+	}
+}

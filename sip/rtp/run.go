@@ -119,6 +119,9 @@ func (r *reader) packet(from netip.AddrPort, data []byte) error {
 	now := l.clock()
 	l.mu.Lock()
 	a := l.in.take(from, data, now, &r.frame)
+	if a.digits.n == 0 {
+		a.digits = l.in.expire(now) // sound that goes on keeps the deadline from coming
+	}
 	down := l.in.keypad.down
 	if a.moved {
 		l.aim()

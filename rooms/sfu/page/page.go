@@ -28,7 +28,7 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect
 	"require-trusted-types-for 'script'; trusted-types 'none'"
 
 // permissions is the Permissions-Policy: the microphone and the loudspeaker are ours, all else is off.
-const permissions = "microphone=(self), speaker-selection=(self), autoplay=(self), screen-wake-lock=(self), " +
+const permissions = "microphone=(self), autoplay=(self), screen-wake-lock=(self), " +
 	"camera=(), geolocation=(), display-capture=(), usb=(), serial=(), hid=(), payment=()"
 
 // Handler serves the page:
