@@ -8,7 +8,7 @@ import (
 
 func TestRoot(t *testing.T) {
 	broken := errors.New("broken")
-	if err := Root("engine", func() error { return broken })(); err != broken {
+	if err := Root("engine", func() error { return broken })(); !errors.Is(err, broken) {
 		t.Errorf("an error became %v", err)
 	}
 	if err := Root("engine", func() error { return nil })(); err != nil {
