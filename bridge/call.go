@@ -39,7 +39,7 @@ type call struct {
 	phone    *audio.Phone
 	answered time.Duration // 0 until it is
 
-	renewing sync.Mutex // a CANCEL of a re-INVITE does not end reoffer: the next may overlap
+	renewing sync.Mutex // held by reoffer
 
 	sound atomic.Pointer[sound] // set once line and phone are there, for the statistics
 }
@@ -188,6 +188,9 @@ func (c *call) agree(ctx context.Context, offer []byte) (answer []byte, err erro
 func (c *call) reoffer(ctx context.Context, offer []byte) ([]byte, error) {
 	c.renewing.Lock()
 	defer c.renewing.Unlock()
+	if err := ctx.Err(); err != nil {
+		return nil, err // withdrawn while it waited
+	}
 	answer, err := c.agree(ctx, offer)
 	if err != nil {
 		return nil, err

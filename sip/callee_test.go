@@ -335,3 +335,25 @@ func TestShutdownHangsUp(t *testing.T) {
 		}
 	})
 }
+
+func TestAnswerThatCanNotBeSentLeavesNothing(t *testing.T) {
+	answer, ends := make(chan struct{}), make(chan error, 1)
+	s := serve(t, Config{}, ringAnswer(answer, ends))
+	p := s.peer("tcp", "")
+	p.send(p.request("INVITE", "i", 1, "", testSDP))
+	p.expect(180)
+	_ = p.conn.Close()
+	time.Sleep(2 * testT1)
+	close(answer)
+	wait(t, ends)
+	kept := func() int {
+		s.guard.invites.mu.Lock()
+		defer s.guard.invites.mu.Unlock()
+		return len(s.guard.invites.taken)
+	}
+	for end := time.Now().Add(patience); kept() > 0; time.Sleep(testT1) {
+		if time.Now().After(end) {
+			t.Fatalf("%d INVITE transactions are kept", kept())
+		}
+	}
+}

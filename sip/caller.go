@@ -88,7 +88,8 @@ func (d *Dialog) progress(res *sip.Response) {
 	if d.out.tell == nil || res.StatusCode == sip.StatusTrying {
 		return
 	}
-	body, _ := sdpOf(res) // early media that is no SDP is none
+	defer recovered(d.log, "Provisional") // not ours; the call goes on
+	body, _ := sdpOf(res)                 // early media that is no SDP is none
 	d.out.tell(res.StatusCode, res.Reason, body)
 }
 
@@ -131,7 +132,9 @@ func (d *Dialog) endFork(res *sip.Response, src origin) {
 	tag := tagOf(res.To().Params)
 	d.mu.Lock()
 	known := d.out.forks[tag] || len(d.out.forks) >= maxForks
-	d.out.forks[tag] = true
+	if !known {
+		d.out.forks[tag] = true
+	}
 	d.mu.Unlock()
 	if known {
 		return

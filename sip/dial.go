@@ -75,7 +75,7 @@ func (s *Server) call(ctx context.Context, to Dial) (*Dialog, error) {
 func (s *Server) converse(d *Dialog, invite *sip.Request) {
 	tx, err := s.client.TransactionRequest(s.base, invite)
 	if err != nil {
-		d.post(func() { d.unanswered(fmt.Errorf("INVITE: %w", err)) })
+		d.post(func() { d.unanswered(fmt.Errorf("INVITE: %w", wireError(err))) })
 		return
 	}
 	d.post(func() { d.out.tx = tx })

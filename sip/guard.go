@@ -128,8 +128,9 @@ func (g *guard) judge(p packet, now time.Time) (v verdict) {
 	case sip.CANCEL:
 		return g.cancel(p, req)
 	case sip.INVITE:
-		if g.floods.invite(p.src.Addr(), now) {
-			return g.answer(p, sip.StatusServiceUnavailable, "Service Unavailable", "Retry-After: 5")
+		// Only what would begin a call is one too many: not the same INVITE again, and not a re-INVITE.
+		if tagOf(req.To().Params) == "" && !g.invites.has(req) && g.floods.invite(p.src.Addr(), now) {
+			return g.respond(p, req, sip.StatusServiceUnavailable, "Service Unavailable", "", retryAfter(5*time.Second))
 		}
 		g.invites.arrived(req, p.src.Addr())
 	}
@@ -180,9 +181,12 @@ func (g *guard) cancel(p packet, req *sip.Request) verdict {
 }
 
 // respond answers a request that could be read.
-func (g *guard) respond(p packet, req *sip.Request, code int, reason, tag string) verdict {
+func (g *guard) respond(p packet, req *sip.Request, code int, reason, tag string, extra ...sip.Header) verdict {
 	req.SetSource(p.src.String())
 	res := newResponse(req, p.src, code, reason, tag, g.server)
+	for _, h := range extra {
+		res.AppendHeader(h)
+	}
 	return verdict{reply: []byte(res.String()), replyTo: replyAddr(req, p.src)}
 }
 

@@ -412,3 +412,11 @@ func TestAcceptErrorsAreWaitedOut(t *testing.T) {
 	wait(t, ended)
 	s.closeAll()
 }
+
+func TestFloodRefusesNoInviteTwice(t *testing.T) {
+	p := serve(t, Config{Limits: Limits{InvitesPerSecond: 1}}, ringAnswer(nil, make(chan error, 1))).peer("udp", "")
+	for range 4 {
+		p.send(p.request("INVITE", "i", 1, "", testSDP))
+		p.expect(180) // and again: what is in progress is not one too many
+	}
+}

@@ -15,8 +15,9 @@ import (
 
 // pendingOffer is an offer of the peer that is being answered, in a re-INVITE or an UPDATE.
 type pendingOffer struct {
-	in   inbound
-	stop context.CancelFunc // nobody wants the answer any more
+	in        inbound
+	stop      context.CancelFunc // nobody wants the answer any more
+	withdrawn bool               // by CANCEL
 }
 
 // glareRetry is how long a peer is asked to wait before it offers again (RFC 3261 section 14.2: a random
@@ -142,6 +143,8 @@ func (d *Dialog) answerOffer(p *pendingOffer, answer []byte, err error) {
 	d.pending = nil
 	d.negotiation, _ = nextOffer(d.negotiation, answeredWe)
 	switch {
+	case p.withdrawn && err != nil:
+		_ = d.respond(p.in, sip.StatusRequestTerminated, phrase(sip.StatusRequestTerminated))
 	case err == nil && len(answer) == 0:
 		err = errNoSDP
 		fallthrough
@@ -158,15 +161,14 @@ func (d *Dialog) answerOffer(p *pendingOffer, answer []byte, err error) {
 	}
 }
 
-// withdrawn takes the CANCEL of a re-INVITE: the call goes on as it was (section 14.1).
+// withdrawn takes the CANCEL of a re-INVITE: the call goes on as it was (section 14.1). The offer stays pending
+// until the gateway has let go of it, so that it never answers two at once; where it had taken the offer already,
+// the 200 crosses the CANCEL and stands (section 9.2).
 func (d *Dialog) withdrawn(p *pendingOffer) {
-	if d.pending != p {
-		return
+	if d.pending == p {
+		p.withdrawn = true
+		p.stop()
 	}
-	d.pending = nil
-	p.stop()
-	d.negotiation, _ = nextOffer(d.negotiation, answeredWe)
-	_ = d.respond(p.in, sip.StatusRequestTerminated, phrase(sip.StatusRequestTerminated))
 }
 
 // askedToOffer takes an empty re-INVITE: the peer wants our offer. It gets what we said last, which keeps

@@ -282,3 +282,28 @@ func TestSDPInMultipart(t *testing.T) {
 		t.Errorf("got %q, want %q", i.Body, testSDP)
 	}
 }
+
+func TestOffersAreAnsweredOneAtATime(t *testing.T) {
+	began, left := make(chan struct{}, 2), make(chan struct{})
+	p := serve(t, Config{}, func(ctx context.Context, d *Dialog) {
+		d.OnOffer(func(ctx context.Context, _ []byte) ([]byte, error) {
+			began <- struct{}{}
+			<-ctx.Done()
+			<-left
+			return nil, ctx.Err()
+		})
+		answerAll(nil)(ctx, d)
+	}).peer("udp", "")
+	ok := p.establish()
+	p.send(p.request("INVITE", "r2", 2, ok.toTag(), testSDP))
+	wait(t, began)
+	p.send(p.request("CANCEL", "r2", 2, ok.toTag(), ""))
+	p.expect(200)
+	p.send(p.request("INVITE", "r3", 3, ok.toTag(), testSDP))
+	p.expect(500) // the gateway has not let go of the first yet
+	p.send(p.request("ACK", "r3", 3, ok.toTag(), ""))
+	close(left)
+	for p.hear().code != 487 { // the 500 may come again
+	}
+	p.send(p.request("ACK", "r2", 2, ok.toTag(), ""))
+}

@@ -58,6 +58,14 @@ func (v *invites) arrived(req *sip.Request, src netip.Addr) {
 	v.note(key, req, src)
 }
 
+// has reports whether an INVITE is in progress, or on its way: it came again.
+func (v *invites) has(req *sip.Request) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	key := transactionKey(req)
+	return v.taken[key] != nil || v.young[key] != nil || v.old[key] != nil
+}
+
 func (v *invites) note(key string, req *sip.Request, src netip.Addr) *inviteInProgress {
 	i := &inviteInProgress{key: key, id: idOf(req), source: src, tag: tagOf(req.To().Params)}
 	if i.tag == "" {

@@ -62,6 +62,9 @@ func (d *Dialog) take(f func()) {
 			d.log.Error("panic", "in", "dialog", "panic", r)
 			d.end(fmt.Errorf("panic: %v", r))
 			d.state = ended
+			if d.in.tx != nil { // an INVITE without a final answer would ring, and its transaction stay, for ever
+				_ = d.respond(d.in, sip.StatusInternalServerError, phrase(sip.StatusInternalServerError))
+			}
 		}
 	}()
 	f()
@@ -173,7 +176,11 @@ func (d *Dialog) accept(in inbound, sdp []byte, offer bool) error {
 	d.unacked[seq] = a
 	a.resend = time.AfterFunc(a.wait, func() { d.post(func() { d.resendDue(seq, a) }) })
 	a.giveUp = time.AfterFunc(d.timing.patience(), func() { d.post(func() { d.ackMissed(seq, a) }) })
-	return in.tx.Respond(a.res)
+	err := in.tx.Respond(a.res)
+	if err != nil { // sipgo starts no timer L then, and would keep the transaction for ever
+		time.AfterFunc(d.timing.patience(), in.tx.Terminate)
+	}
+	return err
 }
 
 // resendDue sends a 2xx again: at T1, doubling up to T2, over TCP too (section 13.3.1.4).

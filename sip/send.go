@@ -3,6 +3,8 @@ package sip
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
 
 	"github.com/emiago/sipgo/sip"
 )
@@ -17,7 +19,7 @@ func (s *Server) roundTrip(p path, req *sip.Request) (*sip.Response, error) {
 	}
 	tx, err := s.client.TransactionRequest(context.WithoutCancel(s.base), req)
 	if err != nil {
-		return nil, err
+		return nil, wireError(err)
 	}
 	defer tx.Terminate()
 	for {
@@ -27,9 +29,21 @@ func (s *Server) roundTrip(p path, req *sip.Request) (*sip.Response, error) {
 				return res, nil
 			}
 		case <-tx.Done():
-			return nil, errors.Join(ErrNoAnswer, tx.Err())
+			return nil, errors.Join(ErrNoAnswer, wireError(tx.Err()))
 		}
 	}
+}
+
+// wireError leaves the start-line out of sipgo's error about a request that could not be sent: a number is in it.
+func wireError(err error) error {
+	if !errors.Is(err, sip.ErrTransactionTransport) {
+		return err
+	}
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return fmt.Errorf("%w: %w", sip.ErrTransactionTransport, op)
+	}
+	return sip.ErrTransactionTransport
 }
 
 // write sends an ACK.
