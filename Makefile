@@ -49,7 +49,7 @@ proof: test ## the long runs, after the test: race detector, fuzzing, load
 .PHONY: load
 load: build ## 200 calls in 20 rooms for a minute, and nothing left of them 40 s later
 	@bash .ci/peers.sh
-	PASSERELLE_BIN=$(CURDIR)/bin/passerelle PASSERELLE_LOAD=1 $(GO) test -tags $(TAGS),peers -timeout 15m -count=1 -v -run TestLoad ./cmd/passerelle/peers/
+	PASSERELLE_BIN=$(CURDIR)/bin/passerelle PASSERELLE_LOAD=1 PASSERELLE_JUDGE=1 $(GO) test -tags $(TAGS),peers -timeout 15m -count=1 -v -run TestLoad ./cmd/passerelle/peers/
 
 .PHONY: bench
 bench: build ## measures; the last line is one JSON object

@@ -76,13 +76,13 @@ func (p *phone) dial(ctx context.Context, server *sip.Server, line *rtp.Line, lo
 	if err != nil {
 		return err
 	}
-	user := p.From
+	user, display := p.From, ""
 	if user == "" {
-		user = "passerelle"
+		user, display = "passerelle", "Test phone"
 	}
 	invited := p.clock()
 	dialog, answer, err := server.Dial(ctx, sip.Dial{
-		To: p.To, From: sip.Address{Display: "Test phone", User: user}, Offer: offer,
+		To: p.To, From: sip.Address{Display: display, User: user}, Offer: offer,
 		Provisional: func(code int, _ string, _ []byte) {
 			if code == 180 || code == 183 {
 				p.update(func(r *Report) { r.State = "ringing" })

@@ -205,6 +205,7 @@ export const states = [
     state: 'people come and go, and it is said',
     async play({ page, address, act, want }) {
       await join({ page, address });
+      await page.waitForSelector(person('Ada Lovelace')); // who was there before is not said to join
       await act('phone', { room: 'board', name: 'Olu' });
       await page.waitForFunction(() => document.querySelector('#notice')?.textContent?.includes('Olu joined.'));
       await act('hangup', { room: 'board', name: 'Olu' });
