@@ -67,9 +67,9 @@ func BenchmarkUpFloor(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	pcm := make([]int16, 160)
 	echo(b, func(dst, packet []byte) int {
-		var pcm [160]int16
-		n, err := decoder.Decode(pcm[:], packet[12:])
+		n, err := decoder.Decode(pcm, packet[12:])
 		if err != nil {
 			b.Error(err)
 		}
