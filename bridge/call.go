@@ -140,7 +140,7 @@ func (c *call) serve(ctx context.Context) (err error) {
 
 // sit takes a seat; where the room has ended since it was opened, in the next of that name.
 func (c *call) sit(ctx context.Context) (*openRoom, rooms.Seat, error) {
-	who := phoneParticipant(c.invite.From.Display, c.invite.From.User)
+	who := participant(c.invite, c.to.trunk)
 	for again := false; ; again = true {
 		room, err := c.gateway.rooms.enter(ctx, c.to)
 		if err != nil {

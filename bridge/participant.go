@@ -6,15 +6,62 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"passerelle/config"
 	"passerelle/rooms"
+	"passerelle/sip"
 )
 
 // maxName bounds the name of a phone in a room, in characters.
 const maxName = 64
 
-// phoneParticipant is how a room sees a caller: by the display name if it is one, else by a masked number.
-func phoneParticipant(display, user string) rooms.Participant {
+// participant is how a room sees a caller: by the display name if it is one, else by a masked number.
+func participant(invite sip.Invite, trunk *config.Trunk) rooms.Participant {
+	display, user := invite.From.Display, invite.From.User
+	if values := invite.Header("P-Asserted-Identity"); trunk.Trusted && len(values) > 0 && !private(invite) {
+		if d, u, ok := asserted(values[0]); ok {
+			display, user = d, u
+		}
+	}
 	return rooms.Participant{Kind: rooms.Phone, Name: phoneName(display, user)}
+}
+
+// private reports whether the caller does not want to be known by what the network asserts (RFC 3325 section 9.3).
+func private(invite sip.Invite) bool {
+	for _, value := range invite.Header("Privacy") {
+		for _, wish := range strings.Split(value, ";") {
+			if strings.EqualFold(strings.TrimSpace(wish), "id") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// asserted reads the first identity of a P-Asserted-Identity header (RFC 3325 section 9.1): a SIP or a tel URI.
+func asserted(value string) (display, user string, ok bool) {
+	uri := strings.TrimSpace(value)
+	if quoted, found := strings.CutPrefix(uri, `"`); found {
+		if display, uri, found = strings.Cut(quoted, `"`); !found {
+			return "", "", false
+		}
+	}
+	if before, inside, found := strings.Cut(uri, "<"); found {
+		if uri, _, found = strings.Cut(inside, ">"); !found {
+			return "", "", false
+		}
+		if display == "" {
+			display = strings.TrimSpace(before)
+		}
+	}
+	scheme, rest, _ := strings.Cut(uri, ":")
+	switch strings.ToLower(strings.TrimSpace(scheme)) {
+	case "sip", "sips":
+		user, _, ok = strings.Cut(rest, "@")
+	case "tel":
+		user, ok = rest, true
+	}
+	user, _, _ = strings.Cut(user, ";")
+	return display, user, ok && user != ""
 }
 
 // phoneName chooses the name that everybody in the room reads. A number is never shown whole, wherever

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"regexp"
+	"strings"
 	"testing"
 
 	"passerelle/config"
@@ -93,4 +94,41 @@ func TestTheLogHoldsNoNumber(t *testing.T) {
 	if got := (destination{engine: "house", room: "0123456789"}).String(); got != "house/01 •• •• •• 89" {
 		t.Errorf("a room named by a number is logged as %s", got)
 	}
+}
+
+func TestAsserted(t *testing.T) {
+	for _, test := range []struct {
+		rule, value, display, user string
+		ok                         bool
+	}{
+		{"a SIP URI", `<sip:+33123456789@operator.example>`, "", "+33123456789", true},
+		{"with a display name", `"Ada Lovelace" <sip:2001@pbx.example;user=phone>`, "Ada Lovelace", "2001", true},
+		{"the first of several", `"Ada" <sip:2001@pbx.example>, <tel:+33123456789>`, "Ada", "2001", true},
+		{"a bracket in the name", `"Ada <3" <sip:2001@pbx.example>`, "Ada <3", "2001", true},
+		{"a tel URI", `<tel:+33123456789;ext=1>`, "", "+33123456789", true},
+		{"without brackets", `sip:2001@pbx.example`, "", "2001", true},
+		{"no user part", `<sip:pbx.example>`, "", "", false},
+		{"another scheme", `<mailto:ada@example.org>`, "", "", false},
+		{"a bracket that never closes", `<sip:2001@pbx.example`, "", "", false},
+		{"nothing", ``, "", "", false},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			display, user, ok := asserted(test.value)
+			if ok != test.ok || ok && (display != test.display || user != test.user) {
+				t.Errorf("asserted(%q) = %q, %q, %v", test.value, display, user, ok)
+			}
+		})
+	}
+}
+
+// FuzzAsserted: what is read as an identity stands in the header.
+func FuzzAsserted(f *testing.F) {
+	f.Add(`"Ada" <sip:2001@pbx.example>, <tel:+33123456789>`)
+	f.Add(`><`)
+	f.Fuzz(func(t *testing.T, value string) {
+		display, user, ok := asserted(value)
+		if ok && (user == "" || !strings.Contains(value, user) || !strings.Contains(value, display)) {
+			t.Errorf("asserted(%q) = %q, %q", value, display, user)
+		}
+	})
 }

