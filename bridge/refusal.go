@@ -41,21 +41,9 @@ func full(format string, args ...any) *refusal {
 // refusalOf gives any error on the way to an answered call its SIP response.
 func refusalOf(err error) sip.Refusal {
 	var own *refusal
-	var status interface{ SIPStatus() (int, string) }
-	var warning interface{ Warning() (int, string) }
 	switch {
 	case errors.As(err, &own):
 		return sip.Refusal{Code: own.code, Warning: own.warning(), RetryAfter: own.retry}
-	case errors.As(err, &status):
-		r := sip.Refusal{}
-		r.Code, r.Reason = status.SIPStatus()
-		if errors.As(err, &warning) {
-			r.Warning.Code, r.Warning.Text = warning.Warning()
-		}
-		if r.Code == 503 {
-			r.RetryAfter = retryAfter
-		}
-		return r
 	case errors.Is(err, errDrained):
 		return sip.Refusal{Code: 503, Warning: miscellaneous(errDrained.Error()), RetryAfter: retryAfter}
 	case errors.Is(err, rooms.ErrNoRoom):
@@ -64,7 +52,10 @@ func refusalOf(err error) sip.Refusal {
 		return sip.Refusal{Code: 486, Warning: miscellaneous(err.Error())}
 	case errors.Is(err, rooms.ErrClosed):
 		return sip.Refusal{Code: 480, Warning: miscellaneous(err.Error())}
-	default:
-		return sip.Refusal{Code: 500}
 	}
+	r := sip.RefusalFor(err)
+	if r.Code == 503 {
+		r.RetryAfter = retryAfter
+	}
+	return r
 }

@@ -18,7 +18,6 @@ var (
 
 // What a method of a Server or a Dialog may refuse with.
 var (
-	ErrNotServing = errors.New("the server does not serve")
 	ErrNoListener = errors.New("no listener for this network and address family")
 	ErrState      = errors.New("not possible in this state of the dialog")
 )

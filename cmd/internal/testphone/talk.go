@@ -2,11 +2,11 @@ package testphone
 
 import (
 	"context"
-	"math"
 	"time"
 
 	"passerelle/codec"
 	"passerelle/codec/g711"
+	"passerelle/codec/score"
 )
 
 // talker sends what is to be said, a packet every 20 ms.
@@ -71,14 +71,4 @@ func (t *talker) send() error {
 }
 
 // level returns how loud pcm is, in -dBov (RFC 6464).
-func level(pcm []int16) uint8 {
-	var sum float64
-	for _, s := range pcm {
-		sum += float64(s) * float64(s)
-	}
-	if sum == 0 {
-		return codec.Silence
-	}
-	db := -10 * math.Log10(sum/float64(len(pcm))/(32768*32768))
-	return uint8(min(max(db, 0), float64(codec.Silence)))
-}
+func level(pcm []int16) uint8 { return uint8(-score.Level(pcm)) }
