@@ -15,6 +15,10 @@ var (
 	ErrFull    = errors.New("the room is full")
 	ErrClosed  = errors.New("the room is closed")
 	ErrRemoved = errors.New("removed from the room")
+	// ErrEncrypted: what is said there is encrypted from end to end, and no gateway can hear it.
+	ErrEncrypted  = errors.New("the room is encrypted from end to end")
+	ErrDenied     = errors.New("not let into the room")
+	ErrUnanswered = errors.New("nobody let the caller into the room")
 )
 
 // Backend keeps rooms. Its methods may be called from any goroutine.
@@ -28,6 +32,18 @@ type Backend interface {
 type Namer interface {
 	// RoomName returns the one name under which a room is known, for any of them.
 	RoomName(name string) string
+}
+
+// Reception is where callers without an account ask for a room. Its methods may be called from any
+// goroutine, and may block on the network until ctx is done.
+type Reception interface {
+	// Find returns the name of the room that pin opens, as Backend.Open takes it; ErrNoRoom if there is
+	// none, whatever the reason. An untrusted caller's guesses are limited.
+	Find(ctx context.Context, pin string, trusted bool) (room string, err error)
+	// Admit knocks at a room for a guest of that name and returns when it is let in, with what the room
+	// wants its participant to carry; ErrDenied or ErrUnanswered if it is not. waiting is called once, from
+	// the same goroutine, if the guest has to wait.
+	Admit(ctx context.Context, room, name string, waiting func()) (attributes map[string]string, err error)
 }
 
 // Room is one room, as this gateway is in it. Its methods may be called from any goroutine.
@@ -118,8 +134,11 @@ const (
 	Ended State = iota
 	Reconnecting
 	Back
-	RecordingOn
+	RecordingOn // also told of a recording that runs when the room is opened
 	RecordingOff
+	TranscriptionOn // likewise
+	TranscriptionOff
+	Encrypted // from end to end, from now on: the gateway has to leave
 )
 
 // EventKind says what the room asks of a phone.
@@ -132,6 +151,10 @@ const (
 	Removed                  // the seat is lost; no event follows
 	Digit                    // Text is to be dialled towards the phone
 	Text                     // Text was written to the phone
+	// Interrupted: the way from this seat to the room is lost, and the backend tries to get it back.
+	// Frames written meanwhile are dropped. Resumed follows, or the end of the channel.
+	Interrupted
+	Resumed
 )
 
 // Event is what the room asks of a phone.
