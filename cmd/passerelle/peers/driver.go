@@ -44,13 +44,18 @@ type driverAnswer struct {
 	Version string `json:"version"`
 }
 
+// NodeModules returns where .ci/peers.sh has put playwright-core and livekit-client.
+func NodeModules() string {
+	if modules := os.Getenv("PASSERELLE_NODE_MODULES"); modules != "" {
+		return modules
+	}
+	return filepath.Join(Root(), ".cache", "node", "node_modules")
+}
+
 // startDriver starts Chromium with a WAV file for a microphone. Its logs are in dir.
 func startDriver(t testing.TB, dir, microphone string, env []string) *driver {
 	t.Helper()
-	modules := os.Getenv("PASSERELLE_NODE_MODULES")
-	if modules == "" {
-		modules = filepath.Join(Root(), ".cache", "node", "node_modules")
-	}
+	modules := NodeModules()
 	if _, err := os.Stat(filepath.Join(modules, "playwright-core")); err != nil {
 		t.Fatalf("no playwright-core in %s: run .ci/peers.sh", modules)
 	}

@@ -8,7 +8,7 @@
 //   {"id":3,"do":"click","selector":"#join"}                         clicks; "press" with a key's name does what it says
 //   {"id":4,"do":"wait","expression":"...","ms":10000}               waits until it is true in the page
 //   {"id":5,"do":"evaluate","expression":"..."}                      answers its value
-//   {"id":6,"do":"recording","path":"heard.wav"}                     writes all that the page has heard
+//   {"id":6,"do":"recording","path":"heard.wav","of":""}             writes all that the page has heard, or of one person
 //   {"id":7,"do":"stats"}                                            answers getStats() of every connection
 //   {"id":8,"do":"screenshot","path":"page.png"}
 //   {"id":9,"do":"axe"}                                              answers axe-core's violations
@@ -70,8 +70,8 @@ const commands = {
     }
   },
   evaluate: ({ expression }) => page.evaluate(expression),
-  async recording({ path: file }) {
-    const { pcm, rate } = await page.evaluate('window.__recorder.take()');
+  async recording({ path: file, of }) {
+    const { pcm, rate } = await page.evaluate(`window.__recorder.take(${JSON.stringify(of ?? '')})`);
     const sound = Buffer.from(pcm, 'base64');
     fs.writeFileSync(file, Buffer.concat([wavHeader(sound.length, rate), sound]));
     return { seconds: sound.length / 2 / rate };

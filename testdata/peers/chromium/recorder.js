@@ -1,30 +1,34 @@
 // Runs in the page before the page's own scripts: keeps every peer connection in view, and records the
-// sum of all tracks that come in, as the loudspeaker would play it.
+// sum of all tracks that come in, as the loudspeaker would play it. A page that knows whose track is whose
+// has each person recorded alone, too.
 (() => {
   'use strict';
   const Native = window.RTCPeerConnection;
   const connections = [];
-  const chunks = [];
+  const tapes = {}; // by name; '' is the sum
   const sources = [];
-  let started = null;
+  let context = null;
 
   // A ScriptProcessor is old, but needs no module that the page's policy would have to allow, and its
   // longest buffer forgives a page that is busy for a third of a second.
   function begin() {
-    const context = new AudioContext({ sampleRate: 48000 });
+    context ??= new AudioContext({ sampleRate: 48000 });
     const node = context.createScriptProcessor(16384, 1, 1);
+    const chunks = [];
     node.onaudioprocess = ({ inputBuffer }) => {
       const chunk = new Int16Array(inputBuffer.length);
       inputBuffer.getChannelData(0).forEach((v, i) => { chunk[i] = Math.round(Math.max(-1, Math.min(1, v)) * 32767); });
       chunks.push(chunk);
     };
     node.connect(context.destination); // which pulls; what comes out is silence
-    return { context, node };
+    return { node, chunks, tracks: new Set() };
   }
 
-  function record(track) {
-    started ??= begin();
-    const { context, node } = started;
+  function record(name, track) {
+    const tape = (tapes[name] ??= begin());
+    // A track is announced again when its transceiver changes direction; it is one sound still.
+    if (tape.tracks.has(track)) return;
+    tape.tracks.add(track);
     const stream = new MediaStream([track]);
     // Chromium moves a remote track's sound only for a media element.
     const element = new Audio();
@@ -32,7 +36,7 @@
     element.srcObject = stream;
     element.play().catch(() => {});
     const source = context.createMediaStreamSource(stream);
-    source.connect(node);
+    source.connect(tape.node);
     sources.push({ element, source });
   }
 
@@ -41,15 +45,17 @@
       super(...args);
       connections.push(this);
       this.addEventListener('track', ({ track }) => {
-        if (track.kind === 'audio') record(track);
+        if (track.kind === 'audio') record('', track);
       });
     }
   };
 
   window.__recorder = {
     connections,
-    // All that was heard so far: 16-bit samples, in base64.
-    take() {
+    also: record,
+    // All that was heard so far, of everybody or of one: 16-bit samples, in base64.
+    take(name = '') {
+      const chunks = tapes[name]?.chunks ?? [];
       const length = chunks.reduce((n, c) => n + c.length, 0);
       const pcm = new Int16Array(length);
       let at = 0;
