@@ -18,6 +18,7 @@ type PhoneConfig struct {
 	Transport  string // "udp" (default) or "tcp"
 	Mux        bool   // offers rtcp-mux
 	AutoAnswer bool
+	Shows      string // the user part of its address, such as a number; its name, also shown, where it is empty
 }
 
 // Phone is one baresip: a phone that people use, with a file for a microphone, and recordings of what it
@@ -57,7 +58,11 @@ func StartPhone(t testing.TB, dir string, config PhoneConfig) *Phone {
 func (p *Phone) write(t testing.TB, values map[string]any) {
 	t.Helper()
 	writeTemplate(t, Data("baresip", "config.tmpl"), filepath.Join(p.dir, "config"), values)
-	account := fmt.Sprintf("\"%s\" <sip:%s@127.0.0.1:%d", p.Name, p.Name, p.SIP)
+	who := fmt.Sprintf("%q <sip:%s", p.Name, p.Name)
+	if p.Shows != "" {
+		who = "<sip:" + p.Shows
+	}
+	account := fmt.Sprintf("%s@127.0.0.1:%d", who, p.SIP)
 	if p.Transport == "tcp" {
 		account += ";transport=tcp"
 	}

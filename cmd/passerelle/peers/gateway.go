@@ -25,6 +25,11 @@ type GatewayConfig struct {
 	Complains *regexp.Regexp
 	// IPv6 puts telephony on ::1; the page stays where it is.
 	IPv6 bool
+	// LiveKit adds engines, routes and a menu to the embedded rooms; nil leaves it at these.
+	LiveKit *LiveKit
+	Level   string // of the log; "info" where it is empty
+	// Canaries are secrets and numbers that must not be in the log, whole, at any level.
+	Canaries []string
 }
 
 // Password is what the gateway's one room with a password, "board", asks of browsers.
@@ -54,7 +59,10 @@ func StartGateway(t testing.TB, dir string, config GatewayConfig) *Gateway {
 	if config.Drain == 0 {
 		config.Drain = 5 * time.Second
 	}
-	first := Ports(t, 4)
+	if config.Level == "" {
+		config.Level = "info"
+	}
+	first := Ports(t, 8)
 	media := Ports(t, 2*config.Calls)
 	at := func(n uint16) netip.AddrPort { return netip.AddrPortFrom(Loopback(), first+n) }
 	phones := Loopback()
@@ -65,10 +73,13 @@ func StartGateway(t testing.TB, dir string, config GatewayConfig) *Gateway {
 		GatewayConfig: config, SIP: netip.AddrPortFrom(phones, first), HTTP: at(1), debug: at(3), dir: dir,
 		Media: [2]uint16{media, media + uint16(2*config.Calls) - 1},
 	}
-	writeTemplate(t, Data("gateway.yaml.tmpl"), g.file(), map[string]any{
+	values := map[string]any{
 		"SIP": g.SIP, "HTTP": g.HTTP, "Browsers": at(2), "Media": netip.AddrPortFrom(phones, g.Media[0]), "LastMedia": g.Media[1],
-		"Calls": config.Calls, "Drain": config.Drain, "Password": Password,
-	})
+		"Calls": config.Calls, "Drain": config.Drain, "Password": Password, "Level": config.Level,
+		"UDP": []netip.AddrPort{at(4), at(5), at(6)},
+	}
+	config.LiveKit.fill(t, dir, values)
+	writeTemplate(t, Data("gateway.yaml.tmpl"), g.file(), values)
 	g.begin(t)
 	t.Cleanup(func() {
 		if !g.checked {
@@ -226,6 +237,11 @@ func (g *Gateway) judgeLog(t testing.TB) {
 		}
 	}()
 	for _, line := range g.process.Lines() {
+		for _, canary := range g.Canaries {
+			if strings.Contains(line, canary) {
+				t.Errorf("the gateway's log tells %q: %s", canary, line)
+			}
+		}
 		if busy.MatchString(line) {
 			skipped++
 			continue

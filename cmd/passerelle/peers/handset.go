@@ -21,6 +21,10 @@ import (
 type Handset struct {
 	Number string
 	Media  *Stream // its sound; set from the moment the call is up
+	// Shows is the user part of its From, "handset" where it is empty; Headers are whole lines that its
+	// INVITE carries. Both are set before the call.
+	Shows   string
+	Headers []string
 
 	conn    *net.UDPConn
 	target  netip.AddrPort
@@ -187,8 +191,17 @@ func (h *Handset) request(method string, cseq int, branch string, body []byte) [
 	local := h.conn.LocalAddr()
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s %s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%s;rport\r\nMax-Forwards: 70\r\n", method, h.contact, local, branch)
-	fmt.Fprintf(&b, "From: \"Handset\" <sip:handset@%s>;tag=%s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %d %s\r\n", local, h.tag, h.to, h.callID, cseq, method)
+	from := fmt.Sprintf("\"Handset\" <sip:handset@%s>", local)
+	if h.Shows != "" {
+		from = fmt.Sprintf("<sip:%s@%s>", h.Shows, local)
+	}
+	fmt.Fprintf(&b, "From: %s;tag=%s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %d %s\r\n", from, h.tag, h.to, h.callID, cseq, method)
 	fmt.Fprintf(&b, "Contact: <sip:handset@%s>\r\n", local)
+	if method == "INVITE" {
+		for _, header := range h.Headers {
+			b.WriteString(header + "\r\n")
+		}
+	}
 	if body != nil {
 		b.WriteString("Content-Type: application/sdp\r\n")
 	}

@@ -3,6 +3,7 @@ package peers
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -62,29 +63,66 @@ func (r Recording) Until(at time.Duration) Recording {
 // its first sound on. It returns how it was found.
 func (r Recording) Hears(t testing.TB, s Speech, want Quality) score.Match {
 	t.Helper()
-	m := score.Find(s.PCM(t), r.PCM, score.Rate)
-	t.Logf("%s hears %s: %v", r.Who, s.Name, m)
+	return r.Holds(t, s.Name, s.PCM(t), want)
+}
+
+// Holds is Hears for any sound at [score.Rate], such as a prompt of the gateway's.
+func (r Recording) Holds(t testing.TB, what string, pcm []int16, want Quality) score.Match {
+	t.Helper()
+	m := score.Find(pcm, r.PCM, score.Rate)
+	t.Logf("%s hears %s: %v", r.Who, what, m)
 	switch {
 	case !m.Found():
-		t.Errorf("%s does not hear %s: %v (%s)", r.Who, s.Name, m, r.Path)
+		t.Errorf("%s does not hear %s: %v (%s)", r.Who, what, m, r.Path)
 	case m.Median < want.Median:
-		t.Errorf("%s hears %s with a median correlation of %.3f, want at least %.3f (%s)", r.Who, s.Name, m.Median, want.Median, r.Path)
+		t.Errorf("%s hears %s with a median correlation of %.3f, want at least %.3f (%s)", r.Who, what, m.Median, want.Median, r.Path)
 	case math.Abs(m.GainDB) > want.GainDB:
-		t.Errorf("%s hears %s %+.1f dB off, want at most %.1f (%s)", r.Who, s.Name, m.GainDB, want.GainDB, r.Path)
+		t.Errorf("%s hears %s %+.1f dB off, want at most %.1f (%s)", r.Who, what, m.GainDB, want.GainDB, r.Path)
 	case m.Longest() > want.Gap:
-		t.Errorf("%s hears %s with gaps %v, want none above %v (%s)", r.Who, s.Name, m.Gaps, want.Gap, r.Path)
+		t.Errorf("%s hears %s with gaps %v, want none above %v (%s)", r.Who, what, m.Gaps, want.Gap, r.Path)
 	case m.Clipped > want.Clipped:
-		t.Errorf("%s hears %s with %v of a beginning missing, want at most %v (%s)", r.Who, s.Name, m.Clipped, want.Clipped, r.Path)
+		t.Errorf("%s hears %s with %v of a beginning missing, want at most %v (%s)", r.Who, what, m.Clipped, want.Clipped, r.Path)
 	}
 	return m
 }
 
 // HearsNot fails the test if the speech is in the recording.
-func (r Recording) HearsNot(t testing.TB, s Speech) {
+func (r Recording) HearsNot(t testing.TB, s Speech) { t.Helper(); r.HoldsNot(t, s.Name, s.PCM(t)) }
+
+// HoldsNot fails the test if the sound is in the recording.
+func (r Recording) HoldsNot(t testing.TB, what string, pcm []int16) {
 	t.Helper()
-	if m := score.Find(s.PCM(t), r.PCM, score.Rate); m.Correlation > 0.2 || m.Found() {
-		t.Errorf("%s hears %s, and should not: %v (%s)", r.Who, s.Name, m, r.Path)
+	if m := score.Find(pcm, r.PCM, score.Rate); m.Correlation > 0.2 || m.Found() {
+		t.Errorf("%s hears %s, and should not: %v (%s)", r.Who, what, m, r.Path)
 	}
+}
+
+// HearsOnce fails the test unless the speech is in the recording, and only once: whoever hears a voice by
+// two ways hears an echo of it.
+func (r Recording) HearsOnce(t testing.TB, s Speech, want Quality) score.Match {
+	t.Helper()
+	m := r.Hears(t, s, want)
+	if !m.Found() {
+		return m
+	}
+	rest := r
+	rest.PCM = without(r.PCM, s.PCM(t), m)
+	if again := score.Find(s.PCM(t), rest.PCM, score.Rate); again.Found() {
+		t.Errorf("%s hears %s twice: %v, and again %v (%s)", r.Who, s.Name, m, again, r.Path)
+	}
+	return m
+}
+
+// without returns the recording less a sound that was found in it.
+func without(recording, sound []int16, m score.Match) []int16 {
+	rest := slices.Clone(recording)
+	at, gain := int(m.Delay*score.Rate/time.Second), math.Pow(10, m.GainDB/20)
+	for i, v := range sound {
+		if at+i >= 0 && at+i < len(rest) {
+			rest[at+i] = int16(max(-32768, min(32767, float64(rest[at+i])-gain*float64(v))))
+		}
+	}
+	return rest
 }
 
 // Silent fails the test unless nothing at all is heard.

@@ -84,29 +84,52 @@ func (s *Stream) close() {
 // Now returns the time since the stream was made.
 func (s *Stream) Now() time.Duration { return time.Since(s.began) }
 
-// Send sends 20 ms of mu-law. One goroutine at a time may call it.
+// Send sends 20 ms of mu-law. One goroutine at a time may call it, or SendEvent.
 func (s *Stream) Send(payload []byte) {
+	s.write(0, len(s.sent) == 0, s.timestamp, payload)
+	s.timestamp += uint32(len(payload))
+}
+
+// SendEvent sends a packet of a key that is down since the frame which began that many samples ago, or, three
+// times as RFC 4733 section 2.5.1.4 says, that it went up. Each is 20 ms of the stream.
+func (s *Stream) SendEvent(event byte, since uint32, up bool) {
+	const frame = 160
+	payload := telephoneEvent(event, up, int(since+frame))
+	times := 1
+	if up {
+		times = 3
+	}
+	for range times {
+		s.write(telephoneEvents, since == 0, s.timestamp-since, payload)
+	}
+	s.timestamp += frame
+}
+
+// telephoneEvents is the payload type of keys in what a handset offers.
+const telephoneEvents = 101
+
+// write sends one packet, if there is anywhere to send it.
+func (s *Stream) write(payloadType byte, marker bool, timestamp uint32, payload []byte) {
 	remote := s.remote.Load()
 	if remote == nil {
 		return
 	}
 	p := append(s.packet[:12], payload...)
-	p[0], p[1] = 0x80, 0
-	if len(s.sent) == 0 {
+	p[0], p[1] = 0x80, payloadType
+	if marker {
 		p[1] |= 0x80
 	}
 	binary.BigEndian.PutUint16(p[2:], s.seq)
-	binary.BigEndian.PutUint32(p[4:], s.timestamp)
+	binary.BigEndian.PutUint32(p[4:], timestamp)
 	binary.BigEndian.PutUint32(p[8:], s.ssrc)
 	at := s.Now()
 	_, err := s.rtp.WriteToUDPAddrPort(p, *remote)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err == nil {
-		s.sent = append(s.sent, Packet{At: at, Seq: s.seq, Timestamp: s.timestamp})
+		s.sent = append(s.sent, Packet{At: at, Seq: s.seq, Timestamp: timestamp, Type: payloadType})
 	}
 	s.seq++
-	s.timestamp += uint32(len(payload))
 }
 
 // readRTP is a goroutine of newStream; close waits for it.
