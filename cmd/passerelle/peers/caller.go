@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,7 +27,8 @@ type Caller struct {
 	orders  chan order
 	stop    context.CancelFunc
 	talking sync.WaitGroup
-	began   time.Time // when the call was up
+	began   time.Time              // when the call was up
+	idle    atomic.Pointer[[]byte] // what is sent while nothing is said; silence where it is nil
 }
 
 // order is something to send, 20 ms after 20 ms; done is closed when it was.
@@ -109,6 +111,10 @@ func (c *Caller) send(ctx context.Context) {
 			c.press(o.keys, silence, next)
 			close(o.done)
 		default:
+			if idle := c.idle.Load(); idle != nil {
+				c.Media.Send(*idle)
+				continue
+			}
 			c.Media.Send(silence)
 		}
 	}

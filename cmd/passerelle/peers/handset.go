@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/textproto"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -36,8 +37,9 @@ type Handset struct {
 
 	mu      sync.Mutex
 	cseq    int
-	to      string // the To header, with the gateway's tag once it is known
-	contact string // the gateway's, for requests in the dialog
+	to      string   // the To header, with the gateway's tag once it is known
+	contact string   // the gateway's, for requests in the dialog
+	routes  []string // through proxies that want to stay on the way
 	waiting map[string]chan sipMessage
 }
 
@@ -173,7 +175,8 @@ func (h *Handset) transact(ctx context.Context, method string, body []byte) (sip
 	}
 }
 
-// learn keeps the gateway's tag and contact.
+// learn keeps the gateway's tag and contact, and the way there: what the proxies have recorded, backwards
+// (RFC 3261 section 12.1.2).
 func (h *Handset) learn(m sipMessage) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -182,6 +185,10 @@ func (h *Handset) learn(m sipMessage) {
 	}
 	if _, contact, ok := strings.Cut(m.Header.Get("Contact"), "<"); ok && m.Status < 300 {
 		h.contact, _, _ = strings.Cut(contact, ">")
+	}
+	if h.routes == nil && m.Status/100 == 2 {
+		h.routes = slices.Clone(m.Header.Values("Record-Route"))
+		slices.Reverse(h.routes)
 	}
 }
 
@@ -197,6 +204,9 @@ func (h *Handset) request(method string, cseq int, branch string, body []byte) [
 	}
 	fmt.Fprintf(&b, "From: %s;tag=%s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %d %s\r\n", from, h.tag, h.to, h.callID, cseq, method)
 	fmt.Fprintf(&b, "Contact: <sip:handset@%s>\r\n", local)
+	for _, route := range h.routes {
+		fmt.Fprintf(&b, "Route: %s\r\n", route)
+	}
 	if method == "INVITE" {
 		for _, header := range h.Headers {
 			b.WriteString(header + "\r\n")

@@ -1,0 +1,134 @@
+package peers
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"passerelle/codec"
+	"passerelle/codec/g711"
+	"passerelle/codec/score"
+)
+
+// Hum is a pure tone of that many Hz which stands for one person: whoever hears it hears that person, at
+// that very moment, whoever else hums meanwhile.
+type Hum int
+
+// HumOf returns the i-th of a dozen hums that can be told apart, in a telephone's band. 20 ms hold whole cycles.
+func HumOf(i int) Hum { return Hum(400 + 150*i) }
+
+const (
+	humLevel  = -30.0 // dBov: no silence to any gate, and a dozen do not clip
+	humWithin = 5.0   // dB that the level may be off at an instant; two of one hum are off by 6 mostly
+	humAbsent = -48.0 // dBov; what is below is the codecs' noise
+	humFrame  = 20 * time.Millisecond
+)
+
+// PCM returns 20 ms of the hum; one after the other they are a tone.
+func (h Hum) PCM(rate int) []int16 {
+	pcm := make([]int16, rate/50)
+	peak := 32768 * math.Sqrt2 * math.Pow(10, humLevel/20)
+	for i := range pcm {
+		pcm[i] = int16(math.Round(peak * math.Sin(2*math.Pi*float64(h)*float64(i)/float64(rate))))
+	}
+	return pcm
+}
+
+// MuLaw returns 20 ms of the hum as a phone sends it.
+func (h Hum) MuLaw() ([]byte, error) {
+	encoder, err := g711.NewEncoder(codec.PCMU)
+	if err != nil {
+		return nil, fmt.Errorf("hum: %w", err)
+	}
+	defer encoder.Close()
+	payload := make([]byte, score.Rate/50)
+	if _, err := encoder.Encode(payload, h.PCM(score.Rate)); err != nil {
+		return nil, fmt.Errorf("hum: %w", err)
+	}
+	return payload, nil
+}
+
+// level returns how loud the hum is in pcm at [score.Rate], in dBov (Goertzel's filter behind Hann's window).
+func (h Hum) level(pcm []int16) float64 {
+	turn := 2 * math.Cos(2*math.Pi*float64(h)/score.Rate)
+	var s1, s2, weight float64
+	for i, v := range pcm {
+		w := 0.5 - 0.5*math.Cos(2*math.Pi*(float64(i)+0.5)/float64(len(pcm)))
+		weight += w
+		s1, s2 = w*float64(v)/32768+turn*s1-s2, s1
+	}
+	power := (s1*s1 + s2*s2 - turn*s1*s2) / (weight * weight) // a quarter of the squared amplitude
+	return 10 * math.Log10(2*power+1e-12)
+}
+
+// Hearing is what somebody hears by the wall clock, 20 ms after 20 ms at [score.Rate].
+type Hearing struct {
+	Who    string
+	pieces []heardPiece
+}
+
+// heardPiece is what came in one packet; At is when.
+type heardPiece struct {
+	at  time.Time
+	pcm []int16
+}
+
+// add appends a packet's sound; one of more than 20 ms counts as several.
+func (h *Hearing) add(at time.Time, pcm []int16) {
+	const frame = score.Rate / 50
+	for ; len(pcm) >= frame; pcm = pcm[frame:] {
+		h.pieces = append(h.pieces, heardPiece{at, slices.Clone(pcm[:frame])})
+	}
+}
+
+// levels returns how loud the hum is at each packet that came between two times, with the one after it.
+func (h *Hearing) levels(hum Hum, from, to time.Time) (at []time.Time, level []float64) {
+	for i := 0; i+1 < len(h.pieces); i++ {
+		if p := h.pieces[i]; !p.at.Before(from) && p.at.Before(to) {
+			at = append(at, p.at)
+			level = append(level, hum.level(slices.Concat(p.pcm, h.pieces[i+1].pcm)))
+		}
+	}
+	return at, level
+}
+
+// Level returns the median of how loud a hum is heard between two times, in dBov; -127 where nothing came.
+func (h *Hearing) Level(hum Hum, from, to time.Time) float64 {
+	_, level := h.levels(hum, from, to)
+	if len(level) == 0 {
+		return score.Floor
+	}
+	slices.Sort(level)
+	return level[len(level)/2]
+}
+
+// Steady returns since when a hum is heard for good: at its level, and for a second at least, from a time on.
+func (h *Hearing) Steady(hum Hum, after time.Time) (since time.Time, ok bool) {
+	const second = 50
+	at, level := h.levels(hum, after, after.Add(time.Hour))
+	run := 0
+	for i := range level {
+		if math.Abs(level[i]-humLevel) > humWithin || i > 0 && at[i].Sub(at[i-1]) > 200*time.Millisecond {
+			run = 0
+			continue
+		}
+		if run++; run == second {
+			return at[i+1-second], true
+		}
+	}
+	return time.Time{}, false
+}
+
+// Absent returns the longest time between two times in which a hum was not heard.
+func (h *Hearing) Absent(hum Hum, from, to time.Time) (longest time.Duration) {
+	last := from
+	at, level := h.levels(hum, from, to)
+	for i := range level {
+		if level[i] > humLevel-2*humWithin {
+			longest = max(longest, at[i].Sub(last)-humFrame)
+			last = at[i]
+		}
+	}
+	return max(longest, to.Sub(last)-humFrame)
+}
