@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -93,36 +94,32 @@ func (x *Exchange) HangupAll(ctx context.Context, lines []*Line) error {
 	return group.Wait()
 }
 
-// Gather dials n calls, the i-th to number(i): one after the other, each when the one before is answered, or one
-// each interval, come what may. It returns those that were answered.
-func (x *Exchange) Gather(ctx context.Context, n int, interval time.Duration, number func(i int) string, silent func(i int) bool) (lines []*Line, err error) {
+// Gather dials n calls one after the other, each when the one before is answered; the i-th to number(i).
+func (x *Exchange) Gather(ctx context.Context, n int, number func(i int) string, silent func(i int) bool) (lines []*Line, err error) {
+	for i := range n {
+		l, err := x.Dial(ctx, number(i), silent(i))
+		if err != nil {
+			return lines, err
+		}
+		lines = append(lines, l)
+	}
+	return lines, nil
+}
+
+// GatherAtRate does the same, but dials one each interval, come what may.
+func (x *Exchange) GatherAtRate(ctx context.Context, n int, interval time.Duration, number func(i int) string, silent func(i int) bool) (lines []*Line, err error) {
 	calls := make([]*Line, n)
 	var group errgroup.Group
 	begin := time.Now()
 	for i := range n {
-		dial := func() (err error) {
+		time.Sleep(time.Until(begin.Add(time.Duration(i) * interval)))
+		group.Go(func() (err error) {
 			calls[i], err = x.Dial(ctx, number(i), silent(i))
 			return err
-		}
-		if interval == 0 {
-			err = dial()
-			if err != nil {
-				break
-			}
-			continue
-		}
-		time.Sleep(time.Until(begin.Add(time.Duration(i) * interval)))
-		group.Go(dial)
+		})
 	}
-	if failed := group.Wait(); failed != nil {
-		err = failed
-	}
-	for _, l := range calls {
-		if l != nil {
-			lines = append(lines, l)
-		}
-	}
-	return lines, err
+	err = group.Wait()
+	return slices.DeleteFunc(calls, func(l *Line) bool { return l == nil }), err
 }
 
 // offer is the same for every line: the gateway tells them apart by its own ports.

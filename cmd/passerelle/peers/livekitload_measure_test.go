@@ -42,11 +42,11 @@ func TestExchange(t *testing.T) {
 	phones := StartExchange(t, gateway.SIP, encodeUlaw(t, withoutPauses(t, dir, Woman)))
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	lines, err := phones.Gather(ctx, 20, 0, func(int) string { return "room-exchange" }, func(i int) bool { return i > 0 })
+	lines, err := phones.Gather(ctx, 20, func(int) string { return "room-exchange" }, func(i int) bool { return i > 0 })
 	if err != nil {
 		t.Fatal(err)
 	}
-	more, err := phones.Gather(ctx, 2, 20*time.Millisecond, func(int) string { return "room-exchange" }, func(i int) bool { return true })
+	more, err := phones.GatherAtRate(ctx, 2, 20*time.Millisecond, func(int) string { return "room-exchange" }, func(i int) bool { return true })
 	if err != nil {
 		t.Fatal(err)
 	}
