@@ -1,8 +1,11 @@
 package config
 
 import (
+	"errors"
 	"regexp"
+	"slices"
 	"strings"
+	"time"
 )
 
 // builder turns the tree into typed values.
@@ -36,7 +39,7 @@ func value[T any](b *builder, t *tree, parse func(string) (T, error)) T {
 
 // forget takes the text of a secret out of the tree, now that the Secret has it; where it came from stays.
 func (t *tree) forget() {
-	if t.setting.secret && !strings.HasPrefix(t.text, filePrefix) && !strings.HasPrefix(t.text, envPrefix) {
+	if t.setting.secret && !t.open && !strings.HasPrefix(t.text, filePrefix) && !strings.HasPrefix(t.text, envPrefix) {
 		t.text = redacted
 	}
 }
@@ -77,10 +80,11 @@ func (b *builder) build(root *tree) *Config {
 		},
 		Live: Live{
 			Trunks: each(root.get("trunks"), b.trunk),
+			Menus:  each(root.get("menus"), b.menu),
 			Rooms:  each(root.get("rooms"), b.room),
 			Routes: each(root.get("routes"), b.route),
 			Limits: Limits{Calls: value(b, root.get("limits").get("calls"), parseNumber(1, 100000))},
-			Drain:  value(b, root.get("drain"), parseDuration),
+			Drain:  value(b, root.get("drain"), parseDuration(0, 24*time.Hour)),
 			Log:    Log{Level: value(b, root.get("log").get("level"), parseLevel)},
 		},
 	}
@@ -111,23 +115,6 @@ func (b *builder) network(t *tree) Network {
 		n.Media.Addr = n.Listen[0].Addr.Addr()
 	}
 	return n
-}
-
-func (b *builder) engine(t *tree) Engine {
-	e := Engine{Name: value(b, t.get("name"), parseName)}
-	embedded := t.get("embedded")
-	if embedded == nil {
-		if !b.toldBelow(t.path) {
-			b.add(t.at, t.path, "its kind is missing: embedded")
-		}
-		return e
-	}
-	e.Embedded = &Embedded{
-		UDP:       value(b, embedded.get("udp"), b.addresses.parseBind),
-		TCP:       value(b, embedded.get("tcp"), b.addresses.parseBindOrOff),
-		PublicURL: value(b, embedded.get("public_url"), parseURL),
-	}
-	return e
 }
 
 func (b *builder) http(t *tree) HTTP {
@@ -162,6 +149,26 @@ func (b *builder) trunk(t *tree) Trunk {
 	return k
 }
 
+func (b *builder) menu(t *tree) Menu {
+	languages, pin := t.get("languages"), t.get("pin")
+	m := Menu{
+		Name:        value(b, t.get("name"), parseName),
+		Languages:   values(b, languages, parseLanguage),
+		Digits:      value(b, pin.get("digits"), parseDigits),
+		Tries:       value(b, pin.get("tries"), parseNumber(1, 10)),
+		WaitForHost: value(b, t.get("before_host"), parseBeforeHost),
+	}
+	if languages.ok() && len(languages.items) == 0 {
+		b.add(languages.at, languages.path, "one at least is wanted")
+	}
+	for i, language := range m.Languages {
+		if slices.Contains(m.Languages[:i], language) {
+			b.add(languages.at, languages.path, "%s is there twice", language)
+		}
+	}
+	return m
+}
+
 func (b *builder) room(t *tree) Room {
 	return Room{
 		Name:     value(b, t.get("name"), parseRoomName),
@@ -174,6 +181,7 @@ func (b *builder) route(t *tree) Route {
 		From:    values(b, t.get("from"), anyText),
 		To:      value(b, t.get("to"), anyText),
 		ToMatch: value(b, t.get("to_match"), parseExpression),
+		Menu:    value(b, t.get("menu"), anyText),
 	}
 	switch to, match := t.get("to"), t.get("to_match"); {
 	case to == nil && match == nil:
@@ -183,12 +191,50 @@ func (b *builder) route(t *tree) Route {
 	case to.ok() && to.text == "":
 		b.add(to.at, to.path, "it is empty")
 	}
-	if room := t.get("room"); r.ToMatch == nil {
-		r.Room = value(b, room, parseRoomName)
-	} else {
-		r.Room = value(b, room, parseTemplate(r.ToMatch))
+	room, menu, pin := t.get("room"), t.get("menu"), t.get("pin")
+	switch {
+	case room == nil && menu == nil:
+		b.add(t.at, t.path, "room or menu is missing")
+	case room != nil && menu != nil:
+		b.add(menu.at, menu.path, "there is room already; one of the two is enough")
+	case pin != nil && menu == nil:
+		b.add(pin.at, pin.path, "only a menu takes a PIN, and there is none")
+	}
+	if match := t.get("to_match"); match == nil || match.ok() { // what stands in for a broken one cannot be judged
+		r.Room = value(b, room, parseRoom(r.ToMatch))
+		r.PIN = value(b, pin, b.parsePIN(pin, r.ToMatch))
 	}
 	return r
+}
+
+// parseRoom returns a function for where a route leads: a room's name, or with an expression a template for one.
+func parseRoom(expression *regexp.Regexp) func(string) (string, error) {
+	if expression == nil {
+		return parseRoomName
+	}
+	return parseTemplate(expression)
+}
+
+// parsePIN returns a function for the PIN of a route: digits, or with an expression a template for some. What
+// holds nothing but groups is no secret, and stays to be seen.
+func (b *builder) parsePIN(t *tree, expression *regexp.Regexp) func(string) (Secret, error) {
+	return func(text string) (Secret, error) {
+		secret, err := b.secrets.read(text)
+		if err != nil {
+			return Secret{}, err
+		}
+		plain, own, err := skeleton(expression, secret.Reveal(), "0")
+		switch {
+		case err != nil:
+			return Secret{}, err
+		case strings.Trim(plain, "0123456789") != "":
+			return Secret{}, errors.New("digits are wanted, or with to_match a group such as $1")
+		case len(plain) > 20:
+			return Secret{}, errors.New("more than 20 digits")
+		}
+		t.open = own == 0 && secret.Reveal() == text
+		return secret, nil
+	}
 }
 
 // parseExpression compiles a regular expression that must match all of a text.

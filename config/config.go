@@ -31,20 +31,21 @@ func (c *Config) Origin(path string) string { return c.at[path].String() }
 // Static is what takes a restart to change: everything that holds a port.
 type Static struct {
 	Networks []Network
-	Engines  []Engine
-	HTTP     HTTP
+	Engines  []Engine // one at least; one at most is embedded
+	HTTP     HTTP     // the zero HTTP where no engine is embedded: there is no page then
 }
 
 // Live is what may change while calls are up.
 type Live struct {
 	Trunks []Trunk
+	Menus  []Menu
 	Rooms  []Room
 	Routes []Route // the first match wins
 	Limits Limits
 	Drain  time.Duration // how long calls that are up may go on after SIGTERM, 0 to 24 h; 10 min by default
 	Log    Log
-	// AnyRoom says that a room need not be in Rooms to be opened from the page: true where a route makes
-	// the room's name from what was dialled, as it is without a file.
+	// AnyRoom says that an embedded room need not be in Rooms to be opened from the page: true where a route
+	// makes such a room's name from what was dialled, as it is without a file.
 	AnyRoom bool
 }
 
@@ -75,10 +76,16 @@ type Media struct {
 	First, Last uint16     // inclusive, with one pair at least; both 0 leave the ports to the system
 }
 
-// Engine is a place where rooms live. Exactly one field beside Name is set.
+// Engine is a place where rooms live. Exactly one of Embedded and LiveKit is set.
 type Engine struct {
 	Name     string
 	Embedded *Embedded
+	LiveKit  *LiveKit
+	Meet     *Meet // who made the rooms of LiveKit; nil, the default, if it is not known
+	// AloneTimeout is how long a call may be in a room where nobody else is, 1 s to 24 h; 10 min by default
+	// with LiveKit. 0, the default of embedded rooms, is for ever.
+	AloneTimeout time.Duration
+	MaxCall      time.Duration // how long a call may last, 1 s to 24 h; 12 h by default, 0 is for ever
 }
 
 // Embedded is our own rooms, in this process.
@@ -86,6 +93,23 @@ type Embedded struct {
 	UDP       netip.AddrPort // one port for all browsers, 7882 of every address by default; port 0 is a free one
 	TCP       netip.AddrPort // for browsers that cannot send UDP, likewise; not valid if off
 	PublicURL *url.URL       // where browsers find the page, that of HTTP by default; nil if nobody said; no path
+}
+
+// LiveKit is a cluster of LiveKit servers, or one of them.
+type LiveKit struct {
+	URL    *url.URL       // of the signalling: ws, wss, http or https; the path is a prefix without a slash at its end
+	Key    Secret         // API key, never empty
+	Secret Secret         // API secret, never empty
+	UDP    netip.AddrPort // the one local port of all media; of every address and port 0, a free one, by default
+}
+
+// Meet is the application whose meetings are rooms of a LiveKit engine: Visio, or another La Suite Meet.
+type Meet struct {
+	URL              *url.URL      // http or https, no path
+	RoomkitToken     Secret        // opens meetings that nobody has entered yet; empty, the default, if there is none
+	Lobby            bool          // knock where the meeting wants it; true by default
+	LobbyTimeout     time.Duration // how long somebody who knocks waits, 10 s to 1 h; 10 min by default
+	GuessesPerMinute int           // PINs of untrusted callers that Meet is asked for, in all; 1 to 1000, 20 by default
 }
 
 // HTTP is the page and its WebSocket.
@@ -121,6 +145,17 @@ const (
 	PCMA Codec = "PCMA"
 )
 
+// Menu is the voice that asks a caller for a PIN.
+type Menu struct {
+	Name      string
+	Engine    string   // of Static.Engines, with LiveKit; never empty
+	Languages []string // "fr", "en": the first speaks first, the others can be chosen; at least one
+	Digits    int      // how many a PIN has, 4 to 20; 10 by default, 0 is any number of them
+	Tries     int      // PINs a call may try, 1 to 10; 3 by default
+	// WaitForHost keeps callers out of the room, with music, until somebody else is there; true by default.
+	WaitForHost bool
+}
+
 // Room is an embedded room with a name of its own.
 type Room struct {
 	Name     string // unique; 1 to 64 characters that can be the last part of a URL
@@ -128,13 +163,15 @@ type Room struct {
 	Password Secret // for the page; empty, the default, if there is none
 }
 
-// Route says where calls go. Exactly one of To and ToMatch is set.
+// Route says where calls go. Exactly one of To and ToMatch is set, and exactly one of Room and Menu.
 type Route struct {
 	From    []string       // names of trunks; empty: trusted trunks
 	To      string         // what was dialled, literally; numbers are to be compared as numbers
 	ToMatch *regexp.Regexp // ... or a match of all of it: it is anchored at both ends
 	Room    string         // with ToMatch a template for its Expand: it may hold $1 or ${name}
-	Engine  string         // never empty: of the route, of the room, or the only one there is
+	Menu    string         // of Live.Menus
+	PIN     Secret         // tried in Menu before it asks; like Room a template; empty, the default, if there is none
+	Engine  string         // never empty: of the route, of the menu or room, or the only one there is
 }
 
 // Limits bounds the whole gateway.

@@ -108,13 +108,15 @@ func TestSample(t *testing.T) {
 	}
 	t.Chdir(t.TempDir())
 	writeCertificate(t)
-	if err := os.WriteFile("board.txt", []byte("sesame\n"), 0o600); err != nil {
-		t.Fatal(err)
+	for _, secret := range []string{"board.txt", "roomkit.txt"} {
+		if err := os.WriteFile(secret, []byte("sesame\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := os.WriteFile("passerelle.yaml", data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c, err := Load(source(t, "HALL_PASSWORD=parolier", nil))
+	c, err := Load(source(t, "HALL_PASSWORD=parolier\nLIVEKIT_API_KEY=key\nLIVEKIT_API_SECRET=sesame\n", nil))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,7 +53,7 @@ func (t *tree) scalar() *yaml.Node {
 	if t.setting.bare {
 		n.Tag = ""
 	}
-	if t.setting.secret {
+	if t.setting.secret && !t.open {
 		n.Value = redacted
 		if strings.HasPrefix(t.text, filePrefix) || strings.HasPrefix(t.text, envPrefix) {
 			n.LineComment += ", " + quoted(t.text)

@@ -50,10 +50,17 @@ func (b *builder) checkPorts(c *Config) {
 		take(media)
 		b.checkRange(media, c.Live.Limits.Calls)
 	}
-	if t := b.root.get("engines"); t.ok() && len(t.items) == 1 && len(c.Static.Engines) == 1 && c.Static.Engines[0].Embedded != nil {
-		e, path := c.Static.Engines[0].Embedded, join(t.items[0].path, "embedded")
-		one(join(path, "udp"), "udp", e.UDP)
-		one(join(path, "tcp"), "tcp", e.TCP)
+	for i, t := range b.items("engines") {
+		if i >= len(c.Static.Engines) {
+			break
+		}
+		if e, path := c.Static.Engines[i].Embedded, join(t.path, "embedded"); e != nil {
+			one(join(path, "udp"), "udp", e.UDP)
+			one(join(path, "tcp"), "tcp", e.TCP)
+		}
+		if l := c.Static.Engines[i].LiveKit; l != nil {
+			one(join(t.path, "livekit.udp"), "udp", l.UDP)
+		}
 	}
 	one("http.listen", "tcp", c.Static.HTTP.Listen)
 }

@@ -24,6 +24,7 @@ type tree struct {
 	keys    map[string]*tree // of a mapping
 	items   []*tree          // of a list
 	broken  bool             // a problem has been told; there is no value
+	open    bool             // of a setting for secrets: this one is none
 }
 
 // get returns the tree of a key, nil if there is none.

@@ -8,9 +8,11 @@ func schema() *setting {
 		{key: "networks", is: mappings, unset: "[{name: voice}]", keys: networkSettings(),
 			doc: "Where telephony lives. One for now."},
 		{key: "engines", is: mappings, unset: "[{name: house, embedded: {}}]", keys: engineSettings(),
-			doc: "Where rooms live. One for now."},
+			doc: "Where rooms live: one embedded at most, and any number of LiveKit clusters."},
 		{key: "trunks", is: mappings, unset: "[]", keys: trunkSettings(),
 			doc: "SIP peers that are not phones of ours: a PBX, an operator. With a file, only these are answered; everybody else gets silence."},
+		{key: "menus", is: mappings, unset: "[]", keys: menuSettings(),
+			doc: "Voices that ask callers for the PIN of a meeting."},
 		{key: "rooms", is: mappings, unset: "[]", keys: roomSettings(),
 			doc: "Embedded rooms with a name and properties of their own."},
 		{key: "routes", is: mappings, unset: "[]", keys: routeSettings(),
@@ -26,7 +28,7 @@ func schema() *setting {
 			{key: "level", values: "debug, info, warn or error", unset: "info", override: true,
 				doc: "The least that is worth a line. No level writes secrets or whole phone numbers."},
 		}},
-		{key: "phones", later: true}, {key: "menus", later: true}, {key: "outgoing", later: true}, {key: "emergency", later: true},
+		{key: "phones", later: true}, {key: "outgoing", later: true}, {key: "emergency", later: true},
 		{key: "admin", later: true}, {key: "metrics", later: true}, {key: "state", later: true},
 	}}
 }
@@ -47,7 +49,7 @@ func networkSettings() []setting {
 
 func engineSettings() []setting {
 	return []setting{
-		{key: "name", values: "name", required: true, doc: "What rooms and routes call this engine."},
+		{key: "name", values: "name", required: true, doc: "What menus, rooms and routes call this engine."},
 		{key: "embedded", is: mapping, doc: "Rooms in this process, with a page of their own.", keys: []setting{
 			{key: "udp", values: "port or address:port", unset: "7882", bare: true,
 				doc: "The one UDP port of all browsers' sound. Without an address: all of this machine's."},
@@ -56,7 +58,43 @@ func engineSettings() []setting {
 			{key: "public_url", values: "http:// or https:// URL", means: "http.public_url",
 				doc: "Where browsers find the page of these rooms; others are refused its WebSocket."},
 		}},
-		{key: "livekit", later: true}, {key: "meet", later: true}, {key: "whip", later: true},
+		{key: "livekit", is: mapping, doc: "Rooms of a LiveKit cluster ([livekit.md](livekit.md)).", keys: []setting{
+			{key: "url", values: "wss://, ws://, https:// or http:// URL", required: true,
+				doc: "Where the cluster is, such as wss://livekit.example.org; a path is a prefix of LiveKit's own."},
+			{key: "api_key", values: "text, file:PATH or env:NAME", required: true, secret: true, doc: "The API key."},
+			{key: "api_secret", values: "text, file:PATH or env:NAME", required: true, secret: true, doc: "The secret of that key."},
+			{key: "udp", values: "port or address:port", unset: "0", bare: true, means: "0, a free port",
+				doc: "The one local UDP port of all this engine's sound. Without an address: all of this machine's."},
+		}},
+		{key: "meet", is: mapping, doc: "The Visio (La Suite Meet) whose meetings are rooms of this LiveKit.", keys: []setting{
+			{key: "url", values: "https:// or http:// URL", required: true, doc: "Where Meet is, without a path."},
+			{key: "roomkit_token", values: "text, file:PATH or env:NAME", secret: true, means: "only meetings that somebody is in are found",
+				doc: "Meet's token for room hardware: with it a PIN opens a meeting before anybody is there."},
+			{key: "lobby", values: "if-meet-asks or never", unset: "if-meet-asks",
+				doc: "Whether phones knock where a meeting has a waiting room."},
+			{key: "lobby_timeout", values: "duration, 10s to 1h", unset: "10m", doc: "How long a phone that knocks waits to be let in."},
+			{key: "guesses_a_minute", values: "number, 1 to 1000", unset: "20", bare: true,
+				doc: "PINs from callers of untrusted trunks that Meet is asked for, in all: what is guessed can be any meeting."},
+		}},
+		{key: "alone_timeout", values: "duration, 1s to 24h, or off", means: "10m with livekit, off with embedded",
+			doc: "How long a call may be in a room where nobody else is; then it is told so and ended."},
+		{key: "max_call", values: "duration, 1s to 24h, or off", unset: "12h", doc: "How long a call may last; then it is told so and ended."},
+		{key: "whip", later: true},
+	}
+}
+
+func menuSettings() []setting {
+	return []setting{
+		{key: "name", values: "name", required: true, doc: "What routes call this menu."},
+		{key: "engine", values: "name of an engine", means: "the only one with livekit", doc: "Where the meetings are. Embedded rooms have no PINs yet."},
+		{key: "languages", is: scalars, values: "fr or en", unset: "[fr, en]", doc: "What it speaks. It begins with the first; callers can choose the other."},
+		{key: "pin", is: mapping, unset: "{}", doc: "What it asks for.", keys: []setting{
+			{key: "digits", values: "number, 4 to 20, or any", unset: "10", bare: true,
+				doc: "How many digits a PIN has; any waits for # or for four seconds of silence."},
+			{key: "tries", values: "number, 1 to 10", unset: "3", bare: true, doc: "PINs that a call may try."},
+		}},
+		{key: "before_host", values: "wait or enter", unset: "wait",
+			doc: "What happens where nobody is in the meeting yet: the caller waits outside, with music, or enters."},
 	}
 }
 
@@ -84,7 +122,7 @@ func roomSettings() []setting {
 	return []setting{
 		{key: "name", values: "room name", required: true,
 			doc: "The room, and the last part of its page's URL: at most 64 characters, none of them a control character or one of / \\ ? # $, no dash or dot at the beginning, no spaces at the ends."},
-		{key: "engine", values: "name of an engine", means: "the only one", doc: "Where it is."},
+		{key: "engine", values: "name of an engine", means: "the embedded one", doc: "Where it is."},
 		{key: "password", values: "text, file:PATH or env:NAME", secret: true, means: "none",
 			doc: "Asked for on the page. Phones are not asked."},
 		{key: "pin", later: true}, {key: "moderator", later: true}, {key: "waiting_room", later: true},
@@ -96,9 +134,11 @@ func routeSettings() []setting {
 		{key: "from", is: scalars, values: "name of a trunk", means: "trusted trunks", doc: "Whose calls it takes."},
 		{key: "to", values: "text", doc: "What was dialled, literally; numbers are compared as numbers. Either this or to_match."},
 		{key: "to_match", values: "regular expression (RE2)", doc: "What was dialled, as an expression that must match all of it."},
-		{key: "room", values: "room name", required: true, doc: "Where it leads. With to_match, $1 or ${name} stand for its groups, $$ for a dollar sign."},
-		{key: "engine", values: "name of an engine", means: "the room's, else the only one", doc: "Where the room is."},
-		{key: "menu", later: true}, {key: "pin", later: true},
+		{key: "room", values: "room name", doc: "Where it leads. With to_match, $1 or ${name} stand for its groups, $$ for a dollar sign. Either this or menu."},
+		{key: "menu", values: "name of a menu", doc: "Who asks the caller where to."},
+		{key: "pin", values: "digits, file:PATH or env:NAME; with to_match $1", secret: true, means: "the menu asks",
+			doc: "What the menu tries before it asks, such as $1 with to_match."},
+		{key: "engine", values: "name of an engine", means: "the menu's or room's, else the only one", doc: "Where the room is."},
 	}
 }
 

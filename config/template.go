@@ -9,33 +9,44 @@ import (
 	"unicode"
 )
 
-// parseTemplate returns a function for a room's name that may have groups of expression in it, in the spelling of
-// regexp.Expand, and finds those that expression does not have: Expand would put nothing in their place.
+// parseTemplate returns a function for a room's name that may have groups of expression in it.
 func parseTemplate(expression *regexp.Regexp) func(string) (string, error) {
 	return func(text string) (string, error) {
-		plain := "" // the text with a letter for every group
-		for rest := text; rest != ""; {
-			before, after, found := strings.Cut(rest, "$")
-			plain += before
-			if !found {
-				break
-			}
-			if dollar, ok := strings.CutPrefix(after, "$"); ok {
-				plain, rest = plain+"x", dollar
-				continue
-			}
-			name, remainder, err := groupName(after)
-			if err != nil {
-				return "", err
-			}
-			if !hasGroup(expression, name) {
-				return "", fmt.Errorf("to_match has no group %s (write ${1} before a letter, a digit or _)", name)
-			}
-			plain, rest = plain+"x", remainder
+		plain, _, err := skeleton(expression, text, "x")
+		if err == nil {
+			_, err = parseRoomName(plain)
 		}
-		_, err := parseRoomName(plain)
 		return text, err
 	}
+}
+
+// skeleton returns a template in the spelling of regexp.Expand with a letter in the place of every group, and how
+// many characters are its own. It finds groups that expression does not have: Expand would put nothing in their
+// place. Without an expression there is nothing to expand.
+func skeleton(expression *regexp.Regexp, text, letter string) (plain string, own int, err error) {
+	if expression == nil {
+		return text, len(text), nil
+	}
+	for rest := text; rest != ""; {
+		before, after, found := strings.Cut(rest, "$")
+		plain, own = plain+before, own+len(before)
+		if !found {
+			break
+		}
+		if dollar, ok := strings.CutPrefix(after, "$"); ok {
+			plain, rest, own = plain+letter, dollar, own+1
+			continue
+		}
+		name, remainder, err := groupName(after)
+		if err != nil {
+			return "", 0, err
+		}
+		if !hasGroup(expression, name) {
+			return "", 0, fmt.Errorf("to_match has no group %s (write ${1} before a letter, a digit or _)", name)
+		}
+		plain, rest = plain+letter, remainder
+	}
+	return plain, own, nil
 }
 
 // groupName splits what follows a dollar sign into the group's name and the rest.

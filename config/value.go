@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -45,13 +43,43 @@ func parseNumber(least, most int) func(string) (int, error) {
 	}
 }
 
-func parseDuration(text string) (time.Duration, error) {
-	d, err := time.ParseDuration(text)
-	if err != nil {
-		return 0, errors.New("a duration with its unit is wanted, such as 90s, 10m or 1h30m")
+// parseDuration returns a function for durations between least and most.
+func parseDuration(least, most time.Duration) func(string) (time.Duration, error) {
+	return func(text string) (time.Duration, error) {
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			return 0, errors.New("a duration with its unit is wanted, such as 90s, 10m or 1h30m")
+		}
+		if d < least || d > most {
+			return 0, fmt.Errorf("a duration from %s to %s is wanted", brief(least), brief(most))
+		}
+		return d, nil
 	}
-	if d < 0 || d > 24*time.Hour {
-		return 0, errors.New("a duration from 0s to 24h is wanted")
+}
+
+// brief writes a duration without the units that are zero: 24h and not 24h0m0s.
+func brief(d time.Duration) string {
+	text := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, zero) {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
+}
+
+// parseLimit reads how long something may last; 0 is for ever.
+func parseLimit(text string) (time.Duration, error) {
+	if text == "off" || text == "0" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err == nil && d == 0 {
+		return 0, nil
+	}
+	d, err = parseDuration(time.Second, 24*time.Hour)(text)
+	if err != nil {
+		return 0, fmt.Errorf("off or %w", err)
 	}
 	return d, nil
 }
@@ -80,7 +108,49 @@ func parseCodec(text string) (Codec, error) {
 	return "", errors.New("PCMA or PCMU is wanted")
 }
 
-// parseName reads the name of a network, an engine or a trunk.
+// parseLanguage reads a language that menus speak.
+func parseLanguage(text string) (string, error) {
+	if text != "fr" && text != "en" {
+		return "", errors.New("fr or en is wanted")
+	}
+	return text, nil
+}
+
+// parseDigits reads how many digits a PIN has; 0 is any number of them.
+func parseDigits(text string) (int, error) {
+	if text == "any" || text == "0" {
+		return 0, nil
+	}
+	n, err := parseNumber(4, 20)(text)
+	if err != nil {
+		return 0, fmt.Errorf("any or %w", err)
+	}
+	return n, nil
+}
+
+// parseBeforeHost reads whether callers wait outside of a meeting in which nobody is.
+func parseBeforeHost(text string) (bool, error) {
+	switch text {
+	case "wait":
+		return true, nil
+	case "enter":
+		return false, nil
+	}
+	return false, errors.New("wait or enter is wanted")
+}
+
+// parseLobby reads whether phones knock.
+func parseLobby(text string) (bool, error) {
+	switch text {
+	case "if-meet-asks":
+		return true, nil
+	case "never":
+		return false, nil
+	}
+	return false, errors.New("if-meet-asks or never is wanted")
+}
+
+// parseName reads the name of a network, an engine, a trunk or a menu.
 func parseName(text string) (string, error) {
 	for i, c := range []byte(text) {
 		if !isLetterOrDigit(c) && (i == 0 || strings.IndexByte("._-", c) < 0) {
@@ -127,162 +197,4 @@ func parsePrefix(text string) (netip.Prefix, error) {
 		return netip.Prefix{}, fmt.Errorf("the address has bits beyond its mask; the network is %s", p.Masked())
 	}
 	return p, nil
-}
-
-// parseURL reads a base URL.
-func parseURL(text string) (*url.URL, error) {
-	u, err := url.Parse(text)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" {
-		return nil, errors.New("a URL such as https://rooms.example.org is wanted")
-	}
-	if u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-		return nil, errors.New("a URL without user, path, query and fragment is wanted, such as https://rooms.example.org")
-	}
-	u.Path = ""
-	return u, nil
-}
-
-// addresses reads what this machine listens on.
-type addresses struct {
-	every netip.Addr // what "all of this machine's" is
-}
-
-// newAddresses finds out whether this machine has IPv6; a socket on :: takes IPv4 too.
-func newAddresses() addresses {
-	c, err := net.ListenUDP("udp6", &net.UDPAddr{IP: net.IPv6loopback})
-	if err != nil {
-		return addresses{netip.IPv4Unspecified()}
-	}
-	_ = c.Close() // nothing was sent
-	return addresses{netip.IPv6Unspecified()}
-}
-
-// parseAddrPort reads "address:port" or ":port".
-func (a addresses) parseAddrPort(text string) (netip.AddrPort, error) {
-	host, number, err := net.SplitHostPort(text)
-	if err != nil {
-		return netip.AddrPort{}, errors.New("address:port is wanted, such as 192.0.2.1:5060, [2001:db8::1]:5060 or :5060")
-	}
-	port, err := parsePort(number)
-	if err != nil {
-		return netip.AddrPort{}, err
-	}
-	addr, err := a.parseHost(host)
-	return netip.AddrPortFrom(addr, port), err
-}
-
-func (a addresses) parseHost(host string) (netip.Addr, error) {
-	switch host {
-	case "":
-		return a.every, nil
-	case "localhost":
-		return netip.AddrFrom4([4]byte{127, 0, 0, 1}), nil
-	}
-	addr, err := netip.ParseAddr(host)
-	if err != nil {
-		return netip.Addr{}, errors.New("an IP address of this machine is wanted, not a name")
-	}
-	if addr.IsMulticast() {
-		return netip.Addr{}, errors.New("an address of this machine is wanted, not one of a group")
-	}
-	return addr.Unmap(), nil
-}
-
-func parsePort(text string) (uint16, error) {
-	port, err := strconv.ParseUint(text, 10, 16)
-	if err != nil {
-		return 0, errors.New("a port from 0 to 65535 is wanted")
-	}
-	return uint16(port), nil
-}
-
-// parseBind reads "port" or "address:port".
-func (a addresses) parseBind(text string) (netip.AddrPort, error) {
-	if port, err := parsePort(text); err == nil {
-		return netip.AddrPortFrom(a.every, port), nil
-	}
-	return a.parseAddrPort(text)
-}
-
-// parseBindOrOff is parseBind, or "off", which gives no valid address.
-func (a addresses) parseBindOrOff(text string) (netip.AddrPort, error) {
-	if text == "off" {
-		return netip.AddrPort{}, nil
-	}
-	return a.parseBind(text)
-}
-
-// parseListener reads "udp://address:port".
-func (a addresses) parseListener(text string) (Listener, error) {
-	transport, rest, ok := strings.Cut(text, "://")
-	switch {
-	case ok && (transport == "tls" || transport == "ws" || transport == "wss"):
-		return Listener{}, fmt.Errorf("%s is not supported yet", transport)
-	case !ok || (transport != "udp" && transport != "tcp"):
-		return Listener{}, errors.New("udp:// or tcp:// with address:port is wanted, such as udp://192.0.2.1:5060")
-	}
-	addr, err := a.parseAddrPort(rest)
-	return Listener{Transport: transport, Addr: addr}, err
-}
-
-// parseAdvertise reads "auto", an address or a host name.
-func parseAdvertise(text string) (Advertise, error) {
-	if text == "auto" {
-		return Advertise{}, nil
-	}
-	if addr, err := netip.ParseAddr(text); err == nil {
-		if addr.IsUnspecified() || addr.IsMulticast() || addr.Zone() != "" {
-			return Advertise{}, errors.New("an address that peers can send to is wanted")
-		}
-		return Advertise{Addr: addr.Unmap()}, nil
-	}
-	if !isHostName(text) {
-		return Advertise{}, errors.New("auto, an address or a host name is wanted")
-	}
-	return Advertise{Host: text}, nil
-}
-
-// isHostName reports whether text is a DNS name, one that cannot be mistaken for an address.
-func isHostName(text string) bool {
-	labels := strings.Split(strings.TrimSuffix(text, "."), ".")
-	for _, label := range labels {
-		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
-			return false
-		}
-		for _, c := range []byte(label) {
-			if !isLetterOrDigit(c) && c != '-' {
-				return false
-			}
-		}
-	}
-	last := labels[len(labels)-1]
-	return len(text) <= 253 && strings.Trim(last, "0123456789") != ""
-}
-
-// parseMedia reads "address:first-last" or "first-last", whose address is not valid.
-func (a addresses) parseMedia(text string) (Media, error) {
-	var media Media
-	ports := text
-	if i := strings.LastIndexByte(text, ':'); i >= 0 {
-		addr, err := a.parseHost(strings.TrimSuffix(strings.TrimPrefix(text[:i], "["), "]"))
-		if err != nil {
-			return Media{}, err
-		}
-		media.Addr, ports = addr, text[i+1:]
-	}
-	first, last, _ := strings.Cut(ports, "-")
-	var err1, err2 error
-	media.First, err1 = parsePort(first)
-	media.Last, err2 = parsePort(last)
-	if err1 != nil || err2 != nil {
-		return Media{}, errors.New("ports such as 20000-23999, or 192.0.2.1:20000-23999, are wanted")
-	}
-	if media.First == 0 && media.Last == 0 {
-		return media, nil
-	}
-	// RTP has the even port of a pair (RFC 3550 section 11).
-	if even := int(media.First) + int(media.First)%2; even < 2 || even+1 > int(media.Last) {
-		return Media{}, errors.New("there is no pair in it, an even port and the odd one after it")
-	}
-	return media, nil
 }

@@ -1,0 +1,125 @@
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+// checkMenus finds the engines of menus, which are LiveKit's: embedded rooms have no PINs yet.
+func (b *builder) checkMenus(c *Config) {
+	routes := b.root.get("routes").list()
+	for i, t := range b.items("menus") {
+		engine := b.refer(t, "engine", "engines", "engine", isLiveKit)
+		switch at := t.get("engine"); {
+		case engine == "" && at == nil && !b.toldBelow("engines") && !b.toldBelow(t.path):
+			b.add(t.at, t.path, "an engine with livekit is wanted: embedded rooms have no PINs yet")
+		case engine != "" && !isLiveKit(b.engineNamed(engine)):
+			b.add(at.at, at.path, "menus of embedded rooms are not supported yet: %s has no PINs", engine)
+		}
+		if i < len(c.Live.Menus) {
+			c.Live.Menus[i].Engine = engine
+		}
+		name := t.get("name")
+		if name.ok() && !slices.ContainsFunc(routes, func(r *tree) bool { return r.get("menu").ok() && r.get("menu").text == name.text }) {
+			b.warn(t.at, t.path, "no route leads to it")
+		}
+	}
+}
+
+// checkRooms finds the engines of rooms, which are embedded ones.
+func (b *builder) checkRooms(c *Config) {
+	for i, t := range b.items("rooms") {
+		engine := b.refer(t, "engine", "engines", "engine", isEmbedded)
+		switch at := t.get("engine"); {
+		case engine == "" && at == nil && !b.toldBelow("engines") && !b.toldBelow(t.path):
+			b.add(t.at, t.path, "an embedded engine is wanted: these rooms live in it")
+		case engine != "" && !isEmbedded(b.engineNamed(engine)):
+			b.add(at.at, at.path, "rooms with properties of their own are embedded, and %s is not", engine)
+		}
+		if i < len(c.Live.Rooms) {
+			c.Live.Rooms[i].Engine = engine
+		}
+	}
+}
+
+// checkRoutes tells of unknown trunks, menus and engines, and of rooms that live elsewhere.
+func (b *builder) checkRoutes(c *Config) {
+	trusted := slices.ContainsFunc(c.Live.Trunks, func(t Trunk) bool { return t.Trusted })
+	for i, t := range b.items("routes") {
+		if from := t.get("from"); from.ok() {
+			b.checkFrom(from)
+		} else if from == nil && !trusted {
+			b.warn(t.at, t.path, "without from it takes the calls of trusted trunks, and no trunk is trusted")
+		}
+		if i >= len(c.Live.Routes) {
+			continue
+		}
+		route := &c.Live.Routes[i]
+		if t.get("menu") != nil {
+			b.checkMenuRoute(t, route, c.Live.Menus)
+			continue
+		}
+		b.checkDestination(t, route, c.Live.Rooms)
+		c.Live.AnyRoom = c.Live.AnyRoom || route.makesRoom() && isEmbedded(b.engineNamed(route.Engine))
+	}
+	if len(c.Live.Trunks) > 0 && len(b.items("routes")) == 0 && !b.toldBelow("routes") {
+		b.warn(b.at["routes"], "routes", "there is none: every call is answered 404")
+	}
+}
+
+// makesRoom reports whether the room's name has a group of the expression in it.
+func (r *Route) makesRoom() bool {
+	return r.ToMatch != nil && strings.Contains(strings.ReplaceAll(r.Room, "$$", ""), "$")
+}
+
+// checkMenuRoute finds the menu of a route; its engine is the menu's, and its PIN one that the menu could be told.
+func (b *builder) checkMenuRoute(t *tree, route *Route, menus []Menu) {
+	name := b.lookUp(t.get("menu"), "menus", "menu")
+	i := slices.IndexFunc(menus, func(m Menu) bool { return name != "" && m.Name == name })
+	if i < 0 || menus[i].Engine == "" {
+		return
+	}
+	menu := menus[i]
+	if t.get("engine") == nil {
+		t.put("engine", menu.Engine)
+	}
+	route.Engine = b.refer(t, "engine", "engines", "engine", nil)
+	if engine := t.get("engine"); route.Engine != "" && route.Engine != menu.Engine {
+		b.add(engine.at, engine.path, "the menu %s is for %s", menu.Name, menu.Engine)
+	}
+	if pin := t.get("pin"); pin.ok() && !pin.open && !route.makesPIN() && menu.Digits > 0 && len(route.PIN.Reveal()) != menu.Digits {
+		b.add(pin.at, pin.path, "the PINs of menu %s have %d digits", menu.Name, menu.Digits)
+	}
+}
+
+// makesPIN reports whether the PIN has a group of the expression in it.
+func (r *Route) makesPIN() bool {
+	return r.ToMatch != nil && strings.Contains(r.PIN.Reveal(), "$")
+}
+
+// checkDestination finds the engine of a route to a room: its own, else its room's, else the only one.
+func (b *builder) checkDestination(t *tree, route *Route, rooms []Room) {
+	home := slices.IndexFunc(rooms, func(r Room) bool { return r.Name == route.Room && r.Engine != "" })
+	if home >= 0 && t.get("engine") == nil {
+		t.put("engine", rooms[home].Engine)
+	}
+	route.Engine = b.refer(t, "engine", "engines", "engine", nil)
+	if home >= 0 && route.Engine != "" && route.Engine != rooms[home].Engine {
+		engine := t.get("engine")
+		b.add(engine.at, engine.path, "the room %s lives in %s", quoted(route.Room), rooms[home].Engine)
+	}
+}
+
+// checkFrom reads the names in a route's from.
+func (b *builder) checkFrom(from *tree) {
+	if len(from.items) == 0 {
+		b.add(from.at, from.path, "one trunk at least is wanted; leave from out for all trusted trunks")
+	}
+	for _, item := range from.items {
+		if item.ok() && item.text == phones {
+			b.add(item.at, item.path, "phones that register are not supported yet")
+			continue
+		}
+		b.lookUp(item, "trunks", "trunk")
+	}
+}
