@@ -1,0 +1,63 @@
+package ivr
+
+// Prompt names one sentence that every language has. The words are in voices/en.txt and voices/fr.txt.
+type Prompt string
+
+// What is said in the menu.
+const (
+	Welcome       Prompt = "welcome"
+	EnterPIN      Prompt = "enter-pin"
+	OtherLanguage Prompt = "other-language" // in the language that the pound key changes to
+	WrongPIN      Prompt = "wrong-pin"
+	Incomplete    Prompt = "incomplete" // too few digits: nobody was asked about them
+	NoInput       Prompt = "no-input"
+	TooManyTries  Prompt = "too-many-tries"
+	OneMoment     Prompt = "one-moment" // the PIN is being looked up
+)
+
+// What is said on the way into a room, and instead of it.
+const (
+	FirstHere  Prompt = "first-here"
+	Waiting    Prompt = "waiting" // in the lobby
+	Denied     Prompt = "denied"
+	Unanswered Prompt = "unanswered"
+	Encrypted  Prompt = "encrypted"
+	RoomFull   Prompt = "room-full"
+	Failed     Prompt = "failed" // technical trouble: call again later
+	Goodbye    Prompt = "goodbye"
+)
+
+// What is said in a room.
+const (
+	Reconnecting         Prompt = "reconnecting"
+	ReconnectedBack      Prompt = "reconnected-back"
+	RecordingStarted     Prompt = "recording-started"
+	RecordingStopped     Prompt = "recording-stopped"
+	RecordingRuns        Prompt = "recording-runs" // already, at entry
+	TranscriptionStarted Prompt = "transcription-started"
+	TranscriptionStopped Prompt = "transcription-stopped"
+	TranscriptionRuns    Prompt = "transcription-runs" // already, at entry
+	Muted                Prompt = "muted"
+	Unmuted              Prompt = "unmuted"
+	MutedByModerator     Prompt = "muted-by-moderator"
+	UnmutedByModerator   Prompt = "unmuted-by-moderator"
+	HandRaised           Prompt = "hand-raised"
+	HandLowered          Prompt = "hand-lowered"
+	Help                 Prompt = "help" // the keys of Keys
+	RoomClosed           Prompt = "room-closed"
+	Removed              Prompt = "removed"
+	TimeUp               Prompt = "time-up"
+	StayedAlone          Prompt = "stayed-alone"
+)
+
+// Prompts returns all of them, in no order that matters.
+func Prompts() []Prompt {
+	return []Prompt{
+		Welcome, EnterPIN, OtherLanguage, WrongPIN, Incomplete, NoInput, TooManyTries, OneMoment,
+		FirstHere, Waiting, Denied, Unanswered, Encrypted, RoomFull, Failed, Goodbye,
+		Reconnecting, ReconnectedBack, RecordingStarted, RecordingStopped, RecordingRuns,
+		TranscriptionStarted, TranscriptionStopped, TranscriptionRuns,
+		Muted, Unmuted, MutedByModerator, UnmutedByModerator, HandRaised, HandLowered, Help,
+		RoomClosed, Removed, TimeUp, StayedAlone,
+	}
+}
