@@ -2,13 +2,7 @@ package sfu
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"fmt"
-	"math/big"
 	"time"
 
 	"github.com/pion/ice/v4"
@@ -29,28 +23,6 @@ const (
 
 // opusType is the payload type that we would choose; a browser's own is taken.
 const opusType = 111
-
-// newCertificate returns the DTLS certificate of this process. Browsers know it by the fingerprint in the
-// answer, which reaches them over the page's TLS; its dates only have to outlive the process.
-func newCertificate() (webrtc.Certificate, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return webrtc.Certificate{}, fmt.Errorf("make a DTLS key: %w", err)
-	}
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
-	if err != nil {
-		return webrtc.Certificate{}, fmt.Errorf("make a DTLS certificate: %w", err)
-	}
-	name := pkix.Name{CommonName: "passerelle"}
-	cert, err := webrtc.NewCertificate(key, x509.Certificate{
-		SerialNumber: serial, Issuer: name, Subject: name, Version: 2,
-		NotBefore: time.Now().AddDate(0, 0, -1), NotAfter: time.Now().AddDate(20, 0, 0),
-	})
-	if err != nil {
-		return webrtc.Certificate{}, fmt.Errorf("make a DTLS certificate: %w", err)
-	}
-	return *cert, nil
-}
 
 // newAPI returns a pion for one connection, p, that knows Opus, the two header extensions that we use, and
 // our ports. ctx ends the DTLS handshake.

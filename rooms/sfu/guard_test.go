@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"passerelle/rooms/internal/ready"
 )
 
 func TestOrigin(t *testing.T) {
@@ -304,7 +306,7 @@ func TestSteadySocketKnowsItsEnd(t *testing.T) {
 
 func TestPionLog(t *testing.T) {
 	var out bytes.Buffer
-	log := newPionLog(slog.New(slog.NewTextHandler(&out, nil))).NewLogger("ice")
+	log := ready.NewLog(slog.New(slog.NewTextHandler(&out, nil))).NewLogger("ice")
 	log.Trace("a")
 	log.Debugf("b %d", 1)
 	log.Info("c")

@@ -4,21 +4,14 @@ import (
 	"time"
 
 	"github.com/pion/rtcp"
-	"github.com/pion/rtp"
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 
-	"passerelle/codec"
+	"passerelle/rooms/internal/ready"
 )
 
 // receiverInterval is the time between our reports about a microphone. A browser adapts its FEC to them.
 const receiverInterval = time.Second
-
-// Where a browser sends no audio level, a packet of more than dtxBytes counts as speech of guessedLevel.
-const (
-	dtxBytes     = 3 // the longest that libopus sends when it has nothing to say
-	guessedLevel = 40
-)
 
 // microphone is the track that a browser sends.
 type microphone struct {
@@ -47,7 +40,7 @@ func (p *peer) readMicrophone(b *browser, m microphone) {
 	}
 	defer b.room.endVoice(b, v)
 	var (
-		parse    = packetParser{level: m.levelExtension()}
+		parse    = ready.Parser{Level: m.levelExtension()}
 		stream   reception
 		pace     pace
 		reported time.Duration
@@ -60,7 +53,7 @@ func (p *peer) readMicrophone(b *browser, m microphone) {
 			return
 		}
 		now := p.s.cfg.Clock()
-		f, ok := parse.frame(buf[:n])
+		f, ok := parse.Frame(buf[:n])
 		if !ok {
 			continue
 		}
@@ -108,49 +101,4 @@ func (p *peer) readSenderReports(m microphone) {
 			}
 		}
 	}
-}
-
-// packetParser reads RTP packets into a frame of its own, without allocation.
-type packetParser struct {
-	level  uint8 // id of the audio level extension; 0 for none
-	header rtp.Header
-	out    codec.Frame
-}
-
-// frame returns the frame in a packet, valid until the next call; its Payload lies in packet.
-func (p *packetParser) frame(packet []byte) (*codec.Frame, bool) {
-	n, err := p.header.Unmarshal(packet)
-	if err != nil {
-		return nil, false
-	}
-	payload := packet[n:]
-	if p.header.Padding { // RFC 3550 section 5.1
-		if len(payload) == 0 {
-			return nil, false
-		}
-		pad := int(payload[len(payload)-1])
-		if pad == 0 || pad > len(payload) {
-			return nil, false
-		}
-		payload = payload[:len(payload)-pad]
-	}
-	level, voice := p.loudness(payload)
-	p.out = codec.Frame{
-		Seq: p.header.SequenceNumber, Timestamp: p.header.Timestamp, Marker: p.header.Marker,
-		Kind: codec.Opus, Level: level, Voice: voice, Payload: payload,
-	}
-	return &p.out, true
-}
-
-// loudness returns the level that the sender measured (RFC 6464 section 3), or a guess.
-func (p *packetParser) loudness(payload []byte) (level uint8, voice bool) {
-	if p.level != 0 {
-		if e := p.header.GetExtension(p.level); len(e) > 0 {
-			return e[0] & 0x7f, e[0]&0x80 != 0
-		}
-	}
-	if len(payload) <= dtxBytes {
-		return codec.Silence, false
-	}
-	return guessedLevel, true
 }

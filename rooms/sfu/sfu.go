@@ -23,6 +23,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"passerelle/rooms"
+	"passerelle/rooms/internal/ready"
 	"passerelle/rooms/sfu/page"
 )
 
@@ -32,7 +33,7 @@ type SFU struct {
 	origin      origin
 	ports       *ports
 	certificate webrtc.Certificate
-	pionLog     pionLog
+	pionLog     ready.Log
 	guests      *guests
 	named       map[string]Named
 
@@ -57,7 +58,7 @@ func New(cfg Config) (*SFU, error) {
 		return nil, fmt.Errorf("embedded rooms: %w", err)
 	}
 	s := &SFU{
-		cfg: cfg, pionLog: newPionLog(cfg.Log), guests: newGuests(cfg.Clock),
+		cfg: cfg, pionLog: ready.NewLog(cfg.Log), guests: newGuests(cfg.Clock),
 		named: make(map[string]Named), rooms: make(map[string]*room), sockets: make(map[*socket]struct{}),
 		done: make(chan struct{}),
 	}
@@ -68,7 +69,7 @@ func New(cfg Config) (*SFU, error) {
 	if s.origin, err = newOrigin(cfg.PublicURL); err != nil {
 		return nil, fmt.Errorf("embedded rooms: public_url: %w", err)
 	}
-	if s.certificate, err = newCertificate(); err != nil {
+	if s.certificate, err = ready.NewCertificate(); err != nil {
 		return nil, err
 	}
 	if s.ports, err = listen(cfg.UDP, cfg.TCP, s.pionLog.NewLogger("ports")); err != nil {

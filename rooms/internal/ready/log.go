@@ -1,4 +1,6 @@
-package sfu
+// Package ready holds what every backend on pion prepares alike: a log, a certificate, and the reading of packets.
+// It does not know any room.
+package ready
 
 import (
 	"context"
@@ -9,21 +11,22 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// pionLog writes what pion has to say to slog. Strangers on the network can make pion warn, packet by
+// Log writes what pion has to say to slog. Strangers on the network can make pion warn, packet by
 // packet: its warnings are therefore for debugging, and its errors are warnings, a few a second at most.
-type pionLog struct {
+type Log struct {
 	log    *slog.Logger
 	errors *rate.Limiter
 }
 
-var _ logging.LoggerFactory = pionLog{}
+var _ logging.LoggerFactory = Log{}
 
-func newPionLog(log *slog.Logger) pionLog {
-	return pionLog{log: log, errors: rate.NewLimiter(1, 5)}
+// NewLog returns the factory of pion's loggers.
+func NewLog(log *slog.Logger) Log {
+	return Log{log: log, errors: rate.NewLimiter(1, 5)}
 }
 
 // NewLogger returns the logger of one part of pion.
-func (p pionLog) NewLogger(scope string) logging.LeveledLogger {
+func (p Log) NewLogger(scope string) logging.LeveledLogger {
 	return scopedLog{log: p.log.With("pion", scope), errors: p.errors}
 }
 

@@ -1,9 +1,8 @@
-package sfu
+package ready
 
 import (
 	"bytes"
 	"testing"
-	"time"
 
 	"github.com/pion/rtp"
 
@@ -13,7 +12,7 @@ import (
 // packet writes an RTP packet with an audio level.
 func packet(t testing.TB, h rtp.Header, level *rtp.AudioLevelExtension, payload []byte) []byte {
 	t.Helper()
-	h.Version, h.PayloadType = 2, opusType
+	h.Version, h.PayloadType = 2, 111
 	p := rtp.Packet{Header: h, Payload: payload}
 	if level != nil {
 		b, err := level.Marshal()
@@ -55,8 +54,8 @@ func TestPacketParser(t *testing.T) {
 		"an extension that ended": {packet(t, h, &rtp.AudioLevelExtension{Level: 33}, nil)[:15], codec.Frame{}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := packetParser{level: 1}
-			got, ok := p.frame(c.packet)
+			p := Parser{Level: 1}
+			got, ok := p.Frame(c.packet)
 			if ok != c.ok {
 				t.Fatalf("ok %v, want %v", ok, c.ok)
 			}
@@ -80,11 +79,11 @@ func FuzzPacket(f *testing.F) {
 	f.Add(packet(f, rtp.Header{SequenceNumber: 1}, &rtp.AudioLevelExtension{Level: 33, Voice: true}, []byte("speech")), []byte{0x80})
 	f.Add(packet(f, rtp.Header{CSRC: []uint32{1, 2}}, nil, []byte{8}), packet(f, rtp.Header{}, nil, nil))
 	f.Fuzz(func(t *testing.T, first, second []byte) {
-		used := packetParser{level: 1}
-		used.frame(first)
-		got, ok := used.frame(second)
-		fresh := packetParser{level: 1}
-		want, wantOK := fresh.frame(second)
+		used := Parser{Level: 1}
+		used.Frame(first)
+		got, ok := used.Frame(second)
+		fresh := Parser{Level: 1}
+		want, wantOK := fresh.Frame(second)
 		if ok != wantOK || ok && (got.Seq != want.Seq || got.Timestamp != want.Timestamp || got.Level != want.Level ||
 			got.Voice != want.Voice || !bytes.Equal(got.Payload, want.Payload)) {
 			t.Fatalf("after another packet: %+v, %v, want %+v, %v", got, ok, want, wantOK)
@@ -104,47 +103,10 @@ func FuzzPacket(f *testing.F) {
 
 func TestReadingAllocatesNothing(t *testing.T) {
 	b := packet(t, rtp.Header{SequenceNumber: 7}, &rtp.AudioLevelExtension{Level: 33, Voice: true}, []byte("\xf8speech"))
-	p := packetParser{level: 1}
-	var r reception
+	p := Parser{Level: 1}
 	if got := testing.AllocsPerRun(1000, func() {
-		f, _ := p.frame(b)
-		r.packet(f.Seq, f.Timestamp, time.Second)
+		p.Frame(b)
 	}); got != 0 {
 		t.Errorf("%v allocations a packet, want 0", got)
-	}
-}
-
-func TestReception(t *testing.T) {
-	var r reception
-	seq, n := uint16(65530), 0
-	send := func(count, lose int) {
-		for range count {
-			r.packet(seq, uint32(n)*frameTime, time.Duration(n)*20*time.Millisecond)
-			seq++
-			n++
-		}
-		seq += uint16(lose)
-		n += lose
-	}
-	send(100, 0)
-	if got := r.report(1); got.FractionLost != 0 || got.TotalLost != 0 || got.LastSequenceNumber != 65530+99 || got.Jitter != 0 {
-		t.Errorf("100 in time: %+v", got)
-	}
-	send(75, 25)
-	send(1, 0)
-	if got := r.report(1); got.FractionLost != 25*256/101 || got.TotalLost != 25 || got.LastSequenceNumber != 65530+200 {
-		t.Errorf("25 of 101 lost: %+v", got)
-	}
-	send(10, 0)
-	r.packet(seq-5, uint32(n-5)*frameTime, time.Duration(n)*20*time.Millisecond) // twice
-	if got := r.report(1); got.FractionLost != 0 || got.TotalLost != 24 {
-		t.Errorf("a duplicate: %+v", got)
-	}
-	if got := r.report(1); got.FractionLost != 0 {
-		t.Errorf("nothing since: %+v", got)
-	}
-	r.packet(seq, uint32(n)*frameTime, time.Duration(n)*20*time.Millisecond+16*time.Millisecond)
-	if got := r.report(1); got.Jitter == 0 {
-		t.Errorf("16 ms late: no jitter")
 	}
 }
