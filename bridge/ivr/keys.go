@@ -12,8 +12,8 @@ type Command uint8
 const (
 	None       Command = iota
 	ToggleMute         // *6
-	Hand               // *9, raise or lower
-	Hint               // *0, say Help
+	ToggleHand         // *9, raise or lower
+	SayHelp            // *0, say Help
 )
 
 // Keys tells the commands of a caller from the digits that are for the room. The zero Keys begins; it
@@ -39,9 +39,9 @@ func (k *Keys) Press(key rune) (c Command, pass string) {
 	case '6':
 		return ToggleMute, ""
 	case '9':
-		return Hand, ""
+		return ToggleHand, ""
 	case '0':
-		return Hint, ""
+		return SayHelp, ""
 	}
 	return None, "*" + string(key)
 }
