@@ -12,7 +12,7 @@ type Command uint8
 const (
 	None       Command = iota
 	ToggleMute         // *6
-	ToggleHand         // *9, raise or lower
+	Hand               // *9, raise or lower
 	SayHelp            // *0, say Help
 )
 
@@ -39,7 +39,7 @@ func (k *Keys) Press(key rune) (c Command, pass string) {
 	case '6':
 		return ToggleMute, ""
 	case '9':
-		return ToggleHand, ""
+		return Hand, ""
 	case '0':
 		return SayHelp, ""
 	}
