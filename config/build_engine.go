@@ -47,8 +47,8 @@ func (b *builder) liveKit(t *tree) *LiveKit {
 	}
 	l := &LiveKit{
 		URL:    value(b, t.get("url"), parseLiveKitURL),
-		Key:    value(b, t.get("api_key"), b.secrets.read),
-		Secret: value(b, t.get("api_secret"), b.secrets.read),
+		Key:    value(b, t.get("api_key"), b.secrets.mustRead),
+		Secret: value(b, t.get("api_secret"), b.secrets.mustRead),
 		UDP:    value(b, t.get("udp"), b.addresses.parseBind),
 	}
 	if travelsInClear(l.URL) {

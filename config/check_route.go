@@ -54,13 +54,13 @@ func (b *builder) checkRoutes(c *Config) {
 		if i >= len(c.Live.Routes) {
 			continue
 		}
-		route := &c.Live.Routes[i]
-		if t.get("menu") != nil {
+		switch route := &c.Live.Routes[i]; {
+		case t.get("menu") != nil:
 			b.checkMenuRoute(t, route, c.Live.Menus)
-			continue
+		case t.get("room") != nil:
+			b.checkDestination(t, route, c.Live.Rooms)
+			c.Live.AnyRoom = c.Live.AnyRoom || route.makesRoom() && isEmbedded(b.engineNamed(route.Engine))
 		}
-		b.checkDestination(t, route, c.Live.Rooms)
-		c.Live.AnyRoom = c.Live.AnyRoom || route.makesRoom() && isEmbedded(b.engineNamed(route.Engine))
 	}
 	if len(c.Live.Trunks) > 0 && len(b.items("routes")) == 0 && !b.toldBelow("routes") {
 		b.warn(b.at["routes"], "routes", "there is none: every call is answered 404")
@@ -87,7 +87,8 @@ func (b *builder) checkMenuRoute(t *tree, route *Route, menus []Menu) {
 	if engine := t.get("engine"); route.Engine != "" && route.Engine != menu.Engine {
 		b.add(engine.at, engine.path, "the menu %s is for %s", menu.Name, menu.Engine)
 	}
-	if pin := t.get("pin"); pin.ok() && !pin.open && !route.makesPIN() && menu.Digits > 0 && len(route.PIN.Reveal()) != menu.Digits {
+	pin, n := t.get("pin"), len(route.PIN.Reveal())
+	if n > 0 && !route.makesPIN() && menu.Digits > 0 && n != menu.Digits {
 		b.add(pin.at, pin.path, "the PINs of menu %s have %d digits", menu.Name, menu.Digits)
 	}
 }

@@ -85,7 +85,7 @@ type Engine struct {
 	// AloneTimeout is how long a call may be in a room where nobody else is, 1 s to 24 h; 10 min by default
 	// with LiveKit. 0, the default of embedded rooms, is for ever.
 	AloneTimeout time.Duration
-	MaxCall      time.Duration // how long a call may last, 1 s to 24 h; 12 h by default, 0 is for ever
+	MaxCall      time.Duration // how long a call may last from its answer, 1 s to 24 h; 12 h by default, 0 is for ever
 }
 
 // Embedded is our own rooms, in this process.
@@ -152,7 +152,7 @@ type Menu struct {
 	Languages []string // "fr", "en": the first speaks first, the others can be chosen; at least one
 	Digits    int      // how many a PIN has, 4 to 20; 10 by default, 0 is any number of them
 	Tries     int      // PINs a call may try, 1 to 10; 3 by default
-	// WaitForHost keeps callers out of the room, with music, until somebody else is there; true by default.
+	// WaitForHost plays music to a caller until somebody else is in the room; true by default.
 	WaitForHost bool
 }
 

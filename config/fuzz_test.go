@@ -9,7 +9,8 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
-// FuzzLoad holds that every error has a line, and that what is in force loads again to the same.
+// FuzzLoad holds that every error has a line, that what is right leads somewhere, and that what is in force loads again
+// to the same.
 func FuzzLoad(f *testing.F) {
 	files, err := filepath.Glob("testdata/load/*.txtar")
 	if err != nil {
@@ -32,10 +33,8 @@ func FuzzLoad(f *testing.F) {
 		}
 		c, err := loadText(text)
 		if err == nil {
-			if len(c.Static.Networks) != 1 || len(c.Static.Engines) != 1 {
-				t.Fatalf("%+v", c.Static)
-			}
-			if !strings.Contains(text, "password") {
+			checkIsWhole(t, c)
+			if !hasSecrets(c) {
 				checkLoadsAgain(t, c)
 			}
 			return
@@ -50,4 +49,50 @@ func FuzzLoad(f *testing.F) {
 			}
 		}
 	})
+}
+
+// checkIsWhole holds what the types promise of every configuration that is loaded.
+func checkIsWhole(t *testing.T, c *Config) {
+	t.Helper()
+	kinds := make(map[string]string)
+	embedded := 0
+	for _, e := range c.Static.Engines {
+		switch {
+		case e.Embedded != nil && e.LiveKit == nil && e.Meet == nil:
+			kinds[e.Name] = "embedded"
+			embedded++
+		case e.LiveKit != nil && e.Embedded == nil && e.LiveKit.URL != nil && !e.LiveKit.Key.IsEmpty() && !e.LiveKit.Secret.IsEmpty():
+			kinds[e.Name] = "livekit"
+		default:
+			t.Fatalf("engine %+v", e)
+		}
+	}
+	if len(c.Static.Networks) != 1 || len(kinds) != len(c.Static.Engines) || len(kinds) == 0 || embedded > 1 {
+		t.Fatalf("%+v", c.Static)
+	}
+	if page := c.Static.HTTP.Listen.IsValid(); page != (embedded == 1) {
+		t.Fatalf("%d embedded engines, a page: %v", embedded, page)
+	}
+	menus := make(map[string]string)
+	for _, m := range c.Live.Menus {
+		if menus[m.Name] = m.Engine; kinds[m.Engine] != "livekit" || len(m.Languages) == 0 || m.Tries == 0 {
+			t.Fatalf("menu %+v", m)
+		}
+	}
+	for _, r := range c.Live.Rooms {
+		if kinds[r.Engine] != "embedded" {
+			t.Fatalf("room %+v", r)
+		}
+	}
+	for _, r := range c.Live.Routes {
+		if kinds[r.Engine] == "" || (r.Room == "") == (r.Menu == "") || r.Menu != "" && menus[r.Menu] != r.Engine || r.Menu == "" && !r.PIN.IsEmpty() {
+			t.Fatalf("route %+v", r)
+		}
+	}
+}
+
+// hasSecrets reports whether what Effective prints cannot be loaded again to the same, since it shows no secrets.
+func hasSecrets(c *Config) bool {
+	var printed strings.Builder
+	return c.Effective(&printed) != nil || strings.Contains(printed.String(), redacted)
 }

@@ -143,7 +143,11 @@ func TestSecretsAreReadAndNeverShown(t *testing.T) {
 	}
 	file := filepath.Join("etc", "c.yaml")
 	for name, text := range map[string]string{
-		file: "version: 1\nrooms:\n- {name: a, password: " + canary + "}\n- {name: b, password: env:HALL}\n" +
+		file: "version: 1\nengines:\n- {name: house, embedded: {}}\n" +
+			"- {name: visio, livekit: {url: \"wss://livekit.example.org\", api_key: " + canary + ", api_secret: file:secret.txt}, meet: {url: \"https://visio.example.org\", roomkit_token: env:HALL}}\n" +
+			"trunks: [{name: pbx, trusted: true, accept: {from: [10.0.0.0/8]}}]\nmenus: [{name: m, pin: {digits: any}}]\n" +
+			"routes: [{to: 1, menu: m, pin: 8640975}, {to: 2, menu: m, pin: env:PIN}, {to_match: (.), menu: m, pin: 8640975$1}]\n" +
+			"rooms:\n- {name: a, password: " + canary + "}\n- {name: b, password: env:HALL}\n" +
 			"- {name: c, password: file:secret.txt}\n- {name: d}\n",
 		filepath.Join("etc", "secret.txt"): canary + "\r\n",
 	} {
@@ -151,7 +155,7 @@ func TestSecretsAreReadAndNeverShown(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	from := source(t, "HALL="+canary, nil)
+	from := source(t, "HALL="+canary+"\nPIN=8640975", nil)
 	from.Path = file
 	c, err := Load(from)
 	if err != nil {
@@ -162,6 +166,17 @@ func TestSecretsAreReadAndNeverShown(t *testing.T) {
 			t.Errorf("room %d has %q", i, got.Reveal())
 		}
 	}
+	visio := c.Static.Engines[1]
+	for name, got := range map[string]Secret{"key": visio.LiveKit.Key, "secret": visio.LiveKit.Secret, "token": visio.Meet.RoomkitToken} {
+		if got.Reveal() != canary {
+			t.Errorf("%s is %q", name, got.Reveal())
+		}
+	}
+	for i, want := range []string{"8640975", "8640975", "8640975$1"} {
+		if got := c.Live.Routes[i].PIN.Reveal(); got != want {
+			t.Errorf("the PIN of route %d is %q", i, got)
+		}
+	}
 	var out bytes.Buffer
 	if err := c.Effective(&out); err != nil {
 		t.Fatal(err)
@@ -170,16 +185,21 @@ func TestSecretsAreReadAndNeverShown(t *testing.T) {
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 		fmt.Fprintf(&out, verb+"\n", secret)
 		fmt.Fprintf(&out, verb+"\n", c.Live.Rooms)
+		fmt.Fprintf(&out, verb+"\n", c.Live.Routes)
+		fmt.Fprintf(&out, verb+" "+verb+"\n", *visio.LiveKit, *visio.Meet)
 		fmt.Fprintf(&out, verb+"\n", *c)
 		fmt.Fprintf(&out, verb+"\n", *c.tree.get("rooms").items[0].get("password"))
 	}
 	for _, handler := range []slog.Handler{slog.NewTextHandler(&out, nil), slog.NewJSONHandler(&out, nil)} {
-		slog.New(handler).Info("config", "config", c, "secret", secret, "rooms", c.Live.Rooms)
+		slog.New(handler).Info("config", "config", c, "secret", secret, "rooms", c.Live.Rooms, "engine", visio)
 	}
-	if err := json.NewEncoder(&out).Encode(c.Live); err != nil {
+	if err := json.NewEncoder(&out).Encode(c.Live.Rooms); err != nil {
 		t.Fatal(err)
 	}
-	if shown := out.String(); strings.Contains(shown, canary) || strings.Contains(shown, fmt.Sprintf("%x", canary)) {
+	if err := json.NewEncoder(&out).Encode(c.Static); err != nil {
+		t.Fatal(err)
+	}
+	if shown := out.String(); strings.Contains(shown, "8640975") || strings.Contains(shown, canary) || strings.Contains(shown, fmt.Sprintf("%x", canary)) {
 		t.Errorf("shown:\n%s", shown)
 	}
 	if !strings.Contains(out.String(), redacted) {
@@ -197,6 +217,21 @@ http: {public_url: "https://rooms.example.org"}
 	if err != nil {
 		t.Fatal(err)
 	}
+	checkLoadsAgain(t, c)
+	// The one secret that is printed as it is.
+	c, err = loadText(`version: 1
+engines:
+- {name: a, livekit: {url: "http://livekit:7880/x/", api_key: "***", api_secret: "***"}, meet: {url: "http://meet:8000/", roomkit_token: "***"}, max_call: 0}
+- {name: b, livekit: {url: "wss://[2001:db8::1]", api_key: "***", api_secret: "***", udp: "127.0.0.1:7900"}, alone_timeout: 0s, max_call: 90m}
+menus: [{name: m, engine: b, pin: {digits: 0}}]
+trunks: [{name: pbx, accept: {from: [10.0.0.0/8]}}]
+routes: [{from: [pbx], to_match: "(.)", menu: m, pin: "$1${1}"}, {to: 1, menu: m}, {to: 2, room: r, engine: a}]
+http: {public_url: "https://nowhere.example.org"}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkIsWhole(t, c)
 	checkLoadsAgain(t, c)
 }
 
@@ -220,7 +255,7 @@ func TestNearest(t *testing.T) {
 	keys := []string{"listen", "advertise", "media", "name", "to", "to_match"}
 	for word, want := range map[string]string{
 		"lisetn": "listen", "adverstise": "advertise", "tomatch": "to_match", "medium": "media",
-		"x": "", "password": "", "": "", "nam": "name",
+		"x": "", "password": "", "": "", "nam": "name", "match": "to_match", "atch": "",
 	} {
 		if got := nearest(word, keys); got != want {
 			t.Errorf("%q is like %q, want %q", word, got, want)

@@ -1,8 +1,15 @@
 package config
 
+import "strings"
+
 // nearest returns the candidate that word is most like, "" if it is like none: a third of its letters may be
-// wrong, two at least.
+// wrong, two at least. A candidate that ends with the word as a word of its own is what was meant.
 func nearest(word string, candidates []string) string {
+	for _, candidate := range candidates {
+		if strings.HasSuffix(candidate, "_"+word) && len(word) > 2 {
+			return candidate
+		}
+	}
 	best, found := max(2, len(word)/3)+1, ""
 	for _, candidate := range candidates {
 		if d := distance(word, candidate); d < best && d < len(candidate) {

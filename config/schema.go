@@ -78,7 +78,7 @@ func engineSettings() []setting {
 		}},
 		{key: "alone_timeout", values: "duration, 1s to 24h, or off", means: "10m with livekit, off with embedded",
 			doc: "How long a call may be in a room where nobody else is; then it is told so and ended."},
-		{key: "max_call", values: "duration, 1s to 24h, or off", unset: "12h", doc: "How long a call may last; then it is told so and ended."},
+		{key: "max_call", values: "duration, 1s to 24h, or off", unset: "12h", doc: "How long a call may last from its answer; then it is told so and ended."},
 		{key: "whip", later: true},
 	}
 }
@@ -94,7 +94,7 @@ func menuSettings() []setting {
 			{key: "tries", values: "number, 1 to 10", unset: "3", bare: true, doc: "PINs that a call may try."},
 		}},
 		{key: "before_host", values: "wait or enter", unset: "wait",
-			doc: "What happens where nobody is in the meeting yet: the caller waits outside, with music, or enters."},
+			doc: "What callers hear where nobody else is in the meeting yet: music until somebody comes (wait), or the silent meeting (enter)."},
 	}
 }
 
@@ -136,8 +136,8 @@ func routeSettings() []setting {
 		{key: "to_match", values: "regular expression (RE2)", doc: "What was dialled, as an expression that must match all of it."},
 		{key: "room", values: "room name", doc: "Where it leads. With to_match, $1 or ${name} stand for its groups, $$ for a dollar sign. Either this or menu."},
 		{key: "menu", values: "name of a menu", doc: "Who asks the caller where to."},
-		{key: "pin", values: "digits, file:PATH or env:NAME; with to_match $1", secret: true, means: "the menu asks",
-			doc: "What the menu tries before it asks, such as $1 with to_match."},
+		{key: "pin", values: "digits, with to_match a group such as $1, file:PATH or env:NAME", secret: true, means: "the menu asks",
+			doc: "What the menu tries before it asks. Without it, that is the INVITE's X-PIN header, if there is one."},
 		{key: "engine", values: "name of an engine", means: "the menu's or room's, else the only one", doc: "Where the room is."},
 	}
 }

@@ -17,17 +17,23 @@ const (
 	envPrefix  = "env:"
 )
 
-// Secret is text that must not be seen: every way of printing it gives "***".
-type Secret struct{ text string }
+// Secret is text that must not be seen: every way of printing it gives "***". It is behind a pointer since fmt asks
+// no method, and follows no pointer to text, where the verb does not suit something around the Secret.
+type Secret struct{ text *string }
 
 // NewSecret returns text as a Secret.
-func NewSecret(text string) Secret { return Secret{text} }
+func NewSecret(text string) Secret { return Secret{&text} }
 
 // Reveal returns the text itself, for the one place that needs it.
-func (s Secret) Reveal() string { return s.text }
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
 
 // IsEmpty reports whether there is no text.
-func (s Secret) IsEmpty() bool { return s.text == "" }
+func (s Secret) IsEmpty() bool { return s.Reveal() == "" }
 
 // String returns "***", or "" for the empty Secret.
 func (s Secret) String() string {
@@ -65,7 +71,7 @@ func (s secrets) read(text string) (Secret, error) {
 		if !ok || value == "" {
 			return Secret{}, fmt.Errorf("the environment has no %s, or it is empty", name)
 		}
-		return Secret{value}, nil
+		return NewSecret(value), nil
 	}
 	if _, ok := strings.CutPrefix(text, filePrefix); ok {
 		return s.readFile(text)
@@ -73,7 +79,15 @@ func (s secrets) read(text string) (Secret, error) {
 	if text == "" {
 		return Secret{}, errors.New("it is empty; leave the setting out for none")
 	}
-	return Secret{text}, nil
+	return NewSecret(text), nil
+}
+
+// mustRead is read for a secret that there has to be.
+func (s secrets) mustRead(text string) (Secret, error) {
+	if text == "" {
+		return Secret{}, errors.New("it is empty")
+	}
+	return s.read(text)
 }
 
 // readFile reads a secret from a file, without the line's end after it.
@@ -98,7 +112,7 @@ func (s secrets) readFile(text string) (Secret, error) {
 	if secret == "" {
 		return Secret{}, fmt.Errorf("%s is empty", path)
 	}
-	return Secret{secret}, nil
+	return NewSecret(secret), nil
 }
 
 // path returns the path of "file:PATH", from the configuration's folder if it is relative.
