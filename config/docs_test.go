@@ -129,3 +129,34 @@ func TestSample(t *testing.T) {
 		}
 	})
 }
+
+// TestLiveKitExample loads the example of docs/livekit.md, with secrets where it names some.
+func TestLiveKitExample(t *testing.T) {
+	data, err := os.ReadFile("../docs/livekit.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(data), "```yaml\n")
+	text, _, closed := strings.Cut(rest, "```\n")
+	if !found || !closed {
+		t.Fatal("docs/livekit.md has lost its example")
+	}
+	t.Chdir(t.TempDir())
+	writeCertificate(t)
+	for _, secret := range []string{"visio", "roomkit", "lab", "board"} {
+		if err := os.WriteFile(secret, []byte("sesame\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	here := strings.NewReplacer("/run/secrets/", "", "/run/tls/tls.", "page.")
+	if err := os.WriteFile("passerelle.yaml", []byte(here.Replace(text)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Load(source(t, "VISIO_API_KEY=key\nLAB_API_KEY=key\n", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Warnings) > 0 || len(c.Static.Engines) != 3 {
+		t.Errorf("%d engines, warnings: %s", len(c.Static.Engines), c.Warnings)
+	}
+}
