@@ -11,8 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/pion/webrtc/v4"
-
 	"passerelle/rooms"
 )
 
@@ -51,7 +49,7 @@ type Stats struct {
 	Failed    uint64 `json:"failed"`    // links that were given up
 }
 
-// ListenError says that the port for media cannot be had.
+// ListenError says that no port for media can be had.
 type ListenError struct {
 	Addr netip.AddrPort
 	Err  error
@@ -65,7 +63,7 @@ var errShutdown = errors.New("the gateway leaves the cluster")
 
 var _ rooms.Backend = (*Cluster)(nil)
 
-// New takes the port for media. It talks to nobody yet. The Cluster must be closed.
+// New makes sure that there is a port for media. It talks to nobody yet. The Cluster must be closed.
 func New(cfg Config) (*Cluster, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -76,7 +74,7 @@ func New(cfg Config) (*Cluster, error) {
 	}
 	c := &Cluster{cfg: cfg, log: cfg.Log, prefix: fmt.Sprintf("sip_%08x_", rand.Uint32()), all: make(map[*link]struct{})}
 	var err error
-	if c.media, err = newMedia(cfg.UDP, cfg.Log); err != nil {
+	if c.media, err = newMedia(cfg); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -88,21 +86,16 @@ func (c *Cluster) Run(ctx context.Context) error {
 	return c.Close()
 }
 
-// Close leaves all rooms, waits until nothing of them runs, and frees the port. It may be called more than
-// once.
+// Close leaves all rooms, and waits until nothing of them runs. It may be called more than once.
 func (c *Cluster) Close() error {
 	c.mu.Lock()
-	closed := c.closed
 	c.closed = true
 	for l := range c.all {
 		l.end(errShutdown)
 	}
 	c.mu.Unlock()
 	c.links.Wait()
-	if closed {
-		return nil
-	}
-	return c.media.close()
+	return nil
 }
 
 // Stats counts.
@@ -141,9 +134,4 @@ func (c *Cluster) recovered(what string, end func(error)) {
 		c.log.Error("panic", "in", what, "panic", p)
 		end(fmt.Errorf("%s: panic: %v", what, p))
 	}
-}
-
-// newPeer makes a peer connection.
-func (c *Cluster) newPeer(servers []webrtc.ICEServer, relay bool) (*webrtc.PeerConnection, error) {
-	return c.media.newPeer(servers, relay)
 }

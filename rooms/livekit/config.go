@@ -4,17 +4,16 @@ package livekit
 
 import (
 	"log/slog"
-	"net/netip"
 	"net/url"
 	"time"
 )
 
 // Config says which cluster, and from where.
 type Config struct {
-	URL    *url.URL       // of the signalling: ws, wss, http or https
-	Key    string         // API key
-	Secret string         // API secret
-	UDP    netip.AddrPort // the one local UDP port for all media; the zero value is a free port of every address
+	URL    *url.URL // of the signalling: ws, wss, http or https
+	Key    string   // API key
+	Secret string   // API secret
+	UDP    Ports
 	Clock  func() time.Duration
 	Log    *slog.Logger // nil is silence
 }

@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/netip"
+	"sync"
+	"syscall"
 	"time"
 
 	"github.com/pion/ice/v4"
@@ -33,42 +34,76 @@ const (
 	maxPacket  = 1500 // bytes
 )
 
-// socketBuffer is what the UDP socket of all media is given, in bytes, as far as the kernel lets us.
-const socketBuffer = 8 << 20
+// socketBuffer is what a UDP socket is given, in bytes, as far as the kernel lets us.
+const socketBuffer = 1 << 20
 
-// media is what all peer connections share: a UDP socket, a certificate, and pion's settings.
+// media is what all peer connections share: a certificate, and pion's settings.
 type media struct {
-	api  *webrtc.API
-	cert webrtc.Certificate
-	mux  *ice.UDPMuxDefault
+	cfg    Config
+	cert   webrtc.Certificate
+	engine *webrtc.MediaEngine
+	log    ready.Log
+
+	mu   sync.Mutex
+	next uint16 // port to try first
 }
 
-func newMedia(at netip.AddrPort, log *slog.Logger) (*media, error) {
-	if !at.IsValid() {
-		at = netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
-	}
+func newMedia(cfg Config) (*media, error) {
 	cert, err := ready.NewCertificate()
 	if err != nil {
 		return nil, err
 	}
-	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(at))
+	engine, err := newEngine()
 	if err != nil {
-		return nil, &ListenError{Addr: at, Err: err}
+		return nil, err
 	}
-	// The kernel grants what it grants; a refusal costs quality under load, nothing else.
-	_ = conn.SetReadBuffer(socketBuffer)
-	_ = conn.SetWriteBuffer(socketBuffer)
-	pionLog := ready.NewLog(log)
-	m := &media{cert: cert, mux: ice.NewUDPMuxDefault(ice.UDPMuxParams{Logger: pionLog.NewLogger("udp"), UDPConn: conn})}
-	if m.api, err = newAPI(m.mux, pionLog); err != nil {
-		return nil, errors.Join(err, m.close())
+	m := &media{cfg: cfg, cert: cert, engine: engine, log: ready.NewLog(cfg.Log), next: cfg.UDP.First}
+	conn, err := m.listen() // what cannot be had now cannot be had later
+	if err != nil {
+		return nil, err
 	}
-	return m, nil
+	return m, conn.Close()
 }
 
-// newAPI returns a pion that knows Opus and the audio level, and no interceptor: a phone's track is not sent
-// again when a packet is lost (its FEC is for that), and the room's tracks are reported on by their reader.
-func newAPI(mux ice.UDPMux, log ready.Log) (*webrtc.API, error) {
+// Ports are the local UDP ports for media, one for each participant: a cluster may have all its media on one
+// address and port, and then nothing but our own port tells our participants apart. The zero value is any port
+// of every address.
+type Ports struct {
+	Addr        netip.Addr
+	First, Last uint16 // inclusive; both 0 leave them to the system
+}
+
+// listen takes the next free port.
+func (m *media) listen() (*net.UDPConn, error) {
+	p := m.cfg.UDP
+	addr := p.Addr
+	if !addr.IsValid() {
+		addr = netip.IPv4Unspecified()
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var err error
+	for range int(p.Last-p.First) + 1 {
+		at := netip.AddrPortFrom(addr, m.next)
+		if m.next++; m.next > p.Last || m.next < p.First {
+			m.next = p.First
+		}
+		var conn *net.UDPConn
+		if conn, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(at)); err == nil {
+			// The kernel grants what it grants; a refusal costs quality under load, nothing else.
+			_ = conn.SetReadBuffer(socketBuffer)
+			_ = conn.SetWriteBuffer(socketBuffer)
+			return conn, nil
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			break
+		}
+	}
+	return nil, &ListenError{Addr: netip.AddrPortFrom(addr, p.First), Err: err}
+}
+
+// newEngine returns what is spoken: Opus, with the audio level.
+func newEngine() (*webrtc.MediaEngine, error) {
 	engine := &webrtc.MediaEngine{}
 	if err := engine.RegisterCodec(webrtc.RTPCodecParameters{
 		RTPCodecCapability: webrtc.RTPCodecCapability{
@@ -83,7 +118,12 @@ func newAPI(mux ice.UDPMux, log ready.Log) (*webrtc.API, error) {
 			return nil, fmt.Errorf("register %s: %w", uri, err)
 		}
 	}
-	set := webrtc.SettingEngine{LoggerFactory: log}
+	return engine, nil
+}
+
+// settings returns how pion is to use the network: through mux, and what it needs to know of our habits.
+func (m *media) settings(mux ice.UDPMux) webrtc.SettingEngine {
+	set := webrtc.SettingEngine{LoggerFactory: m.log}
 	set.SetICEUDPMux(mux)
 	set.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
 	set.SetIncludeLoopbackCandidate(true)
@@ -94,12 +134,28 @@ func newAPI(mux ice.UDPMux, log ready.Log) (*webrtc.API, error) {
 	set.SetDTLSConnectContextMaker(func() (context.Context, func()) {
 		return context.WithTimeout(context.Background(), dtlsTimeout)
 	})
-	return webrtc.NewAPI(webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(&interceptor.Registry{}),
-		webrtc.WithSettingEngine(set)), nil
+	return set
 }
 
-// newPeer makes a peer connection; with relay it speaks through TURN servers only.
-func (m *media) newPeer(servers []webrtc.ICEServer, relay bool) (*webrtc.PeerConnection, error) {
+// peer is a peer connection with a socket of its own.
+type peer struct {
+	*webrtc.PeerConnection
+	socket *ice.UDPMuxDefault
+}
+
+// Close closes both.
+func (p *peer) Close() error { return errors.Join(p.PeerConnection.Close(), p.socket.Close()) }
+
+// newPeer makes a peer connection; with relay it speaks through TURN servers only. It has no interceptor: a phone's
+// packet that is lost is not sent again (its FEC is for that), and the reports are written by the voice.
+func (m *media) newPeer(servers []webrtc.ICEServer, relay bool) (*peer, error) {
+	conn, err := m.listen()
+	if err != nil {
+		return nil, err
+	}
+	p := &peer{socket: ice.NewUDPMuxDefault(ice.UDPMuxParams{Logger: m.log.NewLogger("udp"), UDPConn: conn})}
+	api := webrtc.NewAPI(webrtc.WithMediaEngine(m.engine), webrtc.WithInterceptorRegistry(&interceptor.Registry{}),
+		webrtc.WithSettingEngine(m.settings(p.socket)))
 	c := webrtc.Configuration{
 		Certificates: []webrtc.Certificate{m.cert}, ICEServers: servers,
 		BundlePolicy: webrtc.BundlePolicyMaxBundle, RTCPMuxPolicy: webrtc.RTCPMuxPolicyRequire,
@@ -107,12 +163,8 @@ func (m *media) newPeer(servers []webrtc.ICEServer, relay bool) (*webrtc.PeerCon
 	if relay {
 		c.ICETransportPolicy = webrtc.ICETransportPolicyRelay
 	}
-	pc, err := m.api.NewPeerConnection(c)
-	if err != nil {
-		return nil, fmt.Errorf("make a peer connection: %w", err)
+	if p.PeerConnection, err = api.NewPeerConnection(c); err != nil {
+		return nil, errors.Join(fmt.Errorf("make a peer connection: %w", err), p.socket.Close())
 	}
-	return pc, nil
+	return p, nil
 }
-
-// close frees the socket.
-func (m *media) close() error { return m.mux.Close() }

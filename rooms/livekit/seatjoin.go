@@ -72,7 +72,7 @@ func (st *seat) prepare(s *session) (*livekit.SessionDescription, error) {
 		return nil, fmt.Errorf("add a data channel: %w", err)
 	}
 	data.OnMessage(func(m webrtc.DataChannelMessage) { st.heardData(m.Data) })
-	st.voice.pc.Store(s.pc)
+	st.voice.pc.Store(s.pc.PeerConnection)
 	st.mu.Lock()
 	st.data = data
 	st.mu.Unlock()

@@ -31,7 +31,7 @@ const (
 type session struct {
 	link    *link
 	socket  atomic.Pointer[socket]
-	pc      *webrtc.PeerConnection
+	pc      *peer
 	sid     string // of the participant
 	servers []webrtc.ICEServer
 	relay   bool // the server wants it
@@ -161,7 +161,7 @@ func (s *session) newPeer() error {
 	if l.byRelay {
 		servers = s.servers
 	}
-	pc, err := l.c.newPeer(servers, l.byRelay && len(servers) > 0)
+	pc, err := l.c.media.newPeer(servers, l.byRelay && len(servers) > 0)
 	if err != nil {
 		return err
 	}
@@ -185,7 +185,7 @@ func (s *session) offer(restart bool) (*livekit.SessionDescription, error) {
 
 // describe sets our description, and returns it as the server reads it, with all our candidates.
 func (s *session) describe(d webrtc.SessionDescription) (*livekit.SessionDescription, error) {
-	gathered := webrtc.GatheringCompletePromise(s.pc)
+	gathered := webrtc.GatheringCompletePromise(s.pc.PeerConnection)
 	if err := s.pc.SetLocalDescription(d); err != nil {
 		return nil, fmt.Errorf("%s: %w", d.Type, err)
 	}
