@@ -27,14 +27,17 @@ func skeleton(expression *regexp.Regexp, text, letter string) (plain string, own
 	if expression == nil {
 		return text, len(text), nil
 	}
-	for rest := text; rest != ""; {
-		before, after, found := strings.Cut(rest, "$")
-		plain, own = plain+before, own+len(before)
+	var b strings.Builder
+	for {
+		before, after, found := strings.Cut(text, "$")
+		b.WriteString(before)
+		own += len(before)
 		if !found {
-			break
+			return b.String(), own, nil
 		}
+		b.WriteString(letter)
 		if dollar, ok := strings.CutPrefix(after, "$"); ok {
-			plain, rest, own = plain+letter, dollar, own+1
+			text, own = dollar, own+1
 			continue
 		}
 		name, remainder, err := groupName(after)
@@ -44,9 +47,8 @@ func skeleton(expression *regexp.Regexp, text, letter string) (plain string, own
 		if !hasGroup(expression, name) {
 			return "", 0, fmt.Errorf("to_match has no group %s (write ${1} before a letter, a digit or _)", name)
 		}
-		plain, rest = plain+letter, remainder
+		text = remainder
 	}
-	return plain, own, nil
 }
 
 // groupName splits what follows a dollar sign into the group's name and the rest.
