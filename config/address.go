@@ -126,8 +126,8 @@ func isHostName(text string) bool {
 	return len(text) <= 253 && strings.Trim(last, "0123456789") != ""
 }
 
-// parseMedia reads "address:first-last" or "first-last", whose address is not valid.
-func (a addresses) parseMedia(text string) (Media, error) {
+// parseRange reads "address:first-last" or "first-last", whose address is not valid.
+func (a addresses) parseRange(text string) (Media, error) {
 	var media Media
 	ports := text
 	if i := strings.LastIndexByte(text, ':'); i >= 0 {
@@ -144,12 +144,35 @@ func (a addresses) parseMedia(text string) (Media, error) {
 	if err1 != nil || err2 != nil {
 		return Media{}, errors.New("ports such as 20000-23999, or 192.0.2.1:20000-23999, are wanted")
 	}
-	if media.First == 0 && media.Last == 0 {
-		return media, nil
+	return media, nil
+}
+
+// parseMedia reads a range that holds a pair of ports.
+func (a addresses) parseMedia(text string) (Media, error) {
+	media, err := a.parseRange(text)
+	if err != nil || media.First == 0 && media.Last == 0 {
+		return media, err
 	}
 	// RTP has the even port of a pair (RFC 3550 section 11).
 	if even := int(media.First) + int(media.First)%2; even < 2 || even+1 > int(media.Last) {
 		return Media{}, errors.New("there is no pair in it, an even port and the odd one after it")
+	}
+	return media, nil
+}
+
+// parsePorts reads a range of every address, or of the one that it names; 0 is any free ports.
+func (a addresses) parsePorts(text string) (Media, error) {
+	if text == "0" {
+		text = "0-0"
+	}
+	media, err := a.parseRange(text)
+	switch {
+	case err != nil:
+		return Media{}, err
+	case media.First > media.Last, media.First == 0 && media.Last != 0:
+		return Media{}, errors.New("there is no port in it")
+	case !media.Addr.IsValid():
+		media.Addr = a.every
 	}
 	return media, nil
 }

@@ -49,7 +49,7 @@ func (b *builder) liveKit(t *tree) *LiveKit {
 		URL:    value(b, t.get("url"), parseLiveKitURL),
 		Key:    value(b, t.get("api_key"), b.secrets.mustRead),
 		Secret: value(b, t.get("api_secret"), b.secrets.mustRead),
-		UDP:    value(b, t.get("udp"), b.addresses.parseBind),
+		UDP:    value(b, t.get("udp"), b.addresses.parsePorts),
 	}
 	if travelsInClear(l.URL) {
 		at := t.get("url")

@@ -97,10 +97,10 @@ type Embedded struct {
 
 // LiveKit is a cluster of LiveKit servers, or one of them.
 type LiveKit struct {
-	URL    *url.URL       // of the signalling: ws, wss, http or https; the path is a prefix without a slash at its end
-	Key    Secret         // API key, never empty
-	Secret Secret         // API secret, never empty
-	UDP    netip.AddrPort // the one local port of all media; of every address and port 0, a free one, by default
+	URL    *url.URL // of the signalling: ws, wss, http or https; the path is a prefix without a slash at its end
+	Key    Secret   // API key, never empty
+	Secret Secret   // API secret, never empty
+	UDP    Media    // the local ports of media, one for each participant; free ones of every address by default
 }
 
 // Meet is the application whose meetings are rooms of a LiveKit engine: Visio, or another La Suite Meet.

@@ -28,7 +28,7 @@ func TestMeetAndLiveKitAreTyped(t *testing.T) {
 	c, err := loadText(`version: 1
 engines:
 - name: visio
-  livekit: {url: "https://livekit.example.org/prefix/", api_key: key, api_secret: sesame, udp: 127.0.0.1:7900}
+  livekit: {url: "https://livekit.example.org/prefix/", api_key: key, api_secret: sesame, udp: "127.0.0.1:7900-7999"}
   meet: {url: "https://visio.example.org/", roomkit_token: token, lobby: never, lobby_timeout: 1m, guesses_a_minute: 5}
 - {name: lab, livekit: {url: "ws://127.0.0.1:7880", api_key: key, api_secret: sesame}, alone_timeout: off, max_call: 1h}
 - {name: house, embedded: {}, alone_timeout: 1h, max_call: 0s}
@@ -39,14 +39,14 @@ menus: [{name: front, engine: visio, languages: [en], pin: {digits: any, tries: 
 	}
 	visio, lab, house := c.Static.Engines[0], c.Static.Engines[1], c.Static.Engines[2]
 	if l := visio.LiveKit; l.URL.String() != "https://livekit.example.org/prefix" || l.Key.Reveal() != "key" ||
-		l.Secret.Reveal() != "sesame" || l.UDP.String() != "127.0.0.1:7900" {
+		l.Secret.Reveal() != "sesame" || fmt.Sprint(l.UDP) != "{127.0.0.1 7900 7999}" {
 		t.Errorf("livekit %+v", l)
 	}
 	if m := visio.Meet; m.URL.String() != "https://visio.example.org" || m.RoomkitToken.Reveal() != "token" || m.Lobby ||
 		m.LobbyTimeout != time.Minute || m.GuessesPerMinute != 5 {
 		t.Errorf("meet %+v", m)
 	}
-	if lab.Meet != nil || lab.LiveKit.UDP.Port() != 0 || !lab.LiveKit.UDP.Addr().IsUnspecified() {
+	if lab.Meet != nil || lab.LiveKit.UDP.First != 0 || lab.LiveKit.UDP.Last != 0 || !lab.LiveKit.UDP.Addr.IsUnspecified() {
 		t.Errorf("lab %+v, %+v", lab, lab.LiveKit)
 	}
 	for name, test := range map[string]struct {

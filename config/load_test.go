@@ -222,7 +222,7 @@ http: {public_url: "https://rooms.example.org"}
 	c, err = loadText(`version: 1
 engines:
 - {name: a, livekit: {url: "http://livekit:7880/x/", api_key: "***", api_secret: "***"}, meet: {url: "http://meet:8000/", roomkit_token: "***"}, max_call: 0}
-- {name: b, livekit: {url: "wss://[2001:db8::1]", api_key: "***", api_secret: "***", udp: "127.0.0.1:7900"}, alone_timeout: 0s, max_call: 90m}
+- {name: b, livekit: {url: "wss://[2001:db8::1]", api_key: "***", api_secret: "***", udp: "127.0.0.1:7900-7999"}, alone_timeout: 0s, max_call: 90m}
 menus: [{name: m, engine: b, pin: {digits: 0}}]
 trunks: [{name: pbx, accept: {from: [10.0.0.0/8]}}]
 routes: [{from: [pbx], to_match: "(.)", menu: m, pin: "$1${1}"}, {to: 1, menu: m}, {to: 2, room: r, engine: a}]

@@ -59,7 +59,7 @@ func (b *builder) checkPorts(c *Config) {
 			one(join(path, "tcp"), "tcp", e.TCP)
 		}
 		if l := c.Static.Engines[i].LiveKit; l != nil {
-			one(join(t.path, "livekit.udp"), "udp", l.UDP)
+			take(ports{join(t.path, "livekit.udp"), "udp", l.UDP.Addr, l.UDP.First, l.UDP.Last})
 		}
 	}
 	one("http.listen", "tcp", c.Static.HTTP.Listen)
