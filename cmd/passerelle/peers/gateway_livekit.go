@@ -8,7 +8,7 @@ import (
 )
 
 // LiveKit is what a gateway's configuration says of a cluster. Three engines are made of it, beside the
-// embedded one: "lk" for rooms that are dialled by their name, "lk-...", "brief" for "brief-...", where a
+// embedded one: "lk" for rooms that are dialled by their name, "lk-..." or a meeting's UUID, "brief" for "brief-...", where a
 // phone may be alone for [BriefAlone] and a call lasts [BriefCall], and "visio" where there is a Meet.
 type LiveKit struct {
 	URL, Key, Secret string
@@ -22,6 +22,9 @@ const (
 	BriefCall  = 9 * time.Second
 )
 
+// LobbyTimeout is how long a phone knocks at a meeting of engine "visio".
+const LobbyTimeout = 10 * time.Second
+
 // Switchboard is the number of the menu that asks for a PIN. A PIN that is dialled goes there too.
 const Switchboard = "0123456789"
 
@@ -33,7 +36,7 @@ func (l *LiveKit) fill(t testing.TB, dir string, values map[string]any) {
 		return
 	}
 	values["LiveKit"] = map[string]any{
-		"Alone": BriefAlone, "Most": BriefCall, "URL": l.URL, "Key": l.Key, "Meet": l.Meet,
+		"Alone": BriefAlone, "Knocks": LobbyTimeout, "Most": BriefCall, "URL": l.URL, "Key": l.Key, "Meet": l.Meet,
 		"SecretFile": secretFile(t, dir, "livekit.secret", l.Secret), "TokenFile": secretFile(t, dir, "roomkit.token", l.RoomkitToken),
 	}
 	values["Menus"] = l.Meet != ""

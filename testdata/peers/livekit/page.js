@@ -26,8 +26,6 @@ window.participant = (() => {
     audioLevel: p.audioLevel,
     spoke: peak[p.identity]?.spoke ?? false,
     loudest: peak[p.identity]?.level ?? 0,
-    dtx: p.getTrackPublications().some((t) => t.trackInfo?.audioFeatures?.includes(1) || t.trackInfo?.disableDtx === false),
-    encrypted: p.isEncrypted,
   });
 
   function listen() {

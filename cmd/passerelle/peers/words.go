@@ -1,0 +1,57 @@
+package peers
+
+import (
+	"testing"
+	"time"
+
+	"passerelle/bridge/ivr"
+	"passerelle/codec/score"
+)
+
+// Words are what the gateway says in one language, to be recognised in what phones heard.
+type Words struct {
+	Language string
+	voices   *ivr.Voices
+}
+
+// Speaks returns the gateway's words in "fr" or "en".
+func Speaks(t testing.TB, language string) Words {
+	t.Helper()
+	voices, err := ivr.Load(score.Rate)
+	if err != nil {
+		t.Fatalf("the gateway's words: %v", err)
+	}
+	return Words{Language: language, voices: voices}
+}
+
+// PCM returns how the gateway says it, at [score.Rate].
+func (w Words) PCM(prompts ...ivr.Prompt) []int16 { return w.voices.Say(w.Language, prompts...) }
+
+// Music returns what callers hear while they wait, once around.
+func (w Words) Music() []int16 { return w.voices.Music() }
+
+// AwaitWords waits until the caller has heard a prompt to its end, and returns where in the recording that is.
+func (c *Caller) AwaitWords(t testing.TB, w Words, prompt ivr.Prompt, from, within time.Duration) (end time.Duration) {
+	t.Helper()
+	return c.AwaitHears(t, string(prompt)+" ("+w.Language+")", w.PCM(prompt), from, within)
+}
+
+// HearsWords fails the test unless each of the prompts is in the recording, one after the other, as G.711
+// brings it. It returns where the last ends.
+func (r Recording) HearsWords(t testing.TB, w Words, prompts ...ivr.Prompt) (end time.Duration) {
+	t.Helper()
+	for _, prompt := range prompts {
+		pcm := w.PCM(prompt)
+		m := r.From(end).Holds(t, string(prompt)+" ("+w.Language+")", pcm, OverG711())
+		end += m.Delay + time.Duration(len(pcm))*time.Second/score.Rate
+	}
+	return end
+}
+
+// HearsNotWords fails the test if one of the prompts is in the recording.
+func (r Recording) HearsNotWords(t testing.TB, w Words, prompts ...ivr.Prompt) {
+	t.Helper()
+	for _, prompt := range prompts {
+		r.HoldsNot(t, string(prompt)+" ("+w.Language+")", w.PCM(prompt))
+	}
+}
