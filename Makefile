@@ -9,6 +9,7 @@ LDFLAGS  := -s -w -X main.version=$(VERSION) -linkmode external -extldflags "-st
 CACHE    := $(CURDIR)/.cache
 LINT     := v2.5.0
 FUZZTIME ?= 30s
+PEERS    := ./cmd/passerelle/peers/... ./rooms/sfu/page/... ./rooms/livekit/... ./rooms/meet/...
 
 .DEFAULT_GOAL := help
 
@@ -38,7 +39,7 @@ test: build ## proves everything, real phones and a real browser included
 	@bash .ci/peers.sh
 	$(GO) vet -tags $(TAGS),peers ./...
 	$(GO) test -timeout 5m ./...
-	PASSERELLE_BIN=$(CURDIR)/bin/passerelle $(GO) test -tags $(TAGS),peers -p 1 -timeout 12m -count=1 ./cmd/passerelle/peers/... ./rooms/sfu/page/...
+	PASSERELLE_BIN=$(CURDIR)/bin/passerelle $(GO) test -tags $(TAGS),peers -p 1 -timeout 12m -count=1 $(PEERS)
 
 .PHONY: proof
 proof: test ## the long runs, after the test: race detector, fuzzing, load

@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -11,20 +10,18 @@ import (
 	"time"
 
 	"passerelle/bridge/audio"
+	"passerelle/bridge/ivr"
 	"passerelle/rooms"
 	"passerelle/sip"
 	"passerelle/sip/rtp"
 	"passerelle/sip/sdp"
 )
 
-const (
-	// hangupTimeout bounds how long the BYE of a call may take.
-	hangupTimeout = 5 * time.Second
-	// lossInterval is how often the encoder learns what the room loses.
-	lossInterval = 2 * time.Second
-)
+// keysKept is how many keys of a phone wait for the call to look at them.
+const keysKept = 32
 
-// call is one call, from its INVITE to its end.
+// call is one call, from its INVITE to its end. The call's goroutine, that of serve, owns all fields but
+// those that say otherwise.
 type call struct {
 	gateway *Gateway
 	dialog  *sip.Dialog
@@ -32,14 +29,33 @@ type call struct {
 	log     *slog.Logger
 	began   time.Duration
 
+	// The way to the phone.
 	to       destination
 	session  sdp.Session
-	media    sdp.Media
+	media    sdp.Media // from step 6 on the dialog's, under renewing
 	line     *rtp.Line
 	phone    *audio.Phone
+	speaker  speaker
+	booth    *audio.Mix    // where the phone is while it is in no room; nil until it was
+	keys     chan rune     // that the phone has pressed
 	answered time.Duration // 0 until it is
+	renewing sync.Mutex    // held by reoffer
 
-	renewing sync.Mutex // held by reoffer
+	// The way to the room.
+	attributes map[string]string // of the participant, as the reception wants them
+	room       *openRoom         // nil while the call has no seat
+	seat       rooms.Seat
+
+	inCall ivr.Keys
+	muted  bool
+	hand   bool // raised
+
+	// What the caller knows of the room.
+	known       news
+	informed    bool // known means something
+	interrupted bool // the seat is
+	lost        bool // the caller was told that the way to the room is lost
+	stayedAlone *alarm
 
 	sound atomic.Pointer[sound] // set once line and phone are there, for the statistics
 }
@@ -53,12 +69,12 @@ type sound struct {
 func newCall(g *Gateway, d *sip.Dialog) *call {
 	invite := d.Invite()
 	return &call{
-		gateway: g, dialog: d, invite: invite, began: g.Clock(),
+		gateway: g, dialog: d, invite: invite, began: g.Clock(), keys: make(chan rune, keysKept),
 		log: g.Log.With("call", invite.CallID),
 	}
 }
 
-// serve takes the call from its INVITE to its end. An error before step 8 refuses the INVITE; after it,
+// serve takes the call from its INVITE to its end. An error before step 7 refuses the INVITE; after it,
 // the error is why the call ended. What a step opens its defer closes, so that the teardown is this
 // function read upwards.
 func (c *call) serve(ctx context.Context) (err error) {
@@ -71,11 +87,10 @@ func (c *call) serve(ctx context.Context) (err error) {
 	}()
 
 	// 1. Where does it go, and is there room for it?
-	to, err := route(c.gateway.Live(), c.invite.Source.Addr(), c.invite.RequestURI.User)
+	c.to, err = route(c.gateway.Live(), c.invite)
 	if err != nil {
 		return err
 	}
-	c.to = to
 	if err := c.gateway.admit(c, cancel); err != nil {
 		return err
 	}
@@ -102,63 +117,50 @@ func (c *call) serve(ctx context.Context) (err error) {
 		return fmt.Errorf("ring: %w", err)
 	}
 
-	// 4. The room, shared with the other phones in it.
-	// 5. A seat of its own.
-	room, seat, err := c.sit(ctx)
-	if err != nil {
-		return err
+	// 4. A place in the engine room.
+	if err := c.plug(); err != nil {
+		return fmt.Errorf("join line and engine: %w", err)
 	}
-	defer c.gateway.rooms.leave(room)
-	defer seat.Close()
+	defer c.unplug()
 
-	// 6. The sound between the two.
-	c.phone, err = c.gateway.Engine.NewPhone(audio.PhoneConfig{
-		Kind: c.media.Kind, PTime: c.media.PTime, Up: seat, Down: c.line, Log: c.log,
-	})
-	if err != nil {
-		return fmt.Errorf("join line and seat: %w", err)
+	// 5. A seat in the room; the phone rings until it is taken. A menu asks for the room after the answer.
+	defer c.stand()
+	if c.to.menu == nil {
+		if err := c.sit(ctx); err != nil {
+			return err
+		}
 	}
-	defer c.phone.Close()
-	c.sound.Store(&sound{c.line, c.phone})
-	c.phone.Hold(!c.media.Direction.Sends())
-	c.phone.Join(room.mix)
-	agreed := c.media // step 7 hands c.media to the dialog
+	agreed := c.media // step 6 hands c.media to the dialog
 
-	// 7. From here on the phone may change its mind (hold, another address, another codec).
+	// 6. From here on the phone may change its mind (hold, another address, another codec).
 	c.dialog.OnOffer(c.reoffer)
 
-	// 8. Answer.
+	// 7. Answer.
 	if err := c.dialog.Answer(ctx, answer); err != nil {
 		return fmt.Errorf("answer: %w", err)
 	}
 	c.answered = c.gateway.Clock()
 	c.logStart(agreed)
+	ctx, stop := c.bounded(ctx)
+	defer stop()
 
-	// 9. Talk. What comes of it the teardown tells the phone, once its seat is free.
-	return c.talk(ctx, room, seat)
-}
+	// 8. Listen to the phone.
+	defer c.listen(cancel)()
+	defer func() { c.farewell(err) }()
 
-// sit takes a seat; where the room has ended since it was opened, in the next of that name.
-func (c *call) sit(ctx context.Context) (*openRoom, rooms.Seat, error) {
-	who := participant(c.invite, c.to.trunk)
-	for again := false; ; again = true {
-		room, err := c.gateway.rooms.enter(ctx, c.to)
-		if err != nil {
-			return nil, nil, err
+	// 9. Which room, if a menu has to ask.
+	if c.to.menu != nil {
+		if err := c.ask(ctx); err != nil {
+			return err
 		}
-		seat, err := room.room.Seat(ctx, who)
-		if err == nil {
-			return room, seat, nil
-		}
-		ended := errors.Is(err, rooms.ErrClosed)
-		if ended {
-			c.gateway.rooms.forget(room)
-		}
-		c.gateway.rooms.leave(room)
-		if again || !ended {
-			return nil, nil, fmt.Errorf("take a seat in %s: %w", c.to, err)
+		if err := c.sit(ctx); err != nil {
+			return err
 		}
 	}
+
+	// 10. Talk.
+	defer c.stand()
+	return c.talk(ctx)
 }
 
 // agree answers an offer and sets the line to what was agreed on.
@@ -203,91 +205,59 @@ func (c *call) reoffer(ctx context.Context, offer []byte) ([]byte, error) {
 	return answer, nil
 }
 
-// talk joins phone and seat until one side ends the call, and says why it did.
-func (c *call) talk(ctx context.Context, room *openRoom, seat rooms.Seat) error {
-	ctx, stop := context.WithCancel(ctx)
-	lineEnded := make(chan error, 1)
+// plug makes the phone of the engine room.
+func (c *call) plug() (err error) {
+	c.phone, err = c.gateway.Engine.NewPhone(audio.PhoneConfig{
+		Kind: c.media.Kind, PTime: c.media.PTime, Down: c.line, Log: c.log,
+	})
+	if err != nil {
+		return err
+	}
+	c.speaker = speaker{phone: c.phone, voices: c.gateway.Voices, language: language(c.gateway.Live(), c.to)}
+	c.sound.Store(&sound{c.line, c.phone})
+	c.phone.Hold(!c.media.Direction.Sends())
+	return nil
+}
+
+func (c *call) unplug() {
+	c.phone.Close()
+	if c.booth != nil {
+		c.booth.Close()
+	}
+}
+
+// bounded ends ctx when the call has lasted as long as it may.
+func (c *call) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	most := c.rooms().MaxCall
+	if most == 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, most, errTimeUp)
+}
+
+// listen reads the line until the call is over; a line that ends by itself ends the call. The line outlasts
+// the talk, so that the phone can be told goodbye: what is returned ends it, and waits for that.
+func (c *call) listen(cancel context.CancelCauseFunc) (stop func()) {
+	ctx, hush := context.WithCancel(c.dialog.Context())
+	ended := make(chan struct{})
 	go func() { // the line reader; line.Run recovers
-		lineEnded <- c.line.Run(ctx, c.phone, func(d rtp.Digit) { c.digit(seat, d) })
-	}()
-	running := true
-	defer func() {
-		stop()
-		if running {
-			<-lineEnded
+		defer close(ended)
+		if err := c.line.Run(ctx, c.phone, c.keyPressed); err != nil {
+			cancel(err)
 		}
 	}()
-
-	loss := time.NewTicker(lossInterval)
-	defer loss.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case err := <-lineEnded:
-			running = false
-			if err == nil {
-				err = context.Cause(ctx)
-			}
-			return err
-		case <-room.mix.Done():
-			c.gateway.rooms.forget(room)
-			return fmt.Errorf("the sound of the room ended: %w", room.mix.Err())
-		case event, open := <-seat.Events():
-			switch {
-			case !open:
-				return rooms.ErrClosed
-			case event.Kind == rooms.Removed:
-				return rooms.ErrRemoved
-			}
-			c.obey(event)
-		case <-loss.C:
-			c.phone.SetLoss(seat.Loss())
-		}
-	}
+	return func() { hush(); <-ended }
 }
 
-// obey does what the room asks of the phone. Digits and text have no way to a phone yet.
-func (c *call) obey(event rooms.Event) {
-	switch event.Kind {
-	case rooms.Muted, rooms.Unmuted:
-		c.phone.SetMuted(event.Kind == rooms.Muted)
-	}
-}
-
-// digit passes a key of the phone on to the room.
-func (c *call) digit(seat rooms.Seat, d rtp.Digit) {
+// keyPressed keeps a key for the call's goroutine. Called by the line reader.
+func (c *call) keyPressed(d rtp.Digit) {
 	if d.Ended {
 		return
 	}
-	if err := seat.Send(rooms.Message{Kind: rooms.Digits, Text: string(d.Rune)}); err != nil {
-		c.log.Warn("digit not passed on", "error", err)
+	select {
+	case c.keys <- d.Rune:
+	default: // nobody types so fast
 	}
-}
-
-// hangup sends the BYE if the call has not ended on the phone's side. The phone is told why.
-func (c *call) hangup(ctx context.Context, why error) {
-	if c.answered == 0 {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hangupTimeout)
-	defer cancel()
-	if err := c.dialog.Hangup(ctx, endReason(why)); err != nil {
-		c.log.Info("hang-up was not confirmed", "error", err)
-	}
-}
-
-// reject refuses the INVITE if err came before the answer, and returns err.
-func (c *call) reject(ctx context.Context, err error) error {
-	if err == nil || c.answered > 0 || errors.Is(err, sip.ErrCancelled) {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hangupTimeout)
-	defer cancel()
-	if sent := c.dialog.Reject(ctx, refusalOf(err)); sent != nil {
-		return errors.Join(err, sent)
-	}
-	return err
 }
 
 // lineParams is what offer and answer agreed on, as the line wants it.

@@ -3,10 +3,13 @@ package bridge
 import (
 	"context"
 	"errors"
+	"flag"
+	"io"
 	"log/slog"
 	"math"
 	"net/netip"
 	"regexp"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -14,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"passerelle/bridge/audio"
+	"passerelle/bridge/ivr"
 	"passerelle/codec"
 	"passerelle/codec/g711"
 	"passerelle/config"
@@ -24,7 +28,14 @@ import (
 	"passerelle/sip/sdp"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	// These tests wait for sound more than they compute: more of them at once than there are cores.
+	if err := flag.Set("test.parallel", "12"); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // patience bounds every wait of these tests.
 const patience = 10 * time.Second
@@ -36,6 +47,25 @@ type rig struct {
 	backend *roomstest.Backend
 	live    *config.Live
 	addr    netip.AddrPort // of the gateway's SIP
+	logged  logbook
+}
+
+// logbook keeps what is logged, for tests of it.
+type logbook struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logbook) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *logbook) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 func newRig(t *testing.T, change func(*config.Live)) *rig {
@@ -57,13 +87,17 @@ func newRigOver(t *testing.T, change func(*config.Live), over func(*roomstest.Ba
 	if err != nil {
 		t.Fatal(err)
 	}
+	voices, err := ivr.Load(engine.MixRate())
+	if err != nil {
+		t.Fatal(err)
+	}
 	r := &rig{t: t, backend: roomstest.New(), live: live}
 	begin := time.Now()
 	r.gateway = New(Config{
 		Live: func() *config.Live { return live }, Engine: engine, Ports: Ports{IPv4: ports},
-		Backends: map[string]rooms.Backend{"memory": over(r.backend)},
-		Clock:    func() time.Duration { return time.Since(begin) },
-		Log:      slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Rooms: map[string]Rooms{"memory": {Backend: over(r.backend)}}, Voices: voices,
+		Clock: func() time.Duration { return time.Since(begin) },
+		Log:   slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), &r.logged), &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	server := r.serve(sip.HandlerFunc(r.gateway.ServeCall))
 	r.addr = server.Addrs()[0].Addr
@@ -299,6 +333,7 @@ func must(t *testing.T, p *telephone, err error) *telephone {
 }
 
 func TestTwoPhonesTalkInARoom(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	ada, err := r.call("lobby", codec.PCMA)
 	must(t, ada, err)
@@ -335,6 +370,7 @@ func TestTwoPhonesTalkInARoom(t *testing.T) {
 }
 
 func TestAModeratorsMuteSilencesThePhone(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	host := r.backend.Join("lobby", "host")
 	ada, err := r.call("lobby", codec.PCMA)
@@ -381,6 +417,7 @@ func ends(t *testing.T, p *telephone, want error) {
 }
 
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		rule   string
 		change func(*config.Live)
@@ -430,6 +467,7 @@ func TestRefusals(t *testing.T) {
 func second[A any](_ A, err error) error { return err }
 
 func TestDrainHangsUpWhatOutlastsIt(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	ada, err := r.call("lobby", codec.PCMA)
 	must(t, ada, err)
@@ -474,6 +512,7 @@ func (p *telephone) reoffer(r *rig, direction sdp.Direction) {
 }
 
 func TestHold(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		rule      string
 		direction sdp.Direction
@@ -510,6 +549,7 @@ func TestHold(t *testing.T) {
 }
 
 func TestACallThatBeginsOnHold(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	ben, err := r.call("lobby", codec.PCMA)
 	must(t, ben, err)
@@ -523,6 +563,7 @@ func TestACallThatBeginsOnHold(t *testing.T) {
 }
 
 func TestTheRoomStaysForThoseWhoStay(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	ada, err := r.call("lobby", codec.PCMA)
 	must(t, ada, err)

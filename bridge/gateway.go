@@ -6,7 +6,6 @@ package bridge
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/netip"
 	"sync"
@@ -14,24 +13,32 @@ import (
 	"time"
 
 	"passerelle/bridge/audio"
+	"passerelle/bridge/ivr"
 	"passerelle/config"
 	"passerelle/rooms"
 	"passerelle/sip"
 	"passerelle/sip/rtp"
 )
 
-// errDrained ends the calls that outlast a drain.
-var errDrained = errors.New("the gateway closes")
-
 // Config is what a Gateway is made of. All fields are needed, Advertise and Log excepted.
 type Config struct {
 	Live      func() *config.Live // what is in force
 	Engine    *audio.Engine
-	Backends  map[string]rooms.Backend // by engine name
+	Rooms     map[string]Rooms // by engine name
+	Voices    *ivr.Voices
 	Ports     Ports
 	Advertise config.Advertise     // what peers are told of our media address
 	Clock     func() time.Duration // since the gateway began
 	Log       *slog.Logger
+}
+
+// Rooms is an engine of the configuration: where rooms live.
+type Rooms struct {
+	Backend   rooms.Backend
+	Reception rooms.Reception // for menus; nil if no room has a PIN
+	// AloneTimeout is how long a caller may be the only one in a room, MaxCall how long a call may last;
+	// 0 is for ever.
+	AloneTimeout, MaxCall time.Duration
 }
 
 // Ports are where phone lines live, one range for each address family; at least one of them is not nil.
@@ -63,7 +70,7 @@ func (p Ports) InUse() int {
 // Gateway answers calls. Its methods may be called from any goroutine.
 type Gateway struct {
 	Config
-	rooms openRooms
+	open openRooms
 
 	mu       sync.Mutex
 	draining bool
@@ -83,7 +90,7 @@ func New(c Config) *Gateway {
 	}
 	return &Gateway{
 		Config: c,
-		rooms:  openRooms{engine: c.Engine, backends: c.Backends, open: make(map[destinationKey]*openRoom)},
+		open:   openRooms{engine: c.Engine, engines: c.Rooms, open: make(map[destinationKey]*openRoom)},
 		calls:  make(map[*call]context.CancelCauseFunc),
 		empty:  make(chan struct{}),
 		trunks: make(map[string]int),

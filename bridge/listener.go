@@ -6,17 +6,18 @@ import (
 	"passerelle/rooms"
 )
 
-// listener is the gateway's ear in one room: it plugs the room's voices into the mix. The backend calls
-// one method at a time.
+// listener is the gateway's ear in one room: it plugs the room's voices into the mix, and writes on the
+// board what happens. The backend calls one method at a time.
 type listener struct {
 	mix    *audio.Mix
+	board  *board
 	tracks map[string]*audio.Track
 }
 
 var _ rooms.Listener = (*listener)(nil)
 
-func newListener(mix *audio.Mix) *listener {
-	return &listener{mix: mix, tracks: make(map[string]*audio.Track)}
+func newListener(mix *audio.Mix, b *board) *listener {
+	return &listener{mix: mix, board: b, tracks: make(map[string]*audio.Track)}
 }
 
 // TrackAdded gives a voice its place in the mix.
@@ -34,11 +35,11 @@ func (l *listener) TrackRemoved(id string) {
 	}
 }
 
-// Participant is for whoever tells the phones about the roster; nobody does yet.
-func (l *listener) Participant(rooms.Change) {}
+// Participant notes who comes and goes.
+func (l *listener) Participant(c rooms.Change) { l.board.roster(c) }
 
-// Room is for whoever tells the phones what happens to the room. That it ended each seat says by itself.
-func (l *listener) Room(rooms.State) {}
+// Room notes what happens to the room as a whole.
+func (l *listener) Room(s rooms.State) { l.board.room(s) }
 
 // close takes away the voices that are left, once the backend calls no more.
 func (l *listener) close() {

@@ -17,8 +17,8 @@ const openTimeout = 15 * time.Second
 // openRooms are the rooms in which this gateway has phones: one listener and one mix each, shared by all of
 // them. A room opens with its first phone and closes with its last.
 type openRooms struct {
-	engine   *audio.Engine
-	backends map[string]rooms.Backend
+	engine  *audio.Engine
+	engines map[string]Rooms
 
 	mu   sync.Mutex
 	open map[destinationKey]*openRoom
@@ -34,6 +34,7 @@ type destinationKey struct{ engine, room string }
 type openRoom struct {
 	key      destinationKey
 	mix      *audio.Mix
+	board    *board
 	listener *listener
 	users    int // guarded by openRooms.mu
 
@@ -44,8 +45,8 @@ type openRoom struct {
 
 // enter returns the room, opened if need be. The caller must leave it.
 func (o *openRooms) enter(ctx context.Context, to destination) (*openRoom, error) {
-	backend, ok := o.backends[to.engine]
-	if !ok {
+	backend := o.engines[to.engine].Backend
+	if backend == nil {
 		return nil, fmt.Errorf("open room %s: no such engine", to)
 	}
 	key := destinationKey{to.engine, to.room}
@@ -92,7 +93,10 @@ func (o *openRooms) find(key destinationKey) (r *openRoom, first bool) {
 		return r, false
 	}
 	mix := o.engine.NewMix(masked(key.room))
-	r = &openRoom{key: key, users: 1, mix: mix, listener: newListener(mix), ready: make(chan struct{})}
+	board := newBoard()
+	r = &openRoom{
+		key: key, users: 1, mix: mix, board: board, listener: newListener(mix, board), ready: make(chan struct{}),
+	}
 	o.open[key] = r
 	return r, true
 }

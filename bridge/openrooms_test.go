@@ -60,7 +60,7 @@ func TestThoseWhoWaitForARoom(t *testing.T) {
 	t.Run("all of them fail together, and the next tries anew", func(t *testing.T) {
 		var backend *slow
 		r := newRigOver(t, nil, func(b *roomstest.Backend) rooms.Backend { backend = newSlow(b); return backend })
-		o := &r.gateway.rooms
+		o := &r.gateway.open
 		first := enter(o, t.Context())
 		<-backend.opening
 		other := enter(o, t.Context())
@@ -86,7 +86,7 @@ func TestThoseWhoWaitForARoom(t *testing.T) {
 	t.Run("one who gives up takes nobody along", func(t *testing.T) {
 		var backend *slow
 		r := newRigOver(t, nil, func(b *roomstest.Backend) rooms.Backend { backend = newSlow(b); return backend })
-		o := &r.gateway.rooms
+		o := &r.gateway.open
 		first := enter(o, t.Context())
 		<-backend.opening
 		ctx, giveUp := context.WithCancelCause(t.Context())

@@ -1,6 +1,8 @@
 package bridge
 
 import (
+	"fmt"
+	"hash/fnv"
 	"net/netip"
 	"strings"
 	"unicode"
@@ -22,7 +24,27 @@ func participant(invite sip.Invite, trunk *config.Trunk) rooms.Participant {
 			display, user = d, u
 		}
 	}
-	return rooms.Participant{Kind: rooms.Phone, Name: phoneName(display, user)}
+	id := callHash(invite.CallID)
+	return rooms.Participant{
+		Kind: rooms.Phone, Name: phoneName(display, user),
+		Attributes: map[string]string{
+			// What LiveKit's own clients read of a telephone.
+			"sip.callID":      fmt.Sprintf("%016x", id),
+			"sip.trunkID":     trunk.Name,
+			"sip.phoneNumber": phoneName("", user),
+			"sip.callStatus":  "active",
+			// What Meet's clients read of everybody.
+			"is_authenticated": "false",
+			"color":            fmt.Sprintf("hsl(%d, 60%%, 40%%)", id%360),
+		},
+	}
+}
+
+// callHash names a call where everybody can read it: a Call-ID often holds an address of the phone's network.
+func callHash(callID string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(callID))
+	return h.Sum64()
 }
 
 // private reports whether the caller does not want to be known by what the network asserts (RFC 3325 section 9.3).

@@ -50,6 +50,8 @@ func refusalOf(err error) sip.Refusal {
 		return sip.Refusal{Code: 404, Warning: miscellaneous(err.Error())}
 	case errors.Is(err, rooms.ErrFull):
 		return sip.Refusal{Code: 486, Warning: miscellaneous(err.Error())}
+	case errors.Is(err, rooms.ErrEncrypted):
+		return sip.Refusal{Code: 403, Warning: miscellaneous(err.Error())}
 	case errors.Is(err, rooms.ErrClosed):
 		return sip.Refusal{Code: 480, Warning: miscellaneous(err.Error())}
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"passerelle/rooms"
+	"passerelle/sip"
 	"passerelle/sip/rtp"
 )
 
@@ -23,6 +24,7 @@ func TestRefusalOf(t *testing.T) {
 		{"a drain asks to try again", errDrained, 503, true, true},
 		{"no such room", fmt.Errorf("open room: %w", rooms.ErrNoRoom), 404, true, false},
 		{"a full room", rooms.ErrFull, 486, true, false},
+		{"an encrypted room", rooms.ErrEncrypted, 403, true, false},
 		{"a closed room", rooms.ErrClosed, 480, true, false},
 		{"what nobody expected says nothing", errors.New("password is hunter2"), 500, false, false},
 	} {
@@ -35,16 +37,23 @@ func TestRefusalOf(t *testing.T) {
 	}
 }
 
-func TestEndReason(t *testing.T) {
-	for err, want := range map[error]string{
-		errDrained:          "the gateway closes",
-		rooms.ErrRemoved:    "removed from the room",
-		rooms.ErrClosed:     "the room is closed",
-		rtp.ErrDeadPeer:     "no RTP arrives",
-		errors.New("inner"): "",
+func TestEndings(t *testing.T) {
+	for _, test := range []struct {
+		err      error
+		reason   string
+		words    bool
+		expected bool
+	}{
+		{errDrained, "the gateway closes", true, true},
+		{rooms.ErrRemoved, "removed from the room", true, true},
+		{fmt.Errorf("menu visio: %w", rooms.ErrDenied), "not let into the room", true, true},
+		{sip.ErrBye, "", false, true},
+		{rtp.ErrDeadPeer, "no RTP arrives", false, true},
+		{errors.New("inner"), "", true, false},
 	} {
-		if got := endReason(err); got != want {
-			t.Errorf("endReason(%v) = %q, want %q", err, got, want)
+		got := endingOf(test.err)
+		if got.reason != test.reason || (len(got.words) > 0) != test.words || got.expected != test.expected {
+			t.Errorf("endingOf(%v) = %+v, want reason %q, words: %v, expected: %v", test.err, got, test.reason, test.words, test.expected)
 		}
 	}
 }

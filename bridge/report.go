@@ -8,9 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"passerelle/rooms"
 	"passerelle/sip"
-	"passerelle/sip/rtp"
 	"passerelle/sip/sdp"
 )
 
@@ -52,7 +50,7 @@ func (g *Gateway) Stats() Stats {
 	calls, media := slices.Collect(maps.Keys(g.calls)), g.past
 	g.mu.Unlock()
 	s := Stats{
-		Calls: len(calls), Rooms: g.rooms.count(), PortsInUse: g.Ports.InUse(),
+		Calls: len(calls), Rooms: g.open.count(), PortsInUse: g.Ports.InUse(),
 		Answered: g.answered.Load(), Refused: g.refused.Load(), Media: media,
 	}
 	for _, c := range calls {
@@ -82,7 +80,7 @@ func (c *call) totals() Media {
 func (c *call) logStart(media sdp.Media) {
 	c.gateway.answered.Add(1)
 	c.log.Info("call answered",
-		"from", masked(c.invite.From.User), "room", c.to.String(), "trunk", c.to.trunk.Name,
+		"from", masked(c.invite.From.User), "to", c.to.String(), "trunk", c.to.trunk.Name,
 		"codec", media.Kind.String(), "ptime", media.PTime, "transport", c.invite.Transport,
 		"phone", c.invite.Source, "media", media.Remote, "refused", media.Refused,
 		"setup", (c.answered - c.began).Round(time.Microsecond))
@@ -100,41 +98,25 @@ func (c *call) logEnd(ctx context.Context, why error) {
 		if refusalOf(why).Code == 500 {
 			level = slog.LevelError // nobody else's fault
 		}
-		c.log.Log(ctx, level, "call refused", "from", masked(c.invite.From.User), "to", masked(c.invite.RequestURI.User),
+		c.log.Log(ctx, level, "call refused", "from", masked(c.invite.From.User), "to", c.called(),
 			"source", c.invite.Source, "code", refusalOf(why).Code, "reason", why)
 		return
 	}
 	level := slog.LevelInfo
-	if unexpected(why) {
+	if !endingOf(why).expected {
 		level = slog.LevelWarn
 	}
 	s := c.sound.Load().line.Stats()
 	c.log.Log(ctx, level, "call ended",
-		"reason", why, "duration", (c.gateway.Clock() - c.answered).Round(time.Millisecond),
+		"reason", why, "to", c.to.String(), "duration", (c.gateway.Clock() - c.answered).Round(time.Millisecond),
 		"received", s.PacketsReceived, "sent", s.PacketsSent, "lost", s.Lost,
 		"jitter", s.Jitter.Round(time.Microsecond), "round_trip", s.RoundTrip.Round(time.Microsecond))
 }
 
-// unexpected reports whether a call ended in a way that somebody should look at.
-func unexpected(why error) bool {
-	for _, normal := range []error{sip.ErrBye, sip.ErrHangup, sip.ErrShutdown, errDrained, rooms.ErrRemoved, rooms.ErrClosed, rtp.ErrDeadPeer, sip.ErrNoACK} {
-		if errors.Is(why, normal) {
-			return false
-		}
+// called is what was dialled, for the log: masked, and not at all where it may be a PIN.
+func (c *call) called() string {
+	if c.to.menu != nil {
+		return c.to.String()
 	}
-	return true
-}
-
-// endReason is what the phone is told in the Reason header of our BYE (RFC 3326).
-func endReason(why error) string {
-	switch {
-	case errors.Is(why, errDrained):
-		return "the gateway closes"
-	case errors.Is(why, rooms.ErrRemoved), errors.Is(why, rooms.ErrClosed):
-		return why.Error()
-	case errors.Is(why, rtp.ErrDeadPeer):
-		return "no RTP arrives"
-	default:
-		return ""
-	}
+	return masked(c.invite.RequestURI.User)
 }

@@ -6,13 +6,16 @@ import (
 	"strings"
 
 	"passerelle/config"
+	"passerelle/sip"
 )
 
 // destination is where a call goes.
 type destination struct {
 	trunk  *config.Trunk // who calls
 	engine string        // where the room lives
-	room   string
+	room   string        // "" as long as a menu has not found it
+	menu   *config.Menu  // who asks for the PIN of the room; nil if the room was dialled
+	pin    string        // that came with the call, for the menu to try first
 }
 
 // Known reports whether src may call at all: whether a trunk accepts it. Everybody else gets silence.
@@ -33,8 +36,9 @@ func trunkOf(live *config.Live, src netip.Addr) *config.Trunk {
 	return found
 }
 
-// route finds where a call from src to the user part called goes: the first route that matches wins.
-func route(live *config.Live, src netip.Addr, called string) (destination, error) {
+// route finds where a call goes: the first route that matches wins.
+func route(live *config.Live, invite sip.Invite) (destination, error) {
+	src, called := invite.Source.Addr(), invite.RequestURI.User
 	trunk := trunkOf(live, src)
 	if trunk == nil {
 		return destination{}, refuse(403, "no trunk accepts calls from %s", src)
@@ -47,11 +51,30 @@ func route(live *config.Live, src netip.Addr, called string) (destination, error
 		if !takesFrom(r, trunk) {
 			continue
 		}
-		if room, ok := roomOf(r, called); ok {
-			return destination{trunk: trunk, engine: r.Engine, room: room}, nil
+		fill, ok := matches(r, called)
+		if !ok {
+			continue
 		}
+		to := destination{trunk: trunk, engine: r.Engine}
+		if r.Menu == "" {
+			to.room = fill(r.Room)
+			return to, nil
+		}
+		to.menu = menuOf(live, r.Menu)
+		to.pin = firstPIN(fill(r.PIN.Reveal()), invite.Header("X-PIN"))
+		return to, nil
 	}
 	return destination{}, refuse(404, "none of %d routes takes %s from trunk %s", len(live.Routes), masked(called), trunk.Name)
+}
+
+// menuOf returns the menu of that name, which the configuration has.
+func menuOf(live *config.Live, name string) *config.Menu {
+	for i := range live.Menus {
+		if live.Menus[i].Name == name {
+			return &live.Menus[i]
+		}
+	}
+	return nil
 }
 
 // takesFrom reports whether r is for calls of this trunk.
@@ -67,16 +90,15 @@ func takesFrom(r *config.Route, trunk *config.Trunk) bool {
 	return false
 }
 
-// roomOf returns the room that r makes of what was called.
-func roomOf(r *config.Route, called string) (string, bool) {
+// matches reports whether r takes what was called, and returns how it fills in a template.
+func matches(r *config.Route, called string) (fill func(template string) string, ok bool) {
 	if r.ToMatch == nil {
-		return r.Room, sameNumber(r.To, called)
+		return func(text string) string { return text }, sameNumber(r.To, called)
 	}
 	groups := r.ToMatch.FindStringSubmatchIndex(called)
-	if groups == nil {
-		return "", false
-	}
-	return string(r.ToMatch.ExpandString(nil, r.Room, called, groups)), true
+	return func(template string) string {
+		return string(r.ToMatch.ExpandString(nil, template, called, groups))
+	}, groups != nil
 }
 
 // sameNumber reports whether two user parts call the same: literally, or as numbers, whose visual
@@ -104,5 +126,15 @@ func bareNumber(s string) string {
 	return bare.String()
 }
 
-// String is the destination for the log: a room's name may be the number that was dialled, or a PIN.
-func (d destination) String() string { return fmt.Sprintf("%s/%s", d.engine, masked(d.room)) }
+// String is the destination for the log: the name of a room may be the number that was dialled. What a menu
+// found was not dialled, and is said whole.
+func (d destination) String() string {
+	switch {
+	case d.menu == nil:
+		return fmt.Sprintf("%s/%s", d.engine, masked(d.room))
+	case d.room == "":
+		return fmt.Sprintf("menu %s", d.menu.Name)
+	default:
+		return fmt.Sprintf("%s/%s", d.engine, d.room)
+	}
+}

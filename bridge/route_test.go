@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"passerelle/config"
+	"passerelle/sip"
 )
 
 func TestRoute(t *testing.T) {
@@ -17,10 +18,12 @@ func TestRoute(t *testing.T) {
 			{Name: "desk", From: []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32")}, Trusted: true},
 			{Name: "six", From: []netip.Prefix{netip.MustParsePrefix("2001:db8::/32")}},
 		},
+		Menus: []config.Menu{{Name: "visio", Engine: "cloud", Languages: []string{"fr"}}},
 		Routes: []config.Route{
 			{From: []string{"operator", "six"}, To: "+33123456789", Room: "board", Engine: "house"},
 			{From: []string{"operator"}, ToMatch: regexp.MustCompile(`^(?:conf-([a-z]+))$`), Room: "room-$1", Engine: "house"},
 			{To: "lobby", Room: "lobby", Engine: "house"},
+			{From: []string{"operator"}, ToMatch: regexp.MustCompile(`^(?:([0-9]{4})#?)$`), Menu: "visio", PIN: config.NewSecret("$1"), Engine: "cloud"},
 		},
 	}
 	for _, test := range []struct {
@@ -36,12 +39,14 @@ func TestRoute(t *testing.T) {
 		{rule: "without from only trusted trunks", source: "192.0.2.1", called: "lobby", code: 404},
 		{rule: "the longest prefix is the trunk", source: "192.0.2.7", called: "lobby", want: "house/lobby"},
 		{rule: "another trunk's route is not taken", source: "192.0.2.7", called: "+33123456789", code: 404},
+		{rule: "a menu, and no PIN for the log", source: "192.0.2.1", called: "0042#", want: "menu visio"},
 		{rule: "no trunk", source: "198.51.100.1", called: "lobby", code: 403},
 		{rule: "no user part", source: "192.0.2.7", called: "", code: 404},
 		{rule: "letters are not numbers", source: "192.0.2.1", called: "+33123456789a", code: 404},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
-			got, err := route(live, netip.MustParseAddr(test.source), test.called)
+			source := netip.AddrPortFrom(netip.MustParseAddr(test.source), 5060)
+			got, err := route(live, sip.Invite{Source: source, RequestURI: sip.URI{User: test.called}})
 			if test.code != 0 {
 				var refused *refusal
 				if !errors.As(err, &refused) || refused.code != test.code {
@@ -51,6 +56,27 @@ func TestRoute(t *testing.T) {
 			}
 			if err != nil || got.String() != test.want {
 				t.Fatalf("route(%s, %q) = %v, %v, want %s", test.source, test.called, got, err, test.want)
+			}
+		})
+	}
+}
+
+func TestThePINThatComesWithACall(t *testing.T) {
+	for _, test := range []struct {
+		rule, routed string
+		header       []string
+		want         string
+	}{
+		{"as it was routed", "0042117", nil, "0042117"},
+		{"a pound key at its end says nothing", "0042117#", nil, "0042117"},
+		{"nor do blanks", " 0042 117 #", nil, "0042117"},
+		{"from the header", "", []string{"0042 117"}, "0042117"},
+		{"the route comes first", "1", []string{"2"}, "1"},
+		{"none", "", nil, ""},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			if got := firstPIN(test.routed, test.header); got != test.want {
+				t.Errorf("firstPIN(%q, %q) = %q, want %q", test.routed, test.header, got, test.want)
 			}
 		})
 	}

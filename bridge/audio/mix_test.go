@@ -498,6 +498,35 @@ func TestPlayers(t *testing.T) {
 	isDone(t, later, true)
 }
 
+func TestASoundWaitsForTheOneBeforeIt(t *testing.T) {
+	h := newHouse(t, 1)
+	m := h.engine.NewMix("room")
+	a := h.phone(m, 0)
+	h.run(1, nil)
+	a.forget()
+	first := a.phone.Play(Sound{PCM: steady(40*ms, 3000)})
+	second := a.phone.Play(Sound{PCM: steady(40*ms, 1000), After: first})
+	third := a.phone.Play(Sound{PCM: steady(40*ms, 2000), After: second})
+	h.run(7, nil)
+	for i, s := range a.heard() {
+		want := []int{3000, 3000, 1000, 1000, 2000, 2000, 0}[i/160]
+		if !near(int(s), want) {
+			t.Fatalf("sample %d is %d, want %d", i, s, want)
+		}
+	}
+	isDone(t, third, true)
+
+	a.forget()
+	stopped := a.phone.Play(Sound{PCM: steady(time.Second, 3000)})
+	next := a.phone.Play(Sound{PCM: steady(40*ms, 1000), After: stopped})
+	stopped.Stop()
+	h.run(2, nil)
+	if !near(int(a.last()), 1000) {
+		t.Errorf("after a sound that was stopped the phone hears %d, want 1000", a.last())
+	}
+	next.Stop()
+}
+
 func isDone(t *testing.T, p *Player, want bool) {
 	t.Helper()
 	got := false

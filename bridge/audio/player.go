@@ -10,6 +10,8 @@ import (
 type Sound struct {
 	PCM  []int16
 	Loop bool
+	// After makes it wait until that player, of the same phone or mix, has ended; nil is at once.
+	After *Player
 }
 
 // Tone returns the PCM of a tone of frequencies in Hz that sound together, each at dbov (-3 is a
@@ -47,10 +49,13 @@ func (p *Player) Done() <-chan struct{} { return p.done }
 // finish ends it. Called on the shard, once.
 func (p *Player) finish() { close(p.done) }
 
-// add adds the next tick's worth to sum; false means that there was none.
+// add adds the next tick's worth to sum; false means that there was none, and is none to come.
 func (p *Player) add(sum []int32) bool {
 	if p.stopped.Load() || len(p.sound.PCM) == 0 {
 		return false
+	}
+	if p.waits() {
+		return true
 	}
 	if p.at == len(p.sound.PCM) {
 		if !p.sound.Loop {
@@ -69,6 +74,20 @@ func (p *Player) add(sum []int32) bool {
 		p.at++
 	}
 	return true
+}
+
+// waits reports whether another has to end first.
+func (p *Player) waits() bool {
+	if p.sound.After == nil {
+		return false
+	}
+	select {
+	case <-p.sound.After.done:
+		p.sound.After = nil
+		return false
+	default:
+		return true
+	}
 }
 
 // play adds all players to sum and returns those that go on.

@@ -10,16 +10,15 @@ import (
 
 	"passerelle/bridge"
 	"passerelle/bridge/audio"
-	"passerelle/rooms/sfu"
 )
 
 // counters is what GET /debug/vars on the --debug address tells.
 type counters struct {
-	Goroutines int                  `json:"goroutines"`
-	Heap       uint64               `json:"heap"` // bytes in use after the last collection
-	Gateway    bridge.Stats         `json:"gateway"`
-	Engine     audio.EngineStats    `json:"engine"`
-	Rooms      map[string]sfu.Stats `json:"rooms"` // by engine
+	Goroutines int               `json:"goroutines"`
+	Heap       uint64            `json:"heap"` // bytes in use after the last collection
+	Gateway    bridge.Stats      `json:"gateway"`
+	Engine     audio.EngineStats `json:"engine"`
+	Rooms      map[string]any    `json:"rooms"` // the statistics of its kind, by engine
 }
 
 // listenDebug takes the port for counters and profiles, for whoever measures. It is off unless asked for. An

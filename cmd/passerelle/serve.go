@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"net/netip"
 	"os"
 	"os/signal"
@@ -18,10 +17,9 @@ import (
 
 	"passerelle/bridge"
 	"passerelle/bridge/audio"
+	"passerelle/bridge/ivr"
 	"passerelle/cmd/internal/guard"
 	"passerelle/config"
-	"passerelle/rooms"
-	"passerelle/rooms/sfu"
 	"passerelle/sip"
 	"passerelle/sip/rtp"
 )
@@ -74,7 +72,7 @@ type house struct {
 	config  *config.Config
 	log     *slog.Logger
 	engine  *audio.Engine
-	rooms   map[string]*sfu.SFU // by engine
+	engines []*engine
 	gateway *bridge.Gateway
 	phones  *sip.Server
 	web     []*web
@@ -88,7 +86,7 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 	var live atomic.Pointer[config.Live]
 	live.Store(&cfg.Live)
 
-	h = &house{config: cfg, log: log, rooms: make(map[string]*sfu.SFU)}
+	h = &house{config: cfg, log: log}
 	defer func(h *house) {
 		if err != nil {
 			h.close()
@@ -97,13 +95,18 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 
 	h.engine = audio.NewEngine(audio.Config{Clock: clock, Log: log})
 
-	backends := make(map[string]rooms.Backend)
-	for _, engine := range cfg.Static.Engines {
-		s, err := h.openRooms(engine, clock)
+	places := make(map[string]bridge.Rooms)
+	for _, c := range cfg.Static.Engines {
+		e, err := h.openEngine(c, clock)
 		if err != nil {
 			return nil, err
 		}
-		h.rooms[engine.Name], backends[engine.Name] = s, s
+		h.engines = append(h.engines, e)
+		places[c.Name] = e.rooms
+	}
+	voices, err := ivr.Load(h.engine.MixRate())
+	if err != nil {
+		return nil, err
 	}
 
 	network := cfg.Static.Networks[0]
@@ -113,7 +116,7 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 	}
 
 	h.gateway = bridge.New(bridge.Config{
-		Live: live.Load, Engine: h.engine, Backends: backends, Ports: ports,
+		Live: live.Load, Engine: h.engine, Rooms: places, Voices: voices, Ports: ports,
 		Advertise: network.Advertise, Clock: clock, Log: log,
 	})
 
@@ -133,11 +136,13 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 		return nil, err
 	}
 
-	page, err := listenWeb(cfg.Static.HTTP, h.pages(), log)
-	if err != nil {
-		return nil, err
+	if page := h.page(); page != nil {
+		w, err := listenWeb(cfg.Static.HTTP, page, log)
+		if err != nil {
+			return nil, err
+		}
+		h.web = append(h.web, w)
 	}
-	h.web = append(h.web, page)
 	if debug != "" {
 		counters, err := listenDebug(debug, h.counters, log)
 		if err != nil {
@@ -146,35 +151,6 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 		h.web = append(h.web, counters)
 	}
 	return h, nil
-}
-
-// openRooms takes the ports of an embedded engine.
-func (h *house) openRooms(engine config.Engine, clock func() time.Duration) (*sfu.SFU, error) {
-	c := sfu.Config{
-		UDP: engine.Embedded.UDP, TCP: engine.Embedded.TCP, AnyRoom: h.config.Live.AnyRoom,
-		Clock: clock, Log: h.log,
-	}
-	if url := engine.Embedded.PublicURL; url != nil {
-		c.PublicURL = url.String()
-	} else if url := h.config.Static.HTTP.PublicURL; url != nil {
-		c.PublicURL = url.String()
-	}
-	for _, room := range h.config.Live.Rooms {
-		if room.Engine == engine.Name {
-			c.Named = append(c.Named, sfu.Named{Name: room.Name, Password: room.Password.Reveal()})
-		}
-	}
-	s, err := sfu.New(c)
-	var listen *sfu.ListenError
-	if errors.As(err, &listen) {
-		return nil, taken("engines: {name: "+engine.Name+", embedded: {"+listen.Setting+"}}", listen.Addr.String(), listen.Err)
-	}
-	return s, err
-}
-
-// pages serves the page of the first engine that has one.
-func (h *house) pages() http.Handler {
-	return h.rooms[h.config.Static.Engines[0].Name].Handler()
 }
 
 // serve runs the house until a signal, drains it, and closes it, the door first and the engine room last.
@@ -200,8 +176,8 @@ func (h *house) serve(ctx context.Context, signals <-chan os.Signal) error {
 		})
 	}
 	carry("audio engine", h.engine.Run)
-	for name, s := range h.rooms {
-		carry("rooms of "+name, s.Run)
+	for _, e := range h.engines {
+		carry("rooms of "+e.name, e.run)
 	}
 
 	select {
@@ -247,17 +223,17 @@ func (h *house) close() {
 	if h.phones != nil {
 		h.phones.Close()
 	}
-	for _, s := range h.rooms {
-		s.Close()
+	for _, e := range h.engines {
+		e.close()
 	}
 }
 
 // counters is what --debug tells.
 func (h *house) counters() counters {
-	c := counters{Gateway: h.gateway.Stats(), Engine: h.engine.Stats(), Rooms: make(map[string]sfu.Stats)}
+	c := counters{Gateway: h.gateway.Stats(), Engine: h.engine.Stats(), Rooms: make(map[string]any)}
 	c.Goroutines, c.Heap = process()
-	for name, s := range h.rooms {
-		c.Rooms[name] = s.Stats()
+	for _, e := range h.engines {
+		c.Rooms[e.name] = e.stats()
 	}
 	return c
 }

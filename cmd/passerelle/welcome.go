@@ -16,18 +16,22 @@ import (
 
 // welcome says in a few lines what to dial, what to open, and who is answered.
 func (h *house) welcome(w io.Writer) {
-	welcome(w, h.config, h.web[0].listener.Addr().String(), h.phones.Addrs())
+	page := ""
+	if h.page() != nil {
+		page = h.web[0].listener.Addr().String()
+	}
+	welcome(w, h.config, page, h.phones.Addrs())
 }
 
-// welcome says so of a house whose page is at one address, and whose phones call the others.
+// welcome says so of a house whose page is at one address, if it has one, and whose phones call the others.
 func welcome(w io.Writer, c *config.Config, page string, phones []sip.Listener) {
-	number, room, known := toDial(&c.Live)
+	number, route := toDial(&c.Live)
 	fmt.Fprintf(w, "Passerelle %s\n", version)
 	for _, l := range phones {
 		addr := reachable(l.Addr.String())
 		switch {
 		case l.Addr.Addr() == netip.IPv6Unspecified(): // its IPv4 twin has been named
-		case !known:
+		case route == nil:
 			fmt.Fprintf(w, "  listens on %s://%s\n", l.Network, addr)
 		case l.Network == "udp":
 			fmt.Fprintf(w, "  dial   sip:%s@%s\n", userPart(number), addr)
@@ -35,37 +39,69 @@ func welcome(w io.Writer, c *config.Config, page string, phones []sip.Listener) 
 			fmt.Fprintf(w, "  dial   sip:%s@%s;transport=%s\n", userPart(number), addr, l.Network)
 		}
 	}
-	fmt.Fprintf(w, "  open   %s/%s\n", pageURL(c.Static.HTTP, page), url.PathEscape(room))
+	if page != "" {
+		fmt.Fprintf(w, "  open   %s/%s\n", pageURL(c.Static.HTTP, page), url.PathEscape(toOpen(c, number, route)))
+	}
+	for _, e := range c.Static.Engines {
+		if e.LiveKit != nil {
+			fmt.Fprintf(w, "  seats  callers in rooms of %s, at %s\n", e.Name, e.LiveKit.URL)
+		}
+	}
 	fmt.Fprintf(w, "  takes  %s\n", answered(c))
 }
 
-// toDial finds a number that some caller may dial, and its room: that of the first route for one number, or
-// else a room's name or "lobby" where a route takes it. The room is one to open where there is no number.
-func toDial(live *config.Live) (number, room string, known bool) {
-	for _, r := range live.Routes {
-		if r.ToMatch == nil {
-			return r.To, r.Room, true
+// toDial finds a number that some caller may dial, and the route that takes it: that of the first route for
+// one number, or else a room's name or "lobby" where a route takes it.
+func toDial(live *config.Live) (number string, route *config.Route) {
+	for i := range live.Routes {
+		if r := &live.Routes[i]; r.ToMatch == nil {
+			return r.To, r
 		}
 	}
+	for i := range live.Routes {
+		r := &live.Routes[i]
+		if r.Menu != "" {
+			continue // what was dialled may be a PIN
+		}
+		for _, name := range append(roomNames(live), lobby) {
+			if r.ToMatch.MatchString(name) {
+				return name, r
+			}
+		}
+	}
+	return "", nil
+}
+
+// lobby is a room's name for whoever has none of their own.
+const lobby = "lobby"
+
+func roomNames(live *config.Live) []string {
 	var names []string
 	for _, r := range live.Rooms {
 		names = append(names, r.Name)
 	}
-	const lobby = "lobby"
-	for _, r := range live.Routes {
-		for _, name := range append(names, lobby) {
-			if groups := r.ToMatch.FindStringSubmatchIndex(name); groups != nil {
-				return name, string(r.ToMatch.ExpandString(nil, r.Room, name, groups)), true
-			}
+	return names
+}
+
+// toOpen finds a room with a page: the one that the number leads to, if it is of the embedded engine.
+func toOpen(c *config.Config, number string, route *config.Route) string {
+	for _, e := range c.Static.Engines {
+		if e.Embedded == nil || route == nil || route.Engine != e.Name {
+			continue
 		}
+		if route.ToMatch == nil {
+			return route.Room
+		}
+		groups := route.ToMatch.FindStringSubmatchIndex(number)
+		return string(route.ToMatch.ExpandString(nil, route.Room, number, groups))
 	}
-	switch {
-	case len(names) > 0:
-		room = names[0]
-	case live.AnyRoom:
-		room = lobby
+	if names := roomNames(&c.Live); len(names) > 0 {
+		return names[0]
 	}
-	return "", room, false
+	if c.Live.AnyRoom {
+		return lobby
+	}
+	return ""
 }
 
 // userPart escapes what was dialled for a SIP URI (RFC 3261 section 25.1, user).

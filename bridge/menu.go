@@ -1,0 +1,79 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"passerelle/bridge/ivr"
+	"passerelle/config"
+	"passerelle/rooms"
+)
+
+// ask finds out from the caller which room it wants, and knocks there: the PIN, then the waiting room. The
+// phone is in a mix of its own meanwhile. It sets where the call goes, and what the room wants its
+// participant to carry.
+func (c *call) ask(ctx context.Context) error {
+	c.alone()
+	menu, reception := c.to.menu, c.rooms().Reception
+	if reception == nil {
+		return fmt.Errorf("menu %s: engine %s has no rooms with PINs", menu.Name, menu.Engine)
+	}
+	questions := ivr.Menu{Languages: menu.Languages, Digits: menu.Digits, Tries: menu.Tries}
+	outcome, err := questions.Run(ctx, &c.speaker, c.gateway.Voices, c.keys, c.to.pin, func(ctx context.Context, pin string) error {
+		room, err := reception.Find(ctx, pin, c.to.trunk.Trusted)
+		if errors.Is(err, rooms.ErrNoRoom) {
+			return ivr.ErrUnknown
+		}
+		c.to.room = room
+		return err
+	})
+	c.to.pin = "" // nobody needs it any more
+	if outcome.Language != "" {
+		c.speaker.language = outcome.Language
+	}
+	if err != nil {
+		return fmt.Errorf("menu %s: %w: %w", menu.Name, errTold, err)
+	}
+	c.attributes, err = reception.Admit(ctx, c.to.room, c.participant().Name, func() {
+		c.speaker.say(ivr.Waiting)
+		c.speaker.hold()
+	})
+	c.speaker.resume()
+	if err != nil {
+		return fmt.Errorf("menu %s: %w", menu.Name, err)
+	}
+	return nil
+}
+
+// alone puts the phone into a mix where nobody else is, to be spoken to.
+func (c *call) alone() {
+	if c.booth == nil {
+		c.booth = c.gateway.Engine.NewMix("booth")
+	}
+	c.phone.Join(c.booth)
+}
+
+// language is what a caller is spoken to in before it chose: the first of the menu, else of the first menu
+// of the engine, else English.
+func language(live *config.Live, to destination) string {
+	if to.menu != nil {
+		return to.menu.Languages[0]
+	}
+	for _, m := range live.Menus {
+		if m.Engine == to.engine {
+			return m.Languages[0]
+		}
+	}
+	return "en"
+}
+
+// firstPIN is the PIN that came with the call: as the route found it, else in the header X-PIN. Blanks and a
+// pound key at its end say nothing.
+func firstPIN(routed string, header []string) string {
+	if routed == "" && len(header) > 0 {
+		routed = header[0]
+	}
+	return strings.TrimSuffix(strings.Join(strings.Fields(routed), ""), "#")
+}

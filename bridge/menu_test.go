@@ -1,0 +1,252 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"passerelle/bridge/ivr"
+	"passerelle/codec"
+	"passerelle/codec/g711"
+	"passerelle/codec/score"
+	"passerelle/config"
+	"passerelle/rooms"
+	"passerelle/sip"
+)
+
+// reception is a rooms.Reception of the tests: PINs by room, and a door that a test opens.
+type reception struct {
+	pins map[string]string
+	door chan error // what Admit returns; nil lets everybody in at once
+
+	mu    sync.Mutex
+	asked []string
+	knock []string // names
+}
+
+func (r *reception) Find(_ context.Context, pin string, _ bool) (string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.asked = append(r.asked, pin)
+	if room, ok := r.pins[pin]; ok {
+		return room, nil
+	}
+	return "", rooms.ErrNoRoom
+}
+
+func (r *reception) Admit(ctx context.Context, _, name string, waiting func()) (map[string]string, error) {
+	r.mu.Lock()
+	r.knock = append(r.knock, name)
+	r.mu.Unlock()
+	if r.door == nil {
+		return map[string]string{"color": "red"}, nil
+	}
+	waiting()
+	select {
+	case err := <-r.door:
+		return map[string]string{"color": "red"}, err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// withMenu adds a menu at the number 100, and at pin-N with the PIN N.
+func withMenu(l *config.Live) {
+	l.Menus = []config.Menu{{Name: "visio", Engine: "memory", Languages: []string{"fr", "en"}, Digits: 4, Tries: 3, WaitForHost: true}}
+	l.Routes = append(l.Routes,
+		config.Route{To: "100", Menu: "visio", Engine: "memory"},
+		config.Route{ToMatch: regexp.MustCompile(`^(?:pin-(.*))$`), Menu: "visio", PIN: config.NewSecret("$1"), Engine: "memory"})
+}
+
+// says waits until the phone has heard a prompt since it was told to forget.
+func (p *telephone) says(language string, prompt ivr.Prompt) {
+	p.t.Helper()
+	voices, err := ivr.Load(g711.Rate)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	want := voices.Say(language, prompt)
+	deadline := time.Now().Add(3 * patience)
+	for time.Now().Before(deadline) {
+		p.mu.Lock()
+		pcm := append([]int16(nil), p.heard...)
+		p.mu.Unlock()
+		if len(pcm) > len(want) && score.Find(want, pcm, g711.Rate).Found() {
+			return
+		}
+		<-time.After(100 * time.Millisecond)
+	}
+	p.t.Fatalf("the phone does not hear %q in %q", prompt, language)
+}
+
+// dials presses keys.
+func (p *telephone) dials(keys string) {
+	p.t.Helper()
+	if err := p.line.SendDigits(p.t.Context(), keys); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func newMenuRig(t *testing.T, r *reception, more ...func(*Rooms)) *rig {
+	rig := newRig(t, withMenu)
+	place := rig.gateway.Rooms["memory"]
+	place.Reception = r
+	for _, change := range more {
+		change(&place)
+	}
+	rig.gateway.Rooms["memory"] = place
+	return rig
+}
+
+func TestAPINLeadsToItsRoom(t *testing.T) {
+	t.Parallel()
+	desk := &reception{pins: map[string]string{"0042": "f00d-cafe"}}
+	r := newMenuRig(t, desk)
+	p, err := r.call("100", codec.PCMA)
+	must(t, p, err)
+	p.says("fr", ivr.EnterPIN)
+	p.dials("1234")
+	p.says("fr", ivr.WrongPIN)
+	p.dials("0042")
+	p.says("fr", ivr.FirstHere) // and music
+	host := r.backend.Join("f00d-cafe", "host")
+	eventually(t, "the phone in the roster", func() bool { return len(host.Roster()) == 2 })
+	for _, someone := range host.Roster() {
+		if someone.Kind != rooms.Phone {
+			continue
+		}
+		want := map[string]string{"color": "red", "is_authenticated": "false", "sip.phoneNumber": "01 •• •• •• 89", "sip.trunkID": "loopback", "sip.callStatus": "active"}
+		for key, value := range want {
+			if got := someone.Attributes[key]; got != value {
+				t.Errorf("attribute %s is %q, want %q", key, got, value)
+			}
+		}
+	}
+	p.hears(0) // the music has ended
+	p.hangup()
+	eventually(t, "everything given back", func() bool {
+		s := r.gateway.Stats()
+		return s.Calls == 0 && s.Rooms == 0 && s.PortsInUse == 0
+	})
+}
+
+func TestAPINThatComesWithTheCallIsTriedFirst(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ rule, dialled string }{
+		{"as it is", "pin-0042"},
+		{"with a pound key", "pin-0042%23"},
+		{"with blanks", "pin-00%2042"},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			desk := &reception{pins: map[string]string{"0042": "board"}}
+			r := newMenuRig(t, desk)
+			p, err := r.call(test.dialled, codec.PCMA)
+			must(t, p, err)
+			eventually(t, "the room open", func() bool { return len(r.backend.Rooms()) == 1 })
+			if got := strings.Join(desk.asked, " "); got != "0042" {
+				t.Errorf("asked for %q", got)
+			}
+		})
+	}
+}
+
+func TestEndsAreSaidInWords(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		rule  string
+		place func(*Rooms)
+		door  error // what a knock gets; nil lets the caller in
+		act   func(*rig)
+		words ivr.Prompt
+	}{
+		{rule: "denied in the waiting room", door: rooms.ErrDenied, words: ivr.Denied},
+		{rule: "nobody answers in the waiting room", door: rooms.ErrUnanswered, words: ivr.Unanswered},
+		{rule: "the reception fails", door: errors.New("on fire"), words: ivr.Failed},
+		{rule: "the room is encrypted", act: func(r *rig) { r.backend.Tell("board", rooms.Encrypted) }, words: ivr.Encrypted},
+		{rule: "the room is closed", act: func(r *rig) { r.backend.End("board") }, words: ivr.RoomClosed},
+		{rule: "alone for too long", place: func(p *Rooms) { p.AloneTimeout = 100 * time.Millisecond }, words: ivr.StayedAlone},
+		{rule: "talked for too long", place: func(p *Rooms) { p.MaxCall = 500 * time.Millisecond }, words: ivr.TimeUp},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			t.Parallel()
+			desk := &reception{pins: map[string]string{"0042": "board"}, door: make(chan error, 1)}
+			desk.door <- test.door
+			change := test.place
+			if change == nil {
+				change = func(*Rooms) {}
+			}
+			r := newMenuRig(t, desk, change)
+			p, err := r.call("pin-0042", codec.PCMA)
+			must(t, p, err)
+			if test.act != nil {
+				p.says("fr", ivr.FirstHere)
+				test.act(r)
+			}
+			p.says("fr", test.words)
+			ends(t, p, sip.ErrBye)
+		})
+	}
+}
+
+func TestTheRoomsNewsAreSaid(t *testing.T) {
+	t.Parallel()
+	r := newMenuRig(t, &reception{pins: map[string]string{"0042": "board"}})
+	host := r.backend.Join("board", "host")
+	p, err := r.call("pin-0042", codec.PCMA)
+	must(t, p, err)
+	eventually(t, "the phone in the roster", func() bool { return len(host.Roster()) == 2 })
+	for _, step := range []struct {
+		state rooms.State
+		words ivr.Prompt
+	}{
+		{rooms.RecordingOn, ivr.RecordingStarted}, {rooms.RecordingOff, ivr.RecordingStopped},
+		{rooms.TranscriptionOn, ivr.TranscriptionStarted}, {rooms.TranscriptionOff, ivr.TranscriptionStopped},
+		{rooms.Reconnecting, ivr.Reconnecting}, {rooms.Back, ivr.ReconnectedBack},
+	} {
+		p.forget()
+		r.backend.Tell("board", step.state)
+		p.says("fr", step.words)
+	}
+}
+
+func TestKeysInTheRoom(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	host := r.backend.Join("lobby", "host")
+	p, err := r.call("lobby", codec.PCMA)
+	must(t, p, err)
+	muted := func() bool {
+		for _, someone := range host.Roster() {
+			if someone.Kind == rooms.Phone {
+				return someone.Muted
+			}
+		}
+		return false
+	}
+	p.dials("*6")
+	eventually(t, "muted by the phone's own key", muted)
+	p.says("en", ivr.Muted)
+	p.dials("*6")
+	eventually(t, "unmuted again", func() bool { return !muted() })
+	p.says("en", ivr.Unmuted)
+}
+
+func TestNoPINIsEverLogged(t *testing.T) {
+	t.Parallel()
+	const pin = "0042117733"
+	desk := &reception{pins: map[string]string{pin: "board"}}
+	r := newMenuRig(t, desk)
+	r.live.Menus[0].Digits = len(pin)
+	p, err := r.call("pin-"+pin, codec.PCMA)
+	must(t, p, err)
+	eventually(t, "the room open", func() bool { return len(r.backend.Rooms()) == 1 })
+	p.hangup()
+	eventually(t, "the end", func() bool { return r.gateway.Stats().Calls == 0 })
+	if log := r.logged.String(); strings.Contains(log, pin) || !strings.Contains(log, "call ended") {
+		t.Errorf("the log holds a PIN, or nothing:\n%s", log)
+	}
+}

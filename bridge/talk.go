@@ -1,0 +1,215 @@
+package bridge
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"passerelle/bridge/ivr"
+	"passerelle/rooms"
+)
+
+// lossInterval is how often the encoder learns what the room loses.
+const lossInterval = 2 * time.Second
+
+// talk goes on until one side ends the call, and says why it did. Meanwhile it tells the caller what
+// happens to the room, the room what the caller's keys say, and the phone what the room wants of it.
+func (c *call) talk(ctx context.Context) error {
+	changed, stop := c.room.board.read()
+	defer stop()
+	loss := time.NewTicker(lossInterval)
+	defer loss.Stop()
+	c.stayedAlone = newAlarm(c.rooms().AloneTimeout)
+	defer c.stayedAlone.off()
+	star := newAlarm(ivr.StarTimeout)
+	defer star.off()
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-c.room.mix.Done():
+			c.gateway.open.forget(c.room)
+			return fmt.Errorf("the sound of the room ended: %w", c.room.mix.Err())
+		case event, open := <-c.seat.Events():
+			switch {
+			case !open:
+				return rooms.ErrClosed
+			case event.Kind == rooms.Removed:
+				return rooms.ErrRemoved
+			}
+			c.obey(event)
+		case <-changed:
+			if err := c.learn(c.room.board.latest()); err != nil {
+				return err
+			}
+		case <-c.stayedAlone.rings():
+			return errAlone
+		case key := <-c.keys:
+			c.press(key)
+			star.off()
+			if c.inCall.Pending() {
+				star.on()
+			}
+		case <-star.rings():
+			star.off()
+			c.pass(c.inCall.Late())
+		case <-loss.C:
+			c.phone.SetLoss(c.seat.Loss())
+		}
+	}
+}
+
+// obey does what the room asks of the phone. Digits and text have no way to a phone yet.
+func (c *call) obey(event rooms.Event) {
+	switch event.Kind {
+	case rooms.Muted, rooms.Unmuted:
+		muted := event.Kind == rooms.Muted
+		c.phone.SetMuted(muted)
+		if muted != c.muted {
+			c.speaker.say(either(muted, ivr.MutedByModerator, ivr.UnmutedByModerator))
+		}
+		c.muted = muted
+	case rooms.Interrupted, rooms.Resumed:
+		c.interrupted = event.Kind == rooms.Interrupted
+		c.tellConnection(c.interrupted || c.known.reconnecting)
+		if !c.lost {
+			c.company(false)
+		}
+	}
+}
+
+// learn tells the caller what is new in the room.
+func (c *call) learn(n news) error {
+	if n.encrypted {
+		return rooms.ErrEncrypted
+	}
+	first := !c.informed
+	if n.recording != c.known.recording {
+		c.speaker.say(begun(n.recording, first, ivr.RecordingRuns, ivr.RecordingStarted, ivr.RecordingStopped))
+	}
+	if n.transcribing != c.known.transcribing {
+		c.speaker.say(begun(n.transcribing, first, ivr.TranscriptionRuns, ivr.TranscriptionStarted, ivr.TranscriptionStopped))
+	}
+	c.tellConnection(c.interrupted || n.reconnecting)
+	// A room that we are not connected to is empty for all we know, and says nothing about who is there.
+	if !c.lost {
+		c.company(first)
+	}
+	c.known, c.informed = n, true
+	return nil
+}
+
+// company notes whether anybody else is in the room. Before the host comes there is music, where the menu
+// says so; whoever stays alone does not keep the room open for ever.
+func (c *call) company(first bool) {
+	if c.room.board.others(c.seat.ID()) {
+		c.stayedAlone.off()
+		c.speaker.resume()
+		return
+	}
+	c.stayedAlone.on()
+	if first && c.to.menu != nil && c.to.menu.WaitForHost {
+		c.speaker.say(ivr.FirstHere)
+		c.speaker.hold()
+	}
+}
+
+// tellConnection says once that the way to the room is lost, and once that it is back.
+func (c *call) tellConnection(lost bool) {
+	if lost == c.lost {
+		return
+	}
+	c.lost = lost
+	c.speaker.say(either(lost, ivr.Reconnecting, ivr.ReconnectedBack))
+	if lost {
+		c.stayedAlone.off()
+	}
+}
+
+// press does what a key of the phone means: a command of our own, or a digit for the room.
+func (c *call) press(key rune) {
+	command, digits := c.inCall.Press(key)
+	c.pass(digits)
+	switch command {
+	case ivr.ToggleMute:
+		c.toggleMute()
+	case ivr.Hand:
+		c.hand = !c.hand
+		c.send(rooms.Message{Kind: either(c.hand, rooms.HandRaised, rooms.HandLowered)})
+		c.speaker.say(either(c.hand, ivr.HandRaised, ivr.HandLowered))
+	case ivr.SayHelp:
+		c.speaker.say(ivr.Help)
+	}
+}
+
+// toggleMute mutes or unmutes the phone by its own wish, in step with the room.
+func (c *call) toggleMute() {
+	c.muted = !c.muted
+	c.phone.SetMuted(c.muted)
+	if err := c.seat.SetMuted(c.muted); err != nil {
+		c.log.Warn("the room was not told of the mute", "muted", c.muted, "error", err)
+	}
+	c.speaker.say(either(c.muted, ivr.Muted, ivr.Unmuted))
+}
+
+// pass sends digits on to the room.
+func (c *call) pass(digits string) {
+	if digits != "" {
+		c.send(rooms.Message{Kind: rooms.Digits, Text: digits})
+	}
+}
+
+func (c *call) send(m rooms.Message) {
+	if err := c.seat.Send(m); err != nil {
+		c.log.Warn("message not passed on to the room", "error", err)
+	}
+}
+
+func either[T any](is bool, yes, no T) T {
+	if is {
+		return yes
+	}
+	return no
+}
+
+// begun chooses the words for something that runs, starts or stops.
+func begun(is, first bool, runs, started, stopped ivr.Prompt) ivr.Prompt {
+	switch {
+	case is && first:
+		return runs
+	case is:
+		return started
+	default:
+		return stopped
+	}
+}
+
+// alarm rings once after a while, unless it is turned off before. A length of 0 never rings.
+type alarm struct {
+	after time.Duration
+	timer *time.Timer // nil while it is off
+}
+
+func newAlarm(after time.Duration) *alarm { return &alarm{after: after} }
+
+// on begins the while, if it has not begun.
+func (a *alarm) on() {
+	if a.after > 0 && a.timer == nil {
+		a.timer = time.NewTimer(a.after)
+	}
+}
+
+func (a *alarm) off() {
+	if a.timer != nil {
+		a.timer.Stop()
+		a.timer = nil
+	}
+}
+
+// rings receives when the while is over.
+func (a *alarm) rings() <-chan time.Time {
+	if a.timer == nil {
+		return nil
+	}
+	return a.timer.C
+}

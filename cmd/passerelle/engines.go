@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"passerelle/bridge"
+	"passerelle/config"
+	"passerelle/rooms/livekit"
+	"passerelle/rooms/meet"
+	"passerelle/rooms/sfu"
+)
+
+// engine is one place where rooms live, with its ports taken. Exactly one of sfu and cluster is set.
+type engine struct {
+	name    string
+	sfu     *sfu.SFU
+	cluster *livekit.Cluster
+	rooms   bridge.Rooms
+}
+
+// run keeps the rooms until ctx is done.
+func (e *engine) run(ctx context.Context) error {
+	if e.cluster != nil {
+		return e.cluster.Run(ctx)
+	}
+	return e.sfu.Run(ctx)
+}
+
+// close gives the ports back, where run is never called.
+func (e *engine) close() {
+	if e.cluster != nil {
+		e.cluster.Close()
+		return
+	}
+	e.sfu.Close()
+}
+
+// stats is what --debug tells of the rooms.
+func (e *engine) stats() any {
+	if e.cluster != nil {
+		return e.cluster.Stats()
+	}
+	return e.sfu.Stats()
+}
+
+// openEngine takes the ports of an engine.
+func (h *house) openEngine(c config.Engine, clock func() time.Duration) (*engine, error) {
+	e := &engine{name: c.Name, rooms: bridge.Rooms{AloneTimeout: c.AloneTimeout, MaxCall: c.MaxCall}}
+	var err error
+	if c.LiveKit == nil {
+		e.sfu, err = h.openEmbedded(c, clock)
+		e.rooms.Backend = e.sfu
+		return e, err
+	}
+	e.cluster, err = h.openCluster(c, clock)
+	e.rooms.Backend, e.rooms.Reception = e.cluster, h.openReception(c)
+	return e, err
+}
+
+// openEmbedded takes the ports of our own rooms.
+func (h *house) openEmbedded(engine config.Engine, clock func() time.Duration) (*sfu.SFU, error) {
+	c := sfu.Config{
+		UDP: engine.Embedded.UDP, TCP: engine.Embedded.TCP, AnyRoom: h.config.Live.AnyRoom,
+		Clock: clock, Log: h.log,
+	}
+	if url := engine.Embedded.PublicURL; url != nil {
+		c.PublicURL = url.String()
+	} else if url := h.config.Static.HTTP.PublicURL; url != nil {
+		c.PublicURL = url.String()
+	}
+	for _, room := range h.config.Live.Rooms {
+		if room.Engine == engine.Name {
+			c.Named = append(c.Named, sfu.Named{Name: room.Name, Password: room.Password.Reveal()})
+		}
+	}
+	s, err := sfu.New(c)
+	var listen *sfu.ListenError
+	if errors.As(err, &listen) {
+		return nil, taken("engines: {name: "+engine.Name+", embedded: {"+listen.Setting+"}}", listen.Addr.String(), listen.Err)
+	}
+	return s, err
+}
+
+// openCluster takes the port for the media of a LiveKit cluster.
+func (h *house) openCluster(engine config.Engine, clock func() time.Duration) (*livekit.Cluster, error) {
+	cluster, err := livekit.New(livekit.Config{
+		URL: engine.LiveKit.URL, Key: engine.LiveKit.Key.Reveal(), Secret: engine.LiveKit.Secret.Reveal(),
+		UDP: livekit.Ports(engine.LiveKit.UDP), Clock: clock, Log: h.log.With("engine", engine.Name),
+	})
+	var listen *livekit.ListenError
+	if errors.As(err, &listen) {
+		return nil, taken("engines: {name: "+engine.Name+", livekit: {udp}}", listen.Addr.String(), listen.Err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("engine %s: %w", engine.Name, err)
+	}
+	return cluster, nil
+}
+
+// openReception finds the rooms of a cluster by their PINs, and knocks where Meet keeps the door.
+func (h *house) openReception(engine config.Engine) *meet.Reception {
+	c := meet.Config{
+		LiveKit: engine.LiveKit.URL, Key: engine.LiveKit.Key.Reveal(), Secret: engine.LiveKit.Secret.Reveal(),
+		Log: h.log.With("engine", engine.Name),
+	}
+	if m := engine.Meet; m != nil {
+		c.Meet, c.RoomkitToken, c.Lobby = m.URL, m.RoomkitToken.Reveal(), m.Lobby
+		c.LobbyTimeout, c.GuessesPerMinute = m.LobbyTimeout, m.GuessesPerMinute
+	}
+	return meet.New(c)
+}
+
+// page serves the page of our own rooms; nil if there are none.
+func (h *house) page() http.Handler {
+	for _, e := range h.engines {
+		if e.sfu != nil {
+			return e.sfu.Handler()
+		}
+	}
+	return nil
+}
