@@ -20,7 +20,7 @@ active_level() {
 # Silence at both ends goes; what is below the voice goes; the consonants, which make words, get 5 dB;
 # loud and soft come closer to each other.
 polish() {
-	sox "$1" "$2" -G \
+	sox -D -G "$1" -e float -b 32 "$2" \
 		rate -v 16000 \
 		silence 1 0.01 -50d reverse silence 1 0.01 -50d reverse \
 		highpass 140 lowpass 7200 \
@@ -32,7 +32,7 @@ polish() {
 level() {
 	local gain
 	gain=$(awk -v want="$LEVEL" -v is="$(active_level "$1")" 'BEGIN {printf "%.2f", want - is}')
-	sox -D "$1" "$2" gain -l "$gain" fade t 0.005 -0 0.01
+	sox -D "$1" -e signed -b 16 "$2" gain -l "$gain" fade t 0.005 -0 0.01
 }
 
 # One frame is 60 ms: the smallest file. The words stay with the sound, for the test that compares them.
