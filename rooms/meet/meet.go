@@ -145,7 +145,7 @@ func (r *Reception) announced(ctx context.Context, pin string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if room, ok := match(list, pin); ok {
+		if room, ok := match(list.rules, pin); ok {
 			return room, nil
 		}
 		if pause > time.Second {

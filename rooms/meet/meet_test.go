@@ -151,7 +151,6 @@ func TestWithoutRoomkit(t *testing.T) {
 					t.Errorf("got %v, want no room", err)
 				}
 				s.livekit.AddDirect(board, pin)
-				time.Sleep(newFor + 1)
 				if room, err := s.Find(t.Context(), pin, true); room != board {
 					t.Errorf("got %q, %v", room, err)
 				}
@@ -309,10 +308,30 @@ func TestMissLooksAgain(t *testing.T) {
 		if err := s.Check(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(goodFor / 2)
 		s.livekit.AddDirect(board, pin)
 		if room, err := s.Find(t.Context(), pin, true); room != board {
 			t.Errorf("got %q, %v, want the room", room, err)
+		}
+	})
+}
+
+// TestGuessesDoNotFloodLiveKit holds that wrong PINs cost it four lists a second, and no more.
+func TestGuessesDoNotFloodLiveKit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, func(c *Config) { c.RoomkitToken = "" })
+		ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+		defer stop()
+		var callers sync.WaitGroup
+		for range 20 {
+			callers.Go(func() {
+				for ctx.Err() == nil {
+					_, _ = s.Find(ctx, pin, true)
+				}
+			})
+		}
+		callers.Wait()
+		if n := s.livekit.Lists(); n > 42 {
+			t.Errorf("the rules were asked for %d times in 10 s, want 4 a second", n)
 		}
 	})
 }

@@ -17,12 +17,12 @@ import (
 	"passerelle/rooms"
 )
 
-// How old the list of rules may be that is looked up in: a PIN that is found opens its room a second after the rule
-// has gone, at worst; one that is not found is looked for in a list that is newer than the caller's last digit.
-// Many callers share one list, and never two are asked for at once.
+// A PIN that is found in a list opens its room a second after the rule has gone, at worst. One that is not found is
+// looked for in a list that is newer than the caller's last digit, and such lists are asked for four times a second at
+// most, however many callers guess. Callers share a list, and never two are asked for at once.
 const (
 	goodFor = time.Second
-	newFor  = 250 * time.Millisecond
+	apart   = time.Second / 4
 )
 
 // rule is a dispatch rule of LiveKit's that a caller's PIN can match.
@@ -51,16 +51,24 @@ type reading struct {
 // room returns the room whose rule has this PIN.
 func (b *book) room(ctx context.Context, pin string) (string, error) {
 	called := time.Now()
-	for _, age := range []time.Duration{goodFor, newFor} {
-		list, err := b.since(ctx, called.Add(-age))
-		if err != nil {
+	list, err := b.since(ctx, called.Add(-goodFor))
+	if err != nil {
+		return "", err
+	}
+	room, ok := match(list.rules, pin)
+	if !ok && list.began.Before(called) {
+		if err := sleep(ctx, time.Until(list.began.Add(apart))); err != nil {
 			return "", err
 		}
-		if room, ok := match(list, pin); ok {
-			return room, nil
+		if list, err = b.since(ctx, called); err != nil {
+			return "", err
 		}
+		room, ok = match(list.rules, pin)
 	}
-	return "", rooms.ErrNoRoom
+	if !ok {
+		return "", rooms.ErrNoRoom
+	}
+	return room, nil
 }
 
 // match looks at every rule, and at the whole of its PIN, so that the time it takes does not tell how near a guess was.
@@ -75,12 +83,12 @@ func match(list []rule, pin string) (room string, ok bool) {
 
 // since returns the rules as they were at that time or later. One caller reads, the others wait for it; if that one
 // hangs up meanwhile, the next reads.
-func (b *book) since(ctx context.Context, oldest time.Time) ([]rule, error) {
+func (b *book) since(ctx context.Context, oldest time.Time) (*reading, error) {
 	for {
 		b.mu.Lock()
 		if b.read != nil && !b.read.began.Before(oldest) {
 			defer b.mu.Unlock()
-			return b.read.rules, nil
+			return b.read, nil
 		}
 		r := b.now
 		if r == nil {
@@ -88,7 +96,7 @@ func (b *book) since(ctx context.Context, oldest time.Time) ([]rule, error) {
 			b.now = r
 			b.mu.Unlock()
 			b.fill(ctx, r)
-			return r.rules, r.err
+			return r, r.err
 		}
 		b.mu.Unlock()
 		select {

@@ -4,7 +4,9 @@ package meettest
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -54,7 +56,12 @@ type Meet struct {
 	joins    []time.Time
 	counts   map[Endpoint]int
 	faults   map[Endpoint]*fault
+	heard    map[Event]bool
+	news     chan struct{} // closed when heard changes
 }
+
+// Event is what LiveKit's webhook has told, and Meet has done its part of.
+type Event struct{ Name, Room string }
 
 // Endpoint is one of the API's.
 type Endpoint string
@@ -78,6 +85,7 @@ func New(c Config) *Meet {
 	m := &Meet{
 		mux: http.NewServeMux(), c: c, meetings: make(map[string]Meeting), guests: make(map[string]*guest),
 		asked: make(map[string][]time.Time), counts: make(map[Endpoint]int), faults: make(map[Endpoint]*fault),
+		heard: make(map[Event]bool), news: make(chan struct{}),
 	}
 	m.mux.HandleFunc("POST /api/v1.0/roomkit/join/{$}", m.endpoint(Roomkit, m.join))
 	m.mux.HandleFunc("POST /api/v1.0/rooms/{room}/request-entry/{$}", m.endpoint(RequestEntry, m.requestEntry))
@@ -144,6 +152,34 @@ func (m *Meet) Break(e Endpoint, times int, answer http.HandlerFunc) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.faults[e] = &fault{times, answer}
+}
+
+// Await returns when LiveKit has told of an event (room_started, room_finished), and Meet has made or deleted the
+// rule; each is awaited once.
+func (m *Meet) Await(ctx context.Context, e Event) error {
+	for {
+		m.mu.Lock()
+		heard, news := m.heard[e], m.news
+		delete(m.heard, e)
+		m.mu.Unlock()
+		if heard {
+			return nil
+		}
+		select {
+		case <-news:
+		case <-ctx.Done():
+			return fmt.Errorf("await %s of %s: %w", e.Name, e.Room, ctx.Err())
+		}
+	}
+}
+
+// hear tells those who await it of an event.
+func (m *Meet) hear(e Event) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.heard[e] = true
+	close(m.news)
+	m.news = make(chan struct{})
 }
 
 // ServeHTTP answers as Django does: what it does not know is a page, and what its API does not know is JSON.

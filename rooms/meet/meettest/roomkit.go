@@ -103,6 +103,7 @@ func (m *Meet) webhook(w http.ResponseWriter, r *http.Request) {
 		detail(w, http.StatusInternalServerError, "The event could not be processed.")
 		return
 	}
+	m.hear(Event{event.GetEvent(), event.GetRoom().GetName()})
 	say(w, http.StatusOK, map[string]string{"status": "success"})
 }
 
