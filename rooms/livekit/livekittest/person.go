@@ -1,6 +1,7 @@
 package livekittest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -62,6 +64,8 @@ type Person struct {
 	left      string // why the server sent it away
 	published chan struct{}
 	once      sync.Once
+
+	muted atomic.Bool
 
 	// The stream that Speak continues; one goroutine at a time.
 	seq       uint16
@@ -136,7 +140,6 @@ func (p *Person) prepare() error {
 	}, PayloadType: 111}, webrtc.RTPCodecTypeAudio); err != nil {
 		return err
 	}
-	const audioLevel = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
 	for _, uri := range []string{audioLevel, "urn:ietf:params:rtp-hdrext:sdes:mid"} {
 		if err := media.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: uri}, webrtc.RTPCodecTypeAudio); err != nil {
 			return err
@@ -164,25 +167,38 @@ func (p *Person) prepare() error {
 	if p.channel, err = p.pub.CreateDataChannel("_reliable", nil); err != nil {
 		return err
 	}
-	for _, e := range sender.GetParameters().HeaderExtensions {
-		if e.URI == audioLevel {
-			p.level = uint8(e.ID)
-		}
-	}
 	p.pub.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
 		if s == webrtc.PeerConnectionStateConnected {
-			p.once.Do(func() { close(p.published) })
+			p.once.Do(func() {
+				p.level = levelID(sender.GetParameters().HeaderExtensions)
+				close(p.published)
+			})
 		}
 	})
-	p.sub.OnTrack(func(t *webrtc.TrackRemote, _ *webrtc.RTPReceiver) { p.hear(t) })
+	p.sub.OnTrack(func(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
+		p.hear(t, levelID(r.GetParameters().HeaderExtensions))
+	})
 	p.sub.OnDataChannel(func(d *webrtc.DataChannel) {
 		d.OnMessage(func(m webrtc.DataChannelMessage) { p.told(m.Data) })
 	})
 	return nil
 }
 
+// audioLevel is the extension of RFC 6464.
+const audioLevel = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+
+// levelID returns the id that was agreed on for the audio level; 0 for none.
+func levelID(all []webrtc.RTPHeaderExtensionParameter) uint8 {
+	for _, e := range all {
+		if e.URI == audioLevel {
+			return uint8(e.ID)
+		}
+	}
+	return 0
+}
+
 // hear passes a track's packets on until it ends. Called by pion on a goroutine of its own.
-func (p *Person) hear(t *webrtc.TrackRemote) {
+func (p *Person) hear(t *webrtc.TrackRemote, level uint8) {
 	p.mu.Lock()
 	p.ssrcs[uint32(t.SSRC())] = struct{}{}
 	p.mu.Unlock()
@@ -193,17 +209,15 @@ func (p *Person) hear(t *webrtc.TrackRemote) {
 			return
 		}
 		var packet rtp.Packet
-		if err := packet.Unmarshal(buf[:n]); err != nil || len(packet.Payload) == 0 {
+		if err := packet.Unmarshal(buf[:n]); err != nil || len(packet.Payload) == 0 || filler(packet.Payload) {
 			continue
 		}
 		f := codec.Frame{
 			Seq: packet.SequenceNumber, Timestamp: packet.Timestamp, Marker: packet.Marker, Kind: codec.Opus,
 			Level: codec.Silence, Payload: append([]byte(nil), packet.Payload...),
 		}
-		for _, id := range packet.GetExtensionIDs() {
-			if e := packet.GetExtension(id); len(e) == 1 && id == p.level {
-				f.Level, f.Voice = e[0]&0x7f, e[0]&0x80 != 0
-			}
+		if e := packet.GetExtension(level); level != 0 && len(e) > 0 {
+			f.Level, f.Voice = e[0]&0x7f, e[0]&0x80 != 0
 		}
 		select {
 		case p.heard <- f:
@@ -214,6 +228,11 @@ func (p *Person) hear(t *webrtc.TrackRemote) {
 			}
 		}
 	}
+}
+
+// filler reports whether a payload is the silence that LiveKit itself sends where a track begins or is muted.
+func filler(payload []byte) bool {
+	return len(payload) > 3 && bytes.HasPrefix(payload, []byte{0xf8, 0xff, 0xfe}) && len(bytes.Trim(payload[3:], "\x00")) == 0
 }
 
 // told keeps a data packet.
@@ -388,6 +407,9 @@ func (p *Person) SentAway() string {
 func (p *Person) Speak(payload []byte, level uint8) error {
 	p.seq++
 	p.timestamp += 960
+	if p.muted.Load() {
+		return nil // a browser sends nothing then
+	}
 	packet := &rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: p.seq, Timestamp: p.timestamp}, Payload: payload}
 	if p.level != 0 {
 		value := level & 0x7f
@@ -409,6 +431,7 @@ func (p *Person) SetMuted(muted bool) error {
 	p.mu.Lock()
 	sid := p.track
 	p.mu.Unlock()
+	p.muted.Store(muted)
 	return p.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Mute{Mute: &livekit.MuteTrackRequest{Sid: sid, Muted: muted}}})
 }
 
