@@ -35,22 +35,37 @@ quick: deps ## the quick loop: every package's own tests
 	$(GO) test ./...
 
 .PHONY: test
-test: build ## proves everything, real phones and a real browser included
+test: build ## proves everything: real phones, a real browser, a real LiveKit
 	@bash .ci/peers.sh
+	@bash .ci/livekit.sh
 	$(GO) vet -tags $(TAGS),peers ./...
 	$(GO) test -timeout 5m ./...
 	PASSERELLE_BIN=$(CURDIR)/bin/passerelle $(GO) test -tags $(TAGS),peers -p 1 -timeout 12m -count=1 $(PEERS)
 
 .PHONY: proof
-proof: test ## the long runs, after the test: race detector, fuzzing, load
+proof: test ## the long runs, after the test: race detector, faults, fuzzing, load
 	$(MAKE) race
+	$(MAKE) faults
 	$(MAKE) fuzz
 	$(MAKE) load
+	$(MAKE) load-livekit
+
+.PHONY: faults
+faults: build ## LiveKit and Redis killed during calls, a cluster behind Kamailio, a gateway drained and one killed
+	@bash .ci/peers.sh
+	@bash .ci/livekit.sh
+	@sh .ci/install.sh kamailio
+	PASSERELLE_BIN=$(CURDIR)/bin/passerelle PASSERELLE_PROOF=1 $(GO) test -tags $(TAGS),peers -p 1 -timeout 15m -count=1 -v -run TestProof ./cmd/passerelle/peers/ ./rooms/livekit/
 
 .PHONY: load
 load: build ## 200 calls in 20 rooms for a minute, and nothing left of them 40 s later
 	@bash .ci/peers.sh
 	PASSERELLE_BIN=$(CURDIR)/bin/passerelle PASSERELLE_LOAD=1 PASSERELLE_JUDGE=1 $(GO) test -tags $(TAGS),peers -timeout 15m -count=1 -v -run TestLoad ./cmd/passerelle/peers/
+
+.PHONY: load-livekit
+load-livekit: build ## what a call in a LiveKit room costs, beside the rival's figures; the last line is one JSON object
+	@bash .ci/livekit.sh
+	PASSERELLE_BIN=$(CURDIR)/bin/passerelle PASSERELLE_LOAD=livekit PASSERELLE_JUDGE=1 $(GO) test -tags $(TAGS),peers -timeout 30m -count=1 -v -run TestLiveKitLoad ./cmd/passerelle/peers/
 
 .PHONY: bench
 bench: build ## measures; the last line is one JSON object
