@@ -11,11 +11,15 @@ import (
 
 // How long and how often a participant tries to come back.
 const (
-	patience   = 60 * time.Second
+	patience   = 60 * time.Second // without media
 	firstPause = 200 * time.Millisecond
 	mostPause  = 1500 * time.Millisecond
-	// resumable is for how long a lost session may still be there: the server keeps it for about as long.
+	// resumable is for how long a session without media may still be there: the server keeps it for about as long.
 	resumable = 15 * time.Second
+	// attemptTimeout bounds one attempt: on a network that comes back, a new one is sooner there than an old one.
+	attemptTimeout = 4 * time.Second
+	// steady is how long a session must have lasted for its loss to be a new story, tried at once again.
+	steady = 10 * time.Second
 )
 
 // way is how a participant comes back.
@@ -27,14 +31,35 @@ const (
 	giveUp
 )
 
-// wayBack decides how to come back, or not to: why is how the session was lost or the last attempt failed, since
-// how long ago it was lost.
-func wayBack(last way, why error, since time.Duration) way {
+// plight is how a participant stands before an attempt to come back.
+type plight struct {
+	why   error         // how the session was lost, or the last attempt failed
+	last  way           // of the last attempt; resume before the first
+	tried int           // attempts, since a session lasted
+	media bool          // media flow as if nothing had happened: only the WebSocket is lost
+	gone  time.Duration // ... or do not, for so long
+}
+
+// wayBack decides how to come back, or not to. The first rule that fits is obeyed:
+//
+//	the end of the participant             giveUp
+//	no media for patience                  giveUp
+//	the server asks to join again          rejoin
+//	the old session was closed             rejoin, once a rejoin was tried
+//	media flow                             resume, for as long as it takes
+//	no media for resumable                 rejoin
+//	resumed, and no way for media          rejoin
+//	otherwise                              resume
+func wayBack(p plight) way {
 	var m *moved
 	switch {
-	case final(why), since >= patience:
+	case final(p.why), p.gone >= patience:
 		return giveUp
-	case errors.As(why, &m) && m.again, last == rejoin, since >= resumable, errors.Is(why, errMedia) && last == resume && since > 0:
+	case errors.As(p.why, &m) && m.again, p.last == rejoin:
+		return rejoin
+	case p.media:
+		return resume
+	case p.gone >= resumable, errors.Is(p.why, errMedia) && p.tried > 0:
 		return rejoin
 	default:
 		return resume
@@ -56,62 +81,61 @@ func pauseBefore(n int) time.Duration {
 // comeBack finds the way back from a lost session. It returns the session to go on with, or the error that ends
 // the link.
 func (l *link) comeBack(lost *session, why error) (*session, error) {
-	if final(why) {
-		return nil, why
-	}
-	l.part.interrupted()
+	p, first := plight{why: why}, why
 	lost.hang()
-	began, how, first := time.Now(), resume, why
-	for n := 0; ; n++ {
-		how = wayBack(how, why, time.Since(began))
-		if how == giveUp {
-			if final(why) {
-				return nil, why
+	for {
+		if p.media = p.last == resume && lost.flows(); !p.media && !final(p.why) {
+			l.broken()
+		}
+		p.gone, p.tried = l.gone(), l.attempts
+		p.last = wayBack(p)
+		if p.last == giveUp {
+			if final(p.why) {
+				return nil, p.why
 			}
 			return nil, fmt.Errorf("%w: no way back to LiveKit within %v: %w", rooms.ErrClosed, patience, first)
 		}
-		if err := l.pause(pauseBefore(n)); err != nil {
+		if err := l.pause(pauseBefore(p.tried)); err != nil {
 			return nil, err
 		}
-		var m *moved
-		if errors.As(why, &m) && m.to != "" {
-			l.goTo(m.to)
-		}
-		var s *session
-		if s, why = l.attempt(lost, how); why == nil {
-			l.log.Info("back in LiveKit", "room", l.room, "after", time.Since(began).Round(time.Millisecond), "resumed", how == resume)
-			l.part.resumed()
+		l.goTo(p.why)
+		s, err := l.attempt(lost, p.last)
+		if err == nil {
 			return s, nil
 		}
 		if l.ctx.Err() != nil {
 			return nil, context.Cause(l.ctx)
 		}
-		l.log.Debug("not back in LiveKit yet", "room", l.room, "error", why)
+		l.log.Debug("not back in LiveKit yet", "room", l.room, "error", err)
+		p.why = err
 	}
 }
 
 // attempt tries one way.
 func (l *link) attempt(lost *session, how way) (*session, error) {
+	ctx, cancel := context.WithTimeout(l.ctx, attemptTimeout)
+	defer cancel()
+	l.attempts++
 	if how == resume {
-		err := l.again(lost)
-		if err == nil {
-			l.c.count.resumed.Add(1)
+		if err := l.again(ctx, lost); err != nil {
+			return nil, err
 		}
-		return lost, err
+		l.c.count.resumed.Add(1)
+		return lost, nil
 	}
+	l.broken()
 	lost.close()
 	l.forget()
-	s, err := l.open(l.ctx)
-	if err == nil {
-		l.c.count.rejoined.Add(1)
+	s, err := l.open(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return s, err
+	l.c.count.rejoined.Add(1)
+	return s, nil
 }
 
 // again dials for a session that was lost.
-func (l *link) again(s *session) error {
-	ctx, cancel := context.WithTimeout(l.ctx, joinTimeout)
-	defer cancel()
+func (l *link) again(ctx context.Context, s *session) error {
 	s.answered, s.back = false, false
 	err := l.part.resume(ctx, s)
 	if err == nil {
@@ -120,6 +144,9 @@ func (l *link) again(s *session) error {
 	if err != nil {
 		s.hang()
 		return err
+	}
+	if s.flows() { // it never stopped; else its end is told when it does
+		l.flows()
 	}
 	s.watch()
 	return nil

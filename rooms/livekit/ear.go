@@ -2,6 +2,7 @@ package livekit
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
@@ -14,7 +15,38 @@ import (
 // track is taken away.
 type ear struct {
 	r     *room
-	heard map[string]struct{} // ids of the tracks that the listener knows; guarded by room.mu
+	heard map[string]*heard // by id of the track: those that the listener knows; guarded by room.mu
+}
+
+// heard is one voice on its way to the listener.
+type heard struct {
+	mu     sync.Mutex // held for every frame: who takes a voice away waits for the last
+	muted  bool
+	reader codec.Reader
+}
+
+// push hands on one frame, while the voice is there and wanted. LiveKit makes up frames of silence when a voice is
+// muted.
+func (h *heard) push(f *codec.Frame) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.reader != nil && !h.muted {
+		h.reader.PushFrame(f)
+	}
+}
+
+// mute says whether the voice's owner has muted it.
+func (h *heard) mute(muted bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.muted = muted
+}
+
+// silence hands on no more.
+func (h *heard) silence() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.reader = nil
 }
 
 // track begins to listen. Called by pion, on a goroutine of its own for each track.
@@ -28,16 +60,16 @@ func (e *ear) track(s *session, t *webrtc.TrackRemote, receiver *webrtc.RTPRecei
 	s.mu.Unlock()
 	defer s.media.Done()
 	defer e.r.c.recovered("a voice of LiveKit", s.fail)
-	reader, ok := e.add(t.ID())
-	if !ok {
+	h := e.add(t.ID())
+	if h == nil {
 		return
 	}
-	defer e.remove(t.ID())
-	e.listen(t, receiver, reader)
+	defer e.drop(t.ID(), h)
+	e.listen(t, receiver, h)
 }
 
 // listen reads a track until it ends.
-func (e *ear) listen(t *webrtc.TrackRemote, receiver *webrtc.RTPReceiver, reader codec.Reader) {
+func (e *ear) listen(t *webrtc.TrackRemote, receiver *webrtc.RTPReceiver, h *heard) {
 	clock := e.r.c.cfg.Clock
 	parse := ready.Parser{Level: levelExtension(receiver)}
 	buf := make([]byte, maxPacket)
@@ -47,11 +79,11 @@ func (e *ear) listen(t *webrtc.TrackRemote, receiver *webrtc.RTPReceiver, reader
 			return
 		}
 		f, ok := parse.Frame(buf[:n])
-		if !ok || len(f.Payload) == 0 || reader == nil {
+		if !ok || len(f.Payload) == 0 {
 			continue // padding, to probe the network
 		}
 		f.Arrival = clock()
-		reader.PushFrame(f)
+		h.push(f)
 	}
 }
 
@@ -66,30 +98,54 @@ func levelExtension(receiver *webrtc.RTPReceiver) uint8 {
 	return uint8(receiver.GetParameters().HeaderExtensions[i].ID)
 }
 
-// add announces a voice; false if nobody is to hear it.
-func (e *ear) add(id string) (codec.Reader, bool) {
+// add announces a voice; nil if nobody is to hear it.
+func (e *ear) add(id string) *heard {
 	e.r.mu.Lock()
 	defer e.r.mu.Unlock()
 	from, ok := e.r.roster.owner(id)
 	if !ok || e.r.closed || e.r.ours(from.ID) {
-		return nil, false
+		return nil
 	}
 	if e.heard == nil {
-		e.heard = make(map[string]struct{})
+		e.heard = make(map[string]*heard)
 	}
-	if _, twice := e.heard[id]; twice { // a new session has it before the old one has let go
-		e.r.l.TrackRemoved(id)
-	}
-	e.heard[id] = struct{}{}
-	return e.r.l.TrackAdded(id, from), true
+	e.remove(id) // a new session has it before the old one has let go
+	h := &heard{muted: e.r.roster.muted(id)}
+	e.heard[id] = h
+	h.reader = e.r.l.TrackAdded(id, from)
+	return h
 }
 
-// remove takes a voice away.
-func (e *ear) remove(id string) {
+// drop takes a voice away that has ended.
+func (e *ear) drop(id string, h *heard) {
 	e.r.mu.Lock()
 	defer e.r.mu.Unlock()
-	if _, ok := e.heard[id]; ok && !e.r.closed {
-		delete(e.heard, id)
+	if e.heard[id] == h {
+		e.remove(id)
+	}
+}
+
+// refresh takes the voices away whose owners are not in the roster any more, or have no such track, and mutes those
+// who are muted there. Called with room.mu held.
+func (e *ear) refresh() {
+	for id, h := range e.heard {
+		if _, ok := e.r.roster.owner(id); !ok {
+			e.remove(id)
+			continue
+		}
+		h.mute(e.r.roster.muted(id))
+	}
+}
+
+// remove takes a voice away, if it is there. Called with room.mu held.
+func (e *ear) remove(id string) {
+	h := e.heard[id]
+	if h == nil {
+		return
+	}
+	delete(e.heard, id)
+	h.silence()
+	if !e.r.closed {
 		e.r.l.TrackRemoved(id)
 	}
 }
@@ -99,9 +155,6 @@ func (e *ear) deafen() {
 	e.r.mu.Lock()
 	defer e.r.mu.Unlock()
 	for id := range e.heard {
-		delete(e.heard, id)
-		if !e.r.closed {
-			e.r.l.TrackRemoved(id)
-		}
+		e.remove(id)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/livekit/protocol/livekit"
+	"github.com/pion/webrtc/v4"
 
 	"passerelle/rooms"
 )
@@ -34,12 +35,20 @@ type link struct {
 	end  context.CancelCauseFunc
 	done chan struct{}
 
-	mu      sync.Mutex
-	now     *session // nil until the first is open
-	lastly  string   // the token as the server renewed it
-	mint    func() (string, error)
-	server  *url.URL
-	byRelay bool // host candidates have failed, or are forbidden
+	mu  sync.Mutex
+	now *session // nil until the first is open; guarded by mu
+
+	// Of the goroutine that joins, and then of run.
+	mint      func() (string, error)
+	renewed   string // the token as the server renewed it
+	renewedAt time.Time
+	server    *url.URL
+	servers   []webrtc.ICEServer // TURN servers, as the server named them last
+	byRelay   bool               // media go through them only
+	attempts  int                // to come back, since a session lasted
+
+	gapMu sync.Mutex // guards what follows, and part.interrupted and resumed
+	gap   time.Time  // since when no media flow; zero while they do
 }
 
 // part is what a participant is there for: to be a phone's voice, or to hear the room. Its methods are called by
@@ -52,7 +61,7 @@ type part interface {
 	handle(s *session, m *livekit.SignalResponse) error
 	// ready reports whether the session has all it needs.
 	ready(s *session) bool
-	// interrupted and resumed frame every loss; over is the last call.
+	// interrupted and resumed frame every time without media; over is the last call.
 	interrupted()
 	resumed()
 	over(why error)
@@ -83,8 +92,16 @@ func (l *link) join(ctx context.Context) error {
 	return nil
 }
 
-// open opens a new session.
+// open opens a new session; a second one where the first shows that the server wants media to be relayed.
 func (l *link) open(ctx context.Context) (*session, error) {
+	s, err := l.openOnce(ctx)
+	if errors.Is(err, errRelay) {
+		s, err = l.openOnce(ctx)
+	}
+	return s, err
+}
+
+func (l *link) openOnce(ctx context.Context) (*session, error) {
 	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
 	defer cancel()
 	defer context.AfterFunc(l.ctx, cancel)()
@@ -126,10 +143,14 @@ func (l *link) run(s *session) {
 	defer func() { l.end(why); l.part.over(why) }()
 	defer l.c.recovered("a link to LiveKit", func(err error) { why = err })
 	for {
+		began := time.Now()
 		why = l.stay(s)
+		if time.Since(began) >= steady {
+			l.attempts = 0
+		}
 		if l.ctx.Err() != nil {
 			why = context.Cause(l.ctx)
-			s.leave()
+			s.close()
 			return
 		}
 		l.log.Info("the link to LiveKit is lost", "room", l.room, "error", why)
@@ -146,6 +167,10 @@ func (l *link) run(s *session) {
 
 // stay takes messages until the session is lost, and says why.
 func (l *link) stay(s *session) error {
+	defer context.AfterFunc(l.ctx, func() {
+		s.goodbye()
+		s.fail(context.Cause(l.ctx))
+	})()
 	for {
 		m, err := s.receive(context.WithoutCancel(l.ctx))
 		if err != nil {
@@ -166,12 +191,14 @@ func (l *link) take(s *session, m *livekit.SignalResponse) error {
 			return &moved{to: at, again: true}
 		}
 		s.joined(m.Join)
+		if m.Join.GetClientConfiguration().GetForceRelay() == livekit.ClientConfigSetting_ENABLED && !l.byRelay && len(l.servers) > 0 {
+			l.byRelay = true
+			return errRelay
+		}
 	case *livekit.SignalResponse_Reconnect:
 		s.back = true
 	case *livekit.SignalResponse_RefreshToken:
-		l.mu.Lock()
-		l.lastly = m.RefreshToken
-		l.mu.Unlock()
+		l.renewed, l.renewedAt = m.RefreshToken, time.Now()
 	case *livekit.SignalResponse_Leave:
 		return left(m.Leave)
 	}
@@ -208,6 +235,8 @@ func left(m *livekit.LeaveRequest) error {
 		return rooms.ErrRemoved
 	case livekit.DisconnectReason_ROOM_DELETED, livekit.DisconnectReason_ROOM_CLOSED:
 		return rooms.ErrClosed
+	case livekit.DisconnectReason_JOIN_FAILURE: // the one failure that it has no other word for
+		return rooms.ErrFull
 	case livekit.DisconnectReason_DUPLICATE_IDENTITY, livekit.DisconnectReason_CLIENT_INITIATED:
 		return fmt.Errorf("%w: LiveKit says %s", rooms.ErrClosed, m.GetReason())
 	}
@@ -216,7 +245,7 @@ func left(m *livekit.LeaveRequest) error {
 
 // final reports whether a session's end is the participant's.
 func final(err error) bool {
-	for _, end := range []error{rooms.ErrRemoved, rooms.ErrClosed, rooms.ErrNoRoom, rooms.ErrEncrypted, rooms.ErrFull} {
+	for _, end := range []error{rooms.ErrRemoved, rooms.ErrClosed, rooms.ErrNoRoom, rooms.ErrEncrypted} {
 		if errors.Is(err, end) {
 			return true
 		}
@@ -224,32 +253,31 @@ func final(err error) bool {
 	return false
 }
 
-// token returns what opens the door: the token that the server renewed, or a new one.
+// renewedLife is for how long a token that the server renewed is believed to open the door.
+const renewedLife = 5 * time.Minute
+
+// token returns what opens the door: the token that the server renewed, with what moderators have changed, or a
+// new one.
 func (l *link) token() (string, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.lastly != "" {
-		return l.lastly, nil
+	if l.renewed != "" && time.Since(l.renewedAt) < renewedLife {
+		return l.renewed, nil
 	}
 	return l.mint()
 }
 
 // forget makes the next token a new one.
-func (l *link) forget() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.lastly = ""
-}
+func (l *link) forget() { l.renewed = "" }
 
-// go to another server from now on, if its URL can be read.
-func (l *link) goTo(at string) {
-	u, err := url.Parse(at)
-	if err != nil || u.Host == "" {
+// goTo goes where the server has sent the participant; where that was of no use, back to the cluster's own URL.
+func (l *link) goTo(why error) {
+	var m *moved
+	if !errors.As(why, &m) {
+		l.server = l.c.cfg.URL
 		return
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.server = u
+	if u, err := url.Parse(m.to); err == nil && u.Host != "" {
+		l.server = u
+	}
 }
 
 // session returns the one that is open.
@@ -262,8 +290,35 @@ func (l *link) session() *session {
 // leave ends the link and waits until nothing of it runs.
 func (l *link) leave(why error) {
 	l.end(why)
-	if s := l.session(); s != nil {
-		s.fail(why)
-	}
 	<-l.done
+}
+
+// flows notes that media flow, and broken that they do not. They may be called from any goroutine, and twice.
+func (l *link) flows() {
+	l.gapMu.Lock()
+	defer l.gapMu.Unlock()
+	if !l.gap.IsZero() {
+		l.log.Info("back in LiveKit", "room", l.room, "after", time.Since(l.gap).Round(time.Millisecond))
+		l.gap = time.Time{}
+		l.part.resumed()
+	}
+}
+
+func (l *link) broken() {
+	l.gapMu.Lock()
+	defer l.gapMu.Unlock()
+	if l.gap.IsZero() {
+		l.gap = time.Now()
+		l.part.interrupted()
+	}
+}
+
+// gone returns for how long no media have been flowing.
+func (l *link) gone() time.Duration {
+	l.gapMu.Lock()
+	defer l.gapMu.Unlock()
+	if l.gap.IsZero() {
+		return 0
+	}
+	return time.Since(l.gap)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/livekit/protocol/livekit"
 	"github.com/pion/webrtc/v4"
@@ -25,6 +26,7 @@ type room struct {
 	roster roster
 	state  state
 	seats  map[*seat]struct{}
+	news   chan struct{} // closed and replaced when the roster changes
 }
 
 var (
@@ -34,7 +36,7 @@ var (
 
 // Open joins the room as a hidden listener.
 func (c *Cluster) Open(ctx context.Context, name string, l rooms.Listener) (rooms.Room, error) {
-	r := &room{c: c, name: name, l: l, roster: newRoster(c.prefix), seats: make(map[*seat]struct{})}
+	r := &room{c: c, name: name, l: l, roster: newRoster(c.prefix), seats: make(map[*seat]struct{}), news: make(chan struct{})}
 	r.ear.r = r
 	identity := c.identity()
 	r.link = c.newLink(name, identity, func() (string, error) { return c.cfg.listenerToken(name, identity) }, r)
@@ -57,6 +59,7 @@ func (r *room) Seat(ctx context.Context, who rooms.Participant) (rooms.Seat, err
 	if err != nil {
 		return nil, fmt.Errorf("take a seat: %w", err)
 	}
+	r.seen(ctx, st.who.ID)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -67,6 +70,37 @@ func (r *room) Seat(ctx context.Context, who rooms.Participant) (rooms.Seat, err
 	r.seats[st] = struct{}{}
 	st.left = func() { r.forget(st) }
 	return st, nil
+}
+
+// seenPatience is how long the room may take to show a voice that flows.
+const seenPatience = 500 * time.Millisecond
+
+// seen waits until the room shows somebody's voice to everybody: then a moderator can mute it. The call does not
+// depend on it.
+func (r *room) seen(ctx context.Context, identity string) {
+	ctx, cancel := context.WithTimeout(ctx, seenPatience)
+	defer cancel()
+	for {
+		r.mu.Lock()
+		news, there := r.news, r.roster.published(identity)
+		r.mu.Unlock()
+		if there {
+			return
+		}
+		select {
+		case <-news:
+		case <-r.link.done:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// wake wakes those who wait for the roster. Called with mu held.
+func (r *room) wake() {
+	close(r.news)
+	r.news = make(chan struct{})
 }
 
 // forget takes a seat off the list of those that have to be closed with the room.
@@ -184,6 +218,10 @@ func (r *room) answer(s *session, offer *livekit.SessionDescription) error {
 			return err
 		}
 		s.pc.OnTrack(func(t *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) { r.ear.track(s, t, receiver) })
+	} else if !s.flows() {
+		if err := s.relays(); err != nil {
+			return err
+		}
 	}
 	if err := s.remote(webrtc.SDPTypeOffer, offer); err != nil {
 		return err

@@ -22,6 +22,7 @@ type person struct {
 	version uint32
 	who     rooms.Participant
 	tracks  []string // sids of the audio tracks
+	silent  []string // ... that are muted
 }
 
 func newRoster(prefix string) roster { return roster{prefix: prefix, people: make(map[string]*person)} }
@@ -40,7 +41,7 @@ func (r *roster) take(p *livekit.ParticipantInfo) *rooms.Change {
 	if p.GetPermission().GetHidden() || old != nil && old.sid == p.GetSid() && p.GetVersion() < old.version {
 		return nil
 	}
-	n := &person{sid: p.GetSid(), version: p.GetVersion(), who: participantOf(p), tracks: audioTracks(p)}
+	n := &person{sid: p.GetSid(), version: p.GetVersion(), who: participantOf(p), tracks: audioTracks(p, false), silent: audioTracks(p, true)}
 	r.people[id] = n
 	switch {
 	case old == nil:
@@ -73,6 +74,22 @@ func (r *roster) owner(sid string) (rooms.Participant, bool) {
 	return rooms.Participant{}, false
 }
 
+// muted reports whether a track is.
+func (r *roster) muted(sid string) bool {
+	for _, p := range r.people {
+		if slices.Contains(p.silent, sid) {
+			return true
+		}
+	}
+	return false
+}
+
+// published reports whether somebody of that identity is here, with a voice.
+func (r *roster) published(identity string) bool {
+	p := r.people[identity]
+	return p != nil && len(p.tracks) > 0
+}
+
 func same(a, b rooms.Participant) bool {
 	if a.ID != b.ID || a.Name != b.Name || a.Kind != b.Kind || a.Muted != b.Muted || len(a.Attributes) != len(b.Attributes) {
 		return false
@@ -102,10 +119,11 @@ func participantOf(p *livekit.ParticipantInfo) rooms.Participant {
 	return who
 }
 
-func audioTracks(p *livekit.ParticipantInfo) []string {
+// audioTracks returns the sids of somebody's audio tracks, or of those that are muted.
+func audioTracks(p *livekit.ParticipantInfo, muted bool) []string {
 	var sids []string
 	for _, t := range p.GetTracks() {
-		if t.GetType() == livekit.TrackType_AUDIO {
+		if t.GetType() == livekit.TrackType_AUDIO && (t.GetMuted() || !muted) {
 			sids = append(sids, t.GetSid())
 		}
 	}
@@ -137,11 +155,13 @@ func (r *room) begun(all []*livekit.ParticipantInfo) {
 	}
 }
 
-// change tells the listener. Called with mu held.
+// change tells the listener; before that, voices end whose owners have left. Called with mu held.
 func (r *room) change(c *rooms.Change) {
-	if c != nil && !r.closed {
-		r.l.Participant(*c)
+	if c == nil || r.closed {
+		return
 	}
+	r.ear.refresh()
+	r.l.Participant(*c)
 }
 
 // update takes changes of the roster, and asks for the voices that are new.
@@ -157,6 +177,7 @@ func (r *room) update(s *session, all []*livekit.ParticipantInfo) error {
 		}
 	}
 	after := r.roster.wanted()
+	r.wake()
 	r.mu.Unlock()
 	var fresh []string
 	for _, sid := range after {

@@ -37,8 +37,12 @@ type seat struct {
 	gone  atomic.Pointer[error] // why the seat is lost; nil while it is not
 	left  func()                // tells the room
 
+	open     chan struct{} // closed when the voice has a way for the first time
+	openOnce sync.Once
+
 	mu     sync.Mutex
 	muted  bool
+	hand   string // since when it is up; "" while it is not
 	sid    string // of the track
 	data   *webrtc.DataChannel
 	events chan rooms.Event
@@ -56,14 +60,49 @@ func (c *Cluster) newSeat(ctx context.Context, room string, who rooms.Participan
 		who.ID = c.identity()
 	}
 	who.Attributes = maps.Clone(who.Attributes)
-	st := &seat{c: c, who: who, muted: who.Muted, events: make(chan rooms.Event, eventsKept)}
+	st := &seat{c: c, who: who, muted: who.Muted, events: make(chan rooms.Event, eventsKept), open: make(chan struct{})}
 	st.voice.clock = c.cfg.Clock
-	st.link = c.newLink(room, who.ID, func() (string, error) { return c.cfg.seatToken(room, who.ID, who) }, st)
+	st.voice.muted.Store(who.Muted)
+	st.link = c.newLink(room, who.ID, func() (string, error) { return c.cfg.seatToken(room, who.ID, st.asNow()) }, st)
 	if err := st.link.join(ctx); err != nil {
 		return nil, err
 	}
 	c.count.seats.Add(1)
+	if err := st.awaitOpen(ctx); err != nil {
+		st.lose(err, false)
+		st.link.leave(err)
+		return nil, err
+	}
 	return st, nil
+}
+
+// awaitOpen waits until the phone can be heard.
+func (st *seat) awaitOpen(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, joinTimeout, errMedia)
+	defer cancel()
+	select {
+	case <-st.open:
+		return nil
+	case <-st.link.done:
+		return *st.gone.Load()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// asNow returns the participant as a token of now describes it: with its hand up, if it is.
+func (st *seat) asNow() rooms.Participant {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	who := st.who
+	if st.hand != "" {
+		who.Attributes = maps.Clone(who.Attributes)
+		if who.Attributes == nil {
+			who.Attributes = make(map[string]string)
+		}
+		who.Attributes[handAttribute] = st.hand
+	}
+	return who
 }
 
 // ID returns the participant's identity.
@@ -90,13 +129,19 @@ func (st *seat) SetMuted(muted bool) error {
 		return fmt.Errorf("mute: %w", *gone)
 	}
 	st.mu.Lock()
-	st.muted = muted
+	st.setMuted(muted)
 	sid := st.sid
 	st.mu.Unlock()
 	if err := st.link.session().send(muteRequest(sid, muted)); err != nil {
 		return fmt.Errorf("mute: %w", err) // a new session will begin with it
 	}
 	return nil
+}
+
+// setMuted is called with mu held.
+func (st *seat) setMuted(muted bool) {
+	st.muted = muted
+	st.voice.muted.Store(muted)
 }
 
 func muteRequest(sid string, muted bool) *livekit.SignalRequest {
@@ -132,6 +177,9 @@ func (st *seat) Send(m rooms.Message) error {
 
 // raise raises the phone's hand, or with "" lowers it.
 func (st *seat) raise(since string) error {
+	st.mu.Lock()
+	st.hand = since
+	st.mu.Unlock()
 	m := &livekit.UpdateParticipantMetadata{Attributes: map[string]string{handAttribute: since}}
 	if err := st.link.session().send(&livekit.SignalRequest{Message: &livekit.SignalRequest_UpdateMetadata{UpdateMetadata: m}}); err != nil {
 		return fmt.Errorf("raise a hand: %w", err)

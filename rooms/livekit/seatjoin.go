@@ -13,8 +13,12 @@ import (
 	"passerelle/rooms"
 )
 
-// reliable is the label of the data channel that loses nothing, as LiveKit knows it.
-const reliable = "_reliable"
+// The labels of the data channels, as LiveKit knows them: one loses nothing, of the other nothing comes twice.
+// It sends nothing that has a sequence number before both are open.
+const (
+	reliable = "_reliable"
+	lossy    = "_lossy"
+)
 
 // How a phone publishes. With /rtc/v1 the track and the offer go with the join, and the answer comes with its
 // reply: one round trip. Servers that know only /rtc are asked step by step.
@@ -27,9 +31,6 @@ func (st *seat) begin(ctx context.Context, s *session) error {
 	token, err := st.link.token()
 	if err != nil {
 		return err
-	}
-	if old := st.link.session(); old != nil {
-		s.servers = old.servers
 	}
 	offer, err := st.prepare(s)
 	if err != nil {
@@ -71,7 +72,12 @@ func (st *seat) prepare(s *session) (*livekit.SessionDescription, error) {
 	if err != nil {
 		return nil, fmt.Errorf("add a data channel: %w", err)
 	}
+	data.OnOpen(func() { st.openOnce.Do(func() { close(st.open) }) })
 	data.OnMessage(func(m webrtc.DataChannelMessage) { st.heardData(m.Data) })
+	unordered, once := false, uint16(0)
+	if _, err := s.pc.CreateDataChannel(lossy, &webrtc.DataChannelInit{Ordered: &unordered, MaxRetransmits: &once}); err != nil {
+		return nil, fmt.Errorf("add a data channel: %w", err)
+	}
 	st.voice.pc.Store(s.pc.PeerConnection)
 	st.mu.Lock()
 	st.data = data
@@ -175,14 +181,18 @@ func (st *seat) restart(s *session) error {
 	if err := s.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_SyncState{SyncState: state}}); err != nil {
 		return err
 	}
+	if err := s.send(muteRequest(sid, muted)); err != nil || s.flows() {
+		s.answered = true // nothing has to be asked: only the WebSocket was lost
+		return err
+	}
+	if err := s.relays(); err != nil {
+		return err
+	}
 	offer, err := s.offer(true)
 	if err != nil {
 		return err
 	}
-	if err := s.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Offer{Offer: offer}}); err != nil {
-		return err
-	}
-	return s.send(muteRequest(sid, muted))
+	return s.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Offer{Offer: offer}})
 }
 
 // mutedByRoom takes a moderator's mute.
@@ -192,7 +202,7 @@ func (st *seat) mutedByRoom(m *livekit.MuteTrackRequest) {
 	if m.GetSid() != st.sid || st.muted == m.GetMuted() || st.ended {
 		return
 	}
-	st.muted = m.GetMuted()
+	st.setMuted(m.GetMuted())
 	kind := rooms.Unmuted
 	if st.muted {
 		kind = rooms.Muted

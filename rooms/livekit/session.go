@@ -18,6 +18,8 @@ var (
 	errMedia  = errors.New("no way for media to LiveKit")
 	errSilent = errors.New("LiveKit says nothing any more")
 	errClosed = errors.New("the session is closed")
+	// errRelay: the server lets media through its TURN servers only, which the present peer connection does not use.
+	errRelay = errors.New("LiveKit wants media to be relayed")
 )
 
 // How often the server is asked whether it is there, where it does not say.
@@ -26,15 +28,16 @@ const (
 	pingTimeout  = 15 * time.Second
 )
 
+// mediaPatience is how long media may take to flow, from the end of the signalling's part.
+const mediaPatience = 3 * time.Second
+
 // session is one stay of a participant: a WebSocket and a peer connection. The WebSocket may be replaced
 // (reset); the peer connection is the session's.
 type session struct {
-	link    *link
-	socket  atomic.Pointer[socket]
-	pc      *peer
-	sid     string // of the participant
-	servers []webrtc.ICEServer
-	relay   bool // the server wants it
+	link   *link
+	socket atomic.Pointer[socket]
+	pc     *peer
+	sid    string // of the participant
 
 	steps    *livekit.SessionDescription // the offer, where it waits for the track to be known
 	entered  bool                        // the server has let us in
@@ -50,6 +53,7 @@ type session struct {
 	mu     sync.Mutex
 	closed bool
 	pinger *time.Timer
+	waiter *time.Timer    // of mediaPatience
 	media  sync.WaitGroup // goroutines that read the peer connection
 }
 
@@ -69,7 +73,7 @@ type socket struct {
 // plug gives the session its next WebSocket.
 func (s *session) plug(sig *signal) {
 	n := &socket{signal: sig}
-	n.ctx, n.fail = context.WithCancelCause(s.link.ctx)
+	n.ctx, n.fail = context.WithCancelCause(context.Background())
 	if old := s.socket.Swap(n); old != nil {
 		old.fail(errClosed)
 	}
@@ -92,8 +96,7 @@ func (s *session) receive(ctx context.Context) (*livekit.SignalResponse, error) 
 // joined notes what the server says at the door.
 func (s *session) joined(m *livekit.JoinResponse) {
 	s.sid = m.GetParticipant().GetSid()
-	s.servers = iceServers(m.GetIceServers())
-	s.relay = m.GetClientConfiguration().GetForceRelay() == livekit.ClientConfigSetting_ENABLED
+	s.link.servers = iceServers(m.GetIceServers())
 	if n := m.GetPingInterval(); n > 0 {
 		s.interval = time.Duration(n) * time.Second
 	}
@@ -123,6 +126,16 @@ func (s *session) watch() {
 	}
 	now := s.socket.Load()
 	s.pinger = time.AfterFunc(s.interval, func() { s.ping(now) })
+	s.waiter = time.AfterFunc(mediaPatience, func() {
+		if !s.flows() {
+			now.fail(errMedia)
+		}
+	})
+}
+
+// flows reports whether there is a way for media.
+func (s *session) flows() bool {
+	return s.pc != nil && s.pc.ConnectionState() == webrtc.PeerConnectionStateConnected
 }
 
 // ping asks once, and arranges for the next.
@@ -159,18 +172,31 @@ func (s *session) newPeer() error {
 	l := s.link
 	var servers []webrtc.ICEServer
 	if l.byRelay {
-		servers = s.servers
+		servers = l.servers
 	}
 	pc, err := l.c.media.newPeer(servers, l.byRelay && len(servers) > 0)
 	if err != nil {
 		return err
 	}
 	pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
-		if state == webrtc.PeerConnectionStateFailed {
+		switch state {
+		case webrtc.PeerConnectionStateConnected:
+			l.flows()
+		case webrtc.PeerConnectionStateDisconnected, webrtc.PeerConnectionStateFailed:
 			s.fail(errMedia)
 		}
 	})
 	s.pc = pc
+	return nil
+}
+
+// relays lets the next search for a way use the server's TURN servers beside all others.
+func (s *session) relays() error {
+	c := s.pc.GetConfiguration()
+	c.ICEServers = s.link.servers
+	if err := s.pc.SetConfiguration(c); err != nil {
+		return fmt.Errorf("use TURN: %w", err)
+	}
 	return nil
 }
 
@@ -233,8 +259,10 @@ func (s *session) trickle(m *livekit.TrickleRequest) {
 // hang closes the WebSocket, and keeps the peer connection.
 func (s *session) hang() {
 	s.mu.Lock()
-	if s.pinger != nil {
-		s.pinger.Stop()
+	for _, t := range []*time.Timer{s.pinger, s.waiter} {
+		if t != nil {
+			t.Stop()
+		}
 	}
 	s.mu.Unlock()
 	now := s.socket.Load()
@@ -244,14 +272,17 @@ func (s *session) hang() {
 	}
 }
 
-// leave says goodbye to the server and closes everything.
-func (s *session) leave() {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+// goodbye tells the server that the participant leaves; one that is not told believes for a while that it is there.
+func (s *session) goodbye() {
+	now := s.socket.Load()
+	if now.signal == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(now.ctx, time.Second)
 	defer cancel()
-	_ = s.socket.Load().signal.send(ctx, &livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{
+	_ = now.signal.send(ctx, &livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{
 		Reason: livekit.DisconnectReason_CLIENT_INITIATED, Action: livekit.LeaveRequest_DISCONNECT,
 	}}})
-	s.close()
 }
 
 // close closes everything, and waits until nobody reads the peer connection.

@@ -3,6 +3,7 @@ package livekit
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
@@ -21,6 +22,7 @@ const reportInterval = 3 * time.Second
 // connections; frames for which there is none are dropped. write is called from one goroutine at a time.
 type voice struct {
 	clock  func() time.Duration
+	muted  atomic.Bool                           // nothing is sent
 	stream atomic.Pointer[stream]                // nil while there is no way
 	pc     atomic.Pointer[webrtc.PeerConnection] // for the sender reports
 
@@ -29,10 +31,10 @@ type voice struct {
 
 // stream is the voice on one peer connection.
 type stream struct {
-	write   webrtc.TrackLocalWriter
-	header  rtp.Header
-	level   [1]byte // the value of the audio level extension (RFC 6464 section 3)
-	leveled bool
+	write  webrtc.TrackLocalWriter
+	header rtp.Header
+	level  [1]byte // the value of the audio level extension (RFC 6464 section 3)
+	silent bool    // the frame before was not sent
 
 	packets, octets uint32
 	reported        time.Duration
@@ -63,13 +65,17 @@ func (v *voice) Bind(t webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, err
 	}
 	s := &stream{
 		write: t.WriteStream(), reported: v.clock(),
-		header: rtp.Header{Version: 2, PayloadType: uint8(codecs[0].PayloadType), SSRC: uint32(t.SSRC())},
+		// The sequence begins at random (RFC 3550 section 5.1), in the lower half, which leaves SRTP's roll-over
+		// counter no doubt (RFC 3711 section 3.3.1).
+		header: rtp.Header{
+			Version: 2, PayloadType: uint8(codecs[0].PayloadType), SSRC: uint32(t.SSRC()), SequenceNumber: uint16(rand.N(1 << 15)),
+		},
+		silent: true,
 	}
 	for _, e := range t.HeaderExtensions() {
 		if e.URI != sdp.AudioLevelURI {
 			continue
 		}
-		s.leveled = true
 		if err := s.header.SetExtension(uint8(e.ID), s.level[:]); err != nil {
 			return webrtc.RTPCodecParameters{}, fmt.Errorf("audio level: %w", err)
 		}
@@ -86,13 +92,20 @@ func (v *voice) Unbind(t webrtc.TrackLocalContext) error {
 	return nil
 }
 
-// frame sends one packet, if there is a way.
+// frame sends one packet, if there is a way and nobody has muted the voice. What is not sent leaves a hole in the
+// timestamps and none in the sequence: nothing that was sent is missing.
 func (v *voice) frame(f *codec.Frame) {
 	s := v.stream.Load()
 	if s == nil {
 		return
 	}
-	s.header.SequenceNumber, s.header.Timestamp, s.header.Marker = f.Seq, f.Timestamp, f.Marker
+	if v.muted.Load() {
+		s.silent = true
+		return
+	}
+	s.header.SequenceNumber++
+	s.header.Timestamp, s.header.Marker = f.Timestamp, f.Marker || s.silent
+	s.silent = false
 	s.level[0] = min(f.Level, codec.Silence)
 	if f.Voice {
 		s.level[0] |= 0x80
