@@ -17,14 +17,17 @@ active_level() {
 	sox "$1" -n silence 1 0.02 -45d -1 0.1 -45d stats 2>&1 | awk '/^RMS lev dB/ {print $4}'
 }
 
-# Silence at both ends goes; what is below the voice goes; the consonants, which make words, get 5 dB;
-# loud and soft come closer to each other.
+# How much the consonants, which make words, are lifted: Flite has few of them, eSpeak has nearly enough.
+readonly lift_en=5 lift_fr=1 # dB
+
+# Silence at both ends goes; what is below the voice goes; loud and soft come closer to each other.
 polish() {
+	local lift=lift_$3
 	sox -D -G "$1" -e float -b 32 "$2" \
 		rate -v 16000 \
 		silence 1 0.01 -50d reverse silence 1 0.01 -50d reverse \
 		highpass 140 lowpass 7200 \
-		equalizer 250 1.0q -3 equalizer 2500 0.7q +5 \
+		equalizer 250 1.0q -3 equalizer 2500 0.7q "${!lift}" \
 		compand 0.008,0.15 6:-60,-60,-40,-34,-20,-17,-8,-9,0,-6 -4 -90 0.02
 }
 
@@ -47,7 +50,7 @@ for language in en fr; do
 	while IFS= read -r line; do
 		name=${line%%: *} words=${line#*: }
 		"speak_$language" "$words" "$work/spoken.wav"
-		polish "$work/spoken.wav" "$work/polished.wav"
+		polish "$work/spoken.wav" "$work/polished.wav" "$language"
 		level "$work/polished.wav" "$work/levelled.wav"
 		encode "$work/levelled.wav" "$language/$name.opus" "$words"
 	done <"$language.txt"
