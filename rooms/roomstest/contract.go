@@ -15,6 +15,8 @@ type Harness struct {
 	Join func(t *testing.T, room, name string) Person
 	// Refused is a room that may not be opened (rooms.ErrNoRoom); empty if every room may.
 	Refused string
+	// NoLevels says that the rooms do not pass on what level a voice has, so that a Listener's frames have a guess.
+	NoLevels bool
 }
 
 // Person is a foreign participant with the powers of a moderator.

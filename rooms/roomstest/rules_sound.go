@@ -81,7 +81,7 @@ func voiceIsHeard(t *testing.T, h Harness) {
 		if f.Kind != codec.Opus || !bytes.Equal(f.Payload, tone("ada")) {
 			t.Fatalf("frame %d: %v %q, want opus %q", i, f.Kind, f.Payload, tone("ada"))
 		}
-		if f.Level != 33 || !f.Voice {
+		if !h.NoLevels && (f.Level != 33 || !f.Voice) {
 			t.Errorf("frame %d: level %d, voice %v, want 33, true", i, f.Level, f.Voice)
 		}
 		if i == 0 {
