@@ -15,8 +15,11 @@ import (
 	"passerelle/rooms"
 )
 
-// joinTimeout bounds one attempt to join.
-const joinTimeout = 10 * time.Second
+// How long the server may take to let us in, and to let us go.
+const (
+	joinTimeout    = 10 * time.Second
+	goodbyeTimeout = time.Second
+)
 
 // link is one participant of ours in a room of the cluster. It outlives its sessions: when one is lost, the
 // same participant comes back in the same session, or in a new one, until it is told to go.
@@ -167,9 +170,17 @@ func (l *link) run(s *session) {
 
 // stay takes messages until the session is lost, and says why.
 func (l *link) stay(s *session) error {
-	defer context.AfterFunc(l.ctx, func() {
+	lost := make(chan struct{})
+	defer close(lost)
+	defer context.AfterFunc(l.ctx, func() { // the server closes the WebSocket when it has let us go
 		s.goodbye()
-		s.fail(context.Cause(l.ctx))
+		t := time.NewTimer(goodbyeTimeout)
+		defer t.Stop()
+		select {
+		case <-lost:
+		case <-t.C:
+			s.fail(context.Cause(l.ctx))
+		}
 	})()
 	for {
 		m, err := s.receive(context.WithoutCancel(l.ctx))

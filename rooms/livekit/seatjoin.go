@@ -175,7 +175,7 @@ func (st *seat) restart(s *session) error {
 	st.mu.Lock()
 	sid, muted := st.sid, st.muted
 	st.mu.Unlock()
-	state := &livekit.SyncState{PublishTracks: []*livekit.TrackPublishedResponse{{
+	state := &livekit.SyncState{Subscription: &livekit.UpdateSubscription{}, PublishTracks: []*livekit.TrackPublishedResponse{{
 		Cid: trackID, Track: &livekit.TrackInfo{Sid: sid, Type: livekit.TrackType_AUDIO, Name: "phone", Muted: muted, Source: livekit.TrackSource_MICROPHONE},
 	}}}
 	if err := s.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_SyncState{SyncState: state}}); err != nil {

@@ -278,7 +278,7 @@ func (s *session) goodbye() {
 	if now.signal == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(now.ctx, time.Second)
+	ctx, cancel := context.WithTimeout(now.ctx, goodbyeTimeout)
 	defer cancel()
 	_ = now.signal.send(ctx, &livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{
 		Reason: livekit.DisconnectReason_CLIENT_INITIATED, Action: livekit.LeaveRequest_DISCONNECT,
