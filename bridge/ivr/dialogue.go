@@ -32,7 +32,6 @@ type line struct {
 // orders are what the world has to do after an event, in this order.
 type orders struct {
 	stop   bool   // what is being said or played
-	hush   bool   // music, but no sentence
 	say    []line // after what is being said
 	music  bool   // play it, in a loop
 	lookUp string // this PIN; "" for none
@@ -87,9 +86,6 @@ func (d *dialogue) tooLate() orders {
 	case listening:
 		return d.mute(late)
 	case entering:
-		if d.menu.Digits > 0 {
-			return d.mute(keyShort)
-		}
 		return d.entered()
 	}
 	return d.step(late)
@@ -148,10 +144,8 @@ func (d *dialogue) step(e event) orders {
 		return orders{}
 	}
 	d.state = r.to
-	o := orders{moved: true, stop: true}
-	if r.from == waiting { // no sentence is cut short by what the caller did not do
-		o.stop, o.hush = false, true
-	}
+	// No sentence is cut short by what the caller did not do.
+	o := orders{moved: true, stop: r.from != waiting}
 	switch r.do {
 	case keep, nothing:
 	case lookUp:

@@ -158,3 +158,24 @@ func TestMenuSurvivesPanic(t *testing.T) {
 		ear.sounds.Wait()
 	})
 }
+
+// deaf is a Console of which the phone has gone: whatever is played is over at once.
+type deaf struct{}
+
+func (deaf) Play([]int16, bool) Playing { return deaf{} }
+func (deaf) Stop()                      {}
+func (deaf) Done() <-chan struct{}      { done := make(chan struct{}); close(done); return done }
+
+// TestMenuWithoutEar: where nothing can be heard any more, the menu waits for its context, and does not
+// spin meanwhile (virtual time would stand still).
+func TestMenuWithoutEar(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		voices, _ := fakeVoices("fr")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		find := func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }
+		if _, err := (&Menu{}).Run(ctx, deaf{}, voices, nil, "1234", find); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+	})
+}

@@ -76,11 +76,8 @@ func (r *run) all(ctx context.Context, first string) error {
 
 // obey does what the dialogue orders.
 func (r *run) obey(ctx context.Context, o orders) {
-	switch {
-	case o.stop:
+	if o.stop {
 		r.player.stop()
-	case o.hush:
-		r.player.hush()
 	}
 	r.player.say(o.say)
 	if o.music {

@@ -18,7 +18,8 @@ const (
 	listening       // all has been said, and no digit of a PIN has come
 	entering        // some digits have come
 	finding         // a PIN is being looked up; nothing is said
-	waiting         // ... it takes long: the caller has been asked for a moment
+	waiting         // ... it takes long: the caller is being asked for a moment
+	holding         // ... it takes longer: music
 	admitting       // the PIN is right; the sentence is finished
 	leaving         // the last words are being said
 	admitted        // the end
@@ -140,11 +141,16 @@ func menuTable() []row {
 		{finding, trouble, leaving, say, Failed, "nobody could say whether the PIN is right"},
 		{finding, late, waiting, say, OneMoment, "it takes more than 1 s"},
 
-		{waiting, said, waiting, playMusic, "", "it takes even longer"},
+		{waiting, said, holding, playMusic, "", "it takes even longer"},
 		{waiting, rightPIN, admitting, nothing, "", "the PIN is right; no sentence is cut short"},
 		{waiting, wrongPIN, asking, ask, WrongPIN, "the PIN is wrong: ask again"},
 		{waiting, wrongLast, leaving, say, TooManyTries, "... but not for ever"},
 		{waiting, trouble, leaving, say, Failed, "nobody could say whether the PIN is right"},
+
+		{holding, rightPIN, admitted, nothing, "", "the PIN is right"},
+		{holding, wrongPIN, asking, ask, WrongPIN, "the PIN is wrong: ask again"},
+		{holding, wrongLast, leaving, say, TooManyTries, "... but not for ever"},
+		{holding, trouble, leaving, say, Failed, "nobody could say whether the PIN is right"},
 
 		{admitting, said, admitted, nothing, "", "the PIN is right"},
 

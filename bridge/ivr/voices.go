@@ -10,7 +10,7 @@ import (
 )
 
 //go:embed voices/*/*.opus
-var embedded embed.FS //nolint:gochecknoglobals // go:embed knows no other place
+var embedded embed.FS
 
 // Voices is everything that can be said, in every language, at one rate. Its methods may be called from
 // any goroutine; what they return is shared and must not be changed.
