@@ -81,7 +81,7 @@ func pauseBefore(n int) time.Duration {
 // comeBack finds the way back from a lost session. It returns the session to go on with, or the error that ends
 // the link.
 func (l *link) comeBack(lost *session, why error) (*session, error) {
-	p, first := plight{why: why}, why
+	p, first, asked := plight{why: why}, why, false
 	lost.hang()
 	for {
 		if p.media = p.last == resume && lost.flows(); !p.media && !final(p.why) {
@@ -95,7 +95,10 @@ func (l *link) comeBack(lost *session, why error) (*session, error) {
 			}
 			return nil, fmt.Errorf("%w: no way back to LiveKit within %v: %w", rooms.ErrClosed, patience, first)
 		}
-		if err := l.pause(pauseBefore(p.tried)); err != nil {
+		var m *moved
+		if errors.As(p.why, &m) && !asked {
+			asked = true // what the server asks for is done at once, but not again and again
+		} else if err := l.pause(pauseBefore(p.tried)); err != nil {
 			return nil, err
 		}
 		l.goTo(p.why)
@@ -136,7 +139,7 @@ func (l *link) attempt(lost *session, how way) (*session, error) {
 
 // again dials for a session that was lost.
 func (l *link) again(ctx context.Context, s *session) error {
-	s.answered, s.back = false, false
+	s.entered, s.answered, s.back = false, false, false
 	err := l.part.resume(ctx, s)
 	if err == nil {
 		err = l.settle(ctx, s)

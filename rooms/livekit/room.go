@@ -223,9 +223,12 @@ func (r *room) answer(s *session, offer *livekit.SessionDescription) error {
 			return err
 		}
 	}
-	if err := s.remote(webrtc.SDPTypeOffer, offer); err != nil {
+	text, candidates := withoutCandidates(offer.GetSdp())
+	s.unripe()
+	if err := s.remote(webrtc.SDPTypeOffer, text); err != nil {
 		return err
 	}
+	s.candidates(candidates...)
 	a, err := s.pc.CreateAnswer(nil)
 	if err != nil {
 		return fmt.Errorf("answer LiveKit's offer: %w", err)
@@ -235,7 +238,46 @@ func (r *room) answer(s *session, offer *livekit.SessionDescription) error {
 		return err
 	}
 	d.Id = offer.GetId()
+	s.ripenSoon()
 	return s.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Answer{Answer: d}})
+}
+
+// headStart is by how much our answer goes before our first packets. A server that hears from an address before it
+// knows the address waits a second for a better one (pion's PrflxAcceptanceMinWait).
+const headStart = 25 * time.Millisecond
+
+// ripenSoon begins to use the server's candidates when our answer has had its head start.
+func (s *session) ripenSoon() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
+	if s.head != nil {
+		s.head.Stop()
+	}
+	s.head = time.AfterFunc(headStart, s.ripen)
+}
+
+// withoutCandidates takes the candidates out of a description.
+func withoutCandidates(text string) (string, []webrtc.ICECandidateInit) {
+	var kept strings.Builder
+	var candidates []webrtc.ICECandidateInit
+	mid, found := "0", make(map[string]bool)
+	for line := range strings.SplitAfterSeq(text, "\n") {
+		value := strings.TrimRight(line, "\r\n")
+		if c, ok := strings.CutPrefix(value, "a=candidate:"); ok {
+			if !found[c] { // each is in every media section
+				found[c] = true
+				candidates = append(candidates, webrtc.ICECandidateInit{Candidate: "candidate:" + c, SDPMid: &mid})
+			}
+			continue
+		}
+		if value != "a=end-of-candidates" {
+			kept.WriteString(line)
+		}
+	}
+	return kept.String(), candidates
 }
 
 // encrypted reports whether anybody's sound is encrypted from end to end.

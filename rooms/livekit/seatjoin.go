@@ -141,7 +141,10 @@ func (st *seat) handle(s *session, m *livekit.SignalResponse) error {
 		return st.published(s, m.TrackPublished)
 	case *livekit.SignalResponse_Answer:
 		s.answered = true
-		return s.remote(webrtc.SDPTypeAnswer, m.Answer)
+		if err := s.remote(webrtc.SDPTypeAnswer, m.Answer.GetSdp()); err != nil {
+			return err
+		}
+		s.ripen()
 	case *livekit.SignalResponse_Trickle:
 		if m.Trickle.GetTarget() == livekit.SignalTarget_PUBLISHER {
 			s.trickle(m.Trickle)

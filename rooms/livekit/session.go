@@ -43,7 +43,6 @@ type session struct {
 	entered  bool                        // the server has let us in
 	answered bool                        // our offer was
 	back     bool                        // the server has taken us back
-	early    []webrtc.ICECandidateInit   // before there is a remote description
 
 	began    time.Time
 	heard    atomic.Int64 // when, since began
@@ -52,8 +51,11 @@ type session struct {
 
 	mu     sync.Mutex
 	closed bool
+	ripe   bool                      // the server's candidates can be used
+	early  []webrtc.ICECandidateInit // those that came before
 	pinger *time.Timer
 	waiter *time.Timer    // of mediaPatience
+	head   *time.Timer    // of headStart
 	media  sync.WaitGroup // goroutines that read the peer connection
 }
 
@@ -224,42 +226,60 @@ func (s *session) describe(d webrtc.SessionDescription) (*livekit.SessionDescrip
 	return &livekit.SessionDescription{Type: local.Type.String(), Sdp: local.SDP}, nil
 }
 
-// remote takes the server's description, and the candidates that came before it.
-func (s *session) remote(kind webrtc.SDPType, m *livekit.SessionDescription) error {
-	if err := s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: kind, SDP: m.GetSdp()}); err != nil {
+// remote takes the server's description.
+func (s *session) remote(kind webrtc.SDPType, text string) error {
+	if err := s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: kind, SDP: text}); err != nil {
 		return fmt.Errorf("LiveKit's %s: %w", kind, err)
 	}
-	for _, c := range s.early {
-		if err := s.pc.AddICECandidate(c); err != nil {
-			s.link.log.Debug("a candidate of LiveKit's is of no use", "error", err)
-		}
-	}
-	s.early = nil
 	return nil
 }
+
+// mostCandidates bounds what is kept of the server's addresses: nobody has more.
+const mostCandidates = 64
 
 // trickle takes one of the server's candidates.
 func (s *session) trickle(m *livekit.TrickleRequest) {
 	var c webrtc.ICECandidateInit
-	if err := json.Unmarshal([]byte(m.GetCandidateInit()), &c); err != nil || c.Candidate == "" {
+	if err := json.Unmarshal([]byte(m.GetCandidateInit()), &c); err == nil && c.Candidate != "" {
+		s.candidates(c)
+	}
+}
+
+// candidates uses candidates of the server's, or keeps them until ripen is called.
+func (s *session) candidates(all ...webrtc.ICECandidateInit) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ripe || s.pc == nil {
+		s.early = append(s.early, all[:min(len(all), mostCandidates-len(s.early))]...)
 		return
 	}
-	if s.pc == nil || s.pc.RemoteDescription() == nil {
-		const most = 64 // nobody has more addresses
-		if len(s.early) < most {
-			s.early = append(s.early, c)
+	for _, c := range all {
+		if err := s.pc.AddICECandidate(c); err != nil {
+			s.link.log.Debug("a candidate of LiveKit's is of no use", "error", err)
 		}
-		return
 	}
-	if err := s.pc.AddICECandidate(c); err != nil {
-		s.link.log.Debug("a candidate of LiveKit's is of no use", "error", err)
-	}
+}
+
+// ripen begins to use the server's candidates: both descriptions are known.
+func (s *session) ripen() {
+	s.mu.Lock()
+	early := s.early
+	s.ripe, s.early = true, nil
+	s.mu.Unlock()
+	s.candidates(early...)
+}
+
+// unripe keeps candidates that come from now on.
+func (s *session) unripe() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ripe = false
 }
 
 // hang closes the WebSocket, and keeps the peer connection.
 func (s *session) hang() {
 	s.mu.Lock()
-	for _, t := range []*time.Timer{s.pinger, s.waiter} {
+	for _, t := range []*time.Timer{s.pinger, s.waiter, s.head} {
 		if t != nil {
 			t.Stop()
 		}
