@@ -62,7 +62,7 @@ func StartGateway(t testing.TB, dir string, config GatewayConfig) *Gateway {
 	if config.Level == "" {
 		config.Level = "info"
 	}
-	first := Ports(t, 8)
+	first := Ports(t, 4)
 	media := Ports(t, 2*config.Calls)
 	at := func(n uint16) netip.AddrPort { return netip.AddrPortFrom(Loopback(), first+n) }
 	phones := Loopback()
@@ -76,9 +76,8 @@ func StartGateway(t testing.TB, dir string, config GatewayConfig) *Gateway {
 	values := map[string]any{
 		"SIP": g.SIP, "HTTP": g.HTTP, "Browsers": at(2), "Media": netip.AddrPortFrom(phones, g.Media[0]), "LastMedia": g.Media[1],
 		"Calls": config.Calls, "Drain": config.Drain, "Password": Password, "Level": config.Level,
-		"UDP": []netip.AddrPort{at(4), at(5), at(6)},
 	}
-	config.LiveKit.fill(t, dir, values)
+	config.LiveKit.fill(t, dir, config.Calls, values)
 	writeTemplate(t, Data("gateway.yaml.tmpl"), g.file(), values)
 	g.begin(t)
 	t.Cleanup(func() {

@@ -1,6 +1,8 @@
 package peers
 
 import (
+	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
@@ -29,7 +31,7 @@ const LobbyTimeout = 10 * time.Second
 const Switchboard = "0123456789"
 
 // fill adds what the configuration's template wants to know.
-func (l *LiveKit) fill(t testing.TB, dir string, values map[string]any) {
+func (l *LiveKit) fill(t testing.TB, dir string, calls int, values map[string]any) {
 	t.Helper()
 	values["LiveKit"], values["Menus"], values["Switchboard"] = nil, false, Switchboard
 	if l == nil {
@@ -39,6 +41,8 @@ func (l *LiveKit) fill(t testing.TB, dir string, values map[string]any) {
 		"Alone": BriefAlone, "Knocks": LobbyTimeout, "Most": BriefCall, "URL": l.URL, "Key": l.Key, "Meet": l.Meet,
 		"SecretFile": secretFile(t, dir, "livekit.secret", l.Secret), "TokenFile": secretFile(t, dir, "roomkit.token", l.RoomkitToken),
 	}
+	first := Ports(t, 2*calls) // one a call, and one a room
+	values["UDP"] = fmt.Sprintf("%s-%d", netip.AddrPortFrom(Loopback(), first), first+uint16(2*calls)-1)
 	values["Menus"] = l.Meet != ""
 }
 

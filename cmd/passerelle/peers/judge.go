@@ -3,7 +3,6 @@ package peers
 import (
 	"fmt"
 	"math"
-	"slices"
 	"testing"
 	"time"
 
@@ -69,7 +68,8 @@ func (r Recording) Hears(t testing.TB, s Speech, want Quality) score.Match {
 // Holds is Hears for any sound at [score.Rate], such as a prompt of the gateway's.
 func (r Recording) Holds(t testing.TB, what string, pcm []int16, want Quality) score.Match {
 	t.Helper()
-	m := score.Find(pcm, r.PCM, score.Rate)
+	var m score.Match
+	quietly(func() { m = score.Find(pcm, r.PCM, score.Rate) })
 	t.Logf("%s hears %s: %v", r.Who, what, m)
 	switch {
 	case !m.Found():
@@ -92,8 +92,11 @@ func (r Recording) HearsNot(t testing.TB, s Speech) { t.Helper(); r.HoldsNot(t, 
 // HoldsNot fails the test if the sound is in the recording.
 func (r Recording) HoldsNot(t testing.TB, what string, pcm []int16) {
 	t.Helper()
-	if m := score.Find(pcm, r.PCM, score.Rate); m.Correlation > 0.2 || m.Found() {
-		t.Errorf("%s hears %s, and should not: %v (%s)", r.Who, what, m, r.Path)
+	var begin int
+	var there bool
+	quietly(func() { begin, there = spot(pcm, r.PCM) })
+	if there {
+		t.Errorf("%s hears %s, and should not, %v into the recording (%s)", r.Who, what, duration(begin), r.Path)
 	}
 }
 
@@ -105,24 +108,14 @@ func (r Recording) HearsOnce(t testing.TB, s Speech, want Quality) score.Match {
 	if !m.Found() {
 		return m
 	}
-	rest := r
-	rest.PCM = without(r.PCM, s.PCM(t), m)
-	if again := score.Find(s.PCM(t), rest.PCM, score.Rate); again.Found() {
-		t.Errorf("%s hears %s twice: %v, and again %v (%s)", r.Who, s.Name, m, again, r.Path)
+	sound := s.PCM(t)
+	var begin int
+	var twice bool
+	quietly(func() { begin, twice = echo(sound, r.PCM) })
+	if twice {
+		t.Errorf("%s hears %s twice: %v, and again %v into the recording (%s)", r.Who, s.Name, m, duration(begin), r.Path)
 	}
 	return m
-}
-
-// without returns the recording less a sound that was found in it.
-func without(recording, sound []int16, m score.Match) []int16 {
-	rest := slices.Clone(recording)
-	at, gain := int(m.Delay*score.Rate/time.Second), math.Pow(10, m.GainDB/20)
-	for i, v := range sound {
-		if at+i >= 0 && at+i < len(rest) {
-			rest[at+i] = int16(max(-32768, min(32767, float64(rest[at+i])-gain*float64(v))))
-		}
-	}
-	return rest
 }
 
 // Silent fails the test unless nothing at all is heard.

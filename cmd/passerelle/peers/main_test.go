@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -18,5 +19,6 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "peers:", err)
 		os.Exit(1)
 	}
+	runtime.GOMAXPROCS(max(runtime.NumCPU(), 4)) // so that quiet work leaves others a place to run
 	goleak.VerifyTestMain(m)
 }

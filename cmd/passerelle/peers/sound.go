@@ -54,3 +54,16 @@ func (s Speech) WAV(rate int) string {
 
 // Raw returns the speech as bytes without a header: "ulaw" or "alaw" at 8000 Hz.
 func (s Speech) Raw(coding string) string { return filepath.Join(s.dir, "speech."+coding) }
+
+// Part returns the beginning of a voice's recording, in dir/NAME.
+func Part(t testing.TB, dir, name string, seconds float64) Speech {
+	t.Helper()
+	whole := Says(t, Sub(t, dir, "whole"), name, 0, 0)
+	s := Speech{Name: name, dir: Sub(t, dir, name)}
+	for _, rate := range []int{8000, 48000} {
+		Sox(t, "-D", whole.WAV(rate), s.WAV(rate), "trim", "0", strconv.FormatFloat(seconds, 'f', -1, 64))
+	}
+	Sox(t, "-D", s.WAV(8000), "-t", "ul", s.Raw("ulaw"))
+	Sox(t, "-D", s.WAV(8000), "-t", "al", s.Raw("alaw"))
+	return s
+}
