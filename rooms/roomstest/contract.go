@@ -17,6 +17,8 @@ type Harness struct {
 	Refused string
 	// NoLevels says that the rooms do not pass on what level a voice has, so that a Listener's frames have a guess.
 	NoLevels bool
+	// NoLoss says that the rooms do not pass on what those who hear a seat report as lost.
+	NoLoss bool
 }
 
 // Person is a foreign participant with the powers of a moderator.

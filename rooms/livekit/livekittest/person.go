@@ -209,7 +209,7 @@ func (p *Person) hear(t *webrtc.TrackRemote, level uint8) {
 			return
 		}
 		var packet rtp.Packet
-		if err := packet.Unmarshal(buf[:n]); err != nil || len(packet.Payload) == 0 || filler(packet.Payload) {
+		if err := packet.Unmarshal(buf[:n]); err != nil || len(packet.Payload) == 0 || Filler(packet.Payload) {
 			continue
 		}
 		f := codec.Frame{
@@ -230,8 +230,8 @@ func (p *Person) hear(t *webrtc.TrackRemote, level uint8) {
 	}
 }
 
-// filler reports whether a payload is the silence that LiveKit itself sends where a track begins or is muted.
-func filler(payload []byte) bool {
+// Filler reports whether a payload is the silence that LiveKit itself sends where a track begins or is muted.
+func Filler(payload []byte) bool {
 	return len(payload) > 3 && bytes.HasPrefix(payload, []byte{0xf8, 0xff, 0xfe}) && len(bytes.Trim(payload[3:], "\x00")) == 0
 }
 

@@ -30,7 +30,7 @@ func (p *program) start() error {
 	if err != nil {
 		return fmt.Errorf("start %s: %w", p.name, err)
 	}
-	defer log.Close() // the child has its own
+	defer log.Close()                      // the child has its own
 	cmd := exec.Command(p.path, p.args...) //nolint:noctx // stop ends it, with all that it started
 	cmd.Dir, cmd.Stdout, cmd.Stderr = p.dir, log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
