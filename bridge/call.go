@@ -42,6 +42,7 @@ type call struct {
 	renewing sync.Mutex    // held by reoffer
 
 	// The way to the room.
+	admitted   time.Duration     // when the menu let it through
 	attributes map[string]string // of the participant, as the reception wants them
 	room       *openRoom         // nil while the call has no seat
 	seat       rooms.Seat

@@ -44,6 +44,7 @@ func (c *call) ask(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("menu %s: %w", menu.Name, err)
 	}
+	c.admitted = c.gateway.Clock()
 	return nil
 }
 

@@ -126,8 +126,14 @@ func (c *call) tellConnection(lost bool) {
 	}
 }
 
+// lateKey is for how long after the menu a pound key still belongs to it: the PIN was whole without.
+const lateKey = 3 * time.Second
+
 // press does what a key of the phone means: a command of our own, or a digit for the room.
 func (c *call) press(key rune) {
+	if key == '#' && c.to.menu != nil && c.gateway.Clock()-c.admitted < lateKey {
+		return
+	}
 	command, digits := c.inCall.Press(key)
 	c.pass(digits)
 	switch command {
