@@ -65,11 +65,32 @@ func kamailioModules(t testing.TB) string {
 // AwaitIn waits until the gateway gets calls.
 func (b *Balancer) AwaitIn(t testing.TB, g *Gateway, within time.Duration) {
 	t.Helper()
-	b.process.Await(t, "balancer: "+regexp.QuoteMeta("sip:"+g.SIP.String())+" is in", within)
+	b.await(t, g, "in", within)
 }
 
-// AwaitOut waits until the gateway gets no calls any more.
+// AwaitOut waits until the gateway gets no calls.
 func (b *Balancer) AwaitOut(t testing.TB, g *Gateway, within time.Duration) {
 	t.Helper()
-	b.process.Await(t, "balancer: "+regexp.QuoteMeta("sip:"+g.SIP.String())+" is out", within)
+	b.await(t, g, "out", within)
+}
+
+// await waits until what Kamailio has said of the gateway last is state.
+func (b *Balancer) await(t testing.TB, g *Gateway, state string, within time.Duration) {
+	t.Helper()
+	about := regexp.MustCompile("balancer: " + regexp.QuoteMeta("sip:"+g.SIP.String()) + " is (in|out)$")
+	for deadline := time.Now().Add(within); ; {
+		last := ""
+		for _, line := range b.process.Lines() {
+			if m := about.FindStringSubmatch(line); m != nil {
+				last = m[1]
+			}
+		}
+		if last == state {
+			return
+		}
+		if time.Now().After(deadline) || !b.process.Running() {
+			t.Fatalf("the gateway at %s is %q, not %q, within %v\n%s", g.SIP, last, state, within, b.process.Tail(30))
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }

@@ -19,8 +19,10 @@ type Hum int
 func HumOf(i int) Hum { return Hum(400 + 150*i) }
 
 const (
+	lastHum   = 11
 	humLevel  = -30.0 // dBov: no silence to any gate, and a dozen do not clip
-	humWithin = 5.0   // dB that the level may be off at an instant; two of one hum are off by 6 mostly
+	humWithin = 5.0   // dB that the level may be off at an instant: two of one hum are off by 6 mostly
+	humHalf   = 2.5   // ... and all the time
 	humAbsent = -48.0 // dBov; what is below is the codecs' noise
 	humFrame  = 20 * time.Millisecond
 )
@@ -131,4 +133,45 @@ func (h *Hearing) Absent(hum Hum, from, to time.Time) (longest time.Duration) {
 		}
 	}
 	return max(longest, to.Sub(last)-humFrame)
+}
+
+// withoutHums returns pcm at [score.Rate] without anybody's hum: words are recognised in what is left of both.
+func withoutHums(pcm []int16) []int16 {
+	pcm = slices.Clone(pcm)
+	const width = 0.99 // radius of the poles: some 25 Hz are gone
+	rest := make([]float64, len(pcm))
+	for i, v := range pcm {
+		rest[i] = float64(v)
+	}
+	for i := range lastHum + 1 {
+		turn := 2 * math.Cos(2*math.Pi*float64(HumOf(i))/score.Rate)
+		var x1, x2, y1, y2 float64
+		for k, x := range rest {
+			y := x - turn*x1 + x2 + width*turn*y1 - width*width*y2
+			x2, x1, y2, y1 = x1, x, y1, y
+			rest[k] = y
+		}
+	}
+	for i, v := range rest {
+		pcm[i] = int16(max(-32768, min(32767, math.Round(v))))
+	}
+	return pcm
+}
+
+// Since returns what was heard from then on, for at most that long, and a function that tells when a place in
+// it was.
+func (h *Hearing) Since(from time.Time, most time.Duration) (pcm []int16, at func(time.Duration) time.Time) {
+	var times []time.Time
+	for _, p := range h.pieces {
+		if !p.at.Before(from) && p.at.Before(from.Add(most)) {
+			pcm = append(pcm, p.pcm...)
+			times = append(times, p.at)
+		}
+	}
+	return pcm, func(place time.Duration) time.Time {
+		if len(times) == 0 {
+			return from
+		}
+		return times[min(max(int(place/humFrame), 0), len(times)-1)]
+	}
 }
