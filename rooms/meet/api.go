@@ -36,9 +36,9 @@ func plain(client *http.Client) *http.Client {
 	return &own
 }
 
-// httpURL returns where the API is of which u is the signalling.
+// httpURL returns where the API is of which u is the signalling. A path is a prefix of LiveKit's own.
 func httpURL(u *url.URL) *url.URL {
-	own := *u
+	own := url.URL{Scheme: u.Scheme, Host: u.Host, Path: strings.TrimRight(u.Path, "/")}
 	switch u.Scheme {
 	case "ws":
 		own.Scheme = "http"

@@ -134,3 +134,18 @@ func TestEndlessAnswer(t *testing.T) {
 		}
 	})
 }
+
+// TestAddresses holds where the API is of what an administrator writes.
+func TestAddresses(t *testing.T) {
+	for given, want := range map[string]string{
+		"wss://livekit.example.org":              "https://livekit.example.org",
+		"ws://10.0.0.1:7880/":                    "http://10.0.0.1:7880",
+		"https://livekit.example.org/":           "https://livekit.example.org",
+		"wss://livekit.example.org/rooms/":       "https://livekit.example.org/rooms",
+		"http://user:word@livekit.example.org?x": "http://livekit.example.org",
+	} {
+		if got := httpURL(parse(t, given)).String(); got != want {
+			t.Errorf("%s is %s, want %s", given, got, want)
+		}
+	}
+}

@@ -130,7 +130,7 @@ func parseEntry(answer *reply) (entry, error) {
 	}
 	switch {
 	case answer.status == http.StatusNotFound && answer.json:
-		return entry{}, fmt.Errorf("Meet knows no room of this name any more: %w", rooms.ErrNoRoom)
+		return entry{}, fmt.Errorf("ask for entry to a room that Meet has no more: %w", rooms.ErrNoRoom)
 	case answer.status != http.StatusOK:
 		return wrong(&StatusError{Code: answer.status, Location: answer.location}, proxyRemedy(answer))
 	}
