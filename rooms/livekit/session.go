@@ -228,6 +228,9 @@ func (s *session) describe(d webrtc.SessionDescription) (*livekit.SessionDescrip
 
 // remote takes the server's description.
 func (s *session) remote(kind webrtc.SDPType, text string) error {
+	if s.pc == nil {
+		return fmt.Errorf("LiveKit's %s: %w", kind, errMessage)
+	}
 	if err := s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: kind, SDP: text}); err != nil {
 		return fmt.Errorf("LiveKit's %s: %w", kind, err)
 	}
