@@ -33,7 +33,10 @@ func (c *call) ask(ctx context.Context) error {
 	if outcome.Language != "" {
 		c.speaker.language = outcome.Language
 	}
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
 		return fmt.Errorf("menu %s: %w: %w", menu.Name, errTold, err)
 	}
 	c.attributes, err = reception.Admit(ctx, c.to.room, c.participant().Name, func() {

@@ -192,6 +192,18 @@ func TestEndsAreSaidInWords(t *testing.T) {
 	}
 }
 
+func TestACallerWhoHangsUpInTheMenuIsNoTrouble(t *testing.T) {
+	t.Parallel()
+	r := newMenuRig(t, &reception{})
+	p, err := r.call("100", codec.PCMA)
+	must(t, p, err)
+	p.hangup()
+	eventually(t, "the end", func() bool { return strings.Contains(r.logged.String(), "call ended") })
+	if log := r.logged.String(); strings.Contains(log, "WARN") || !strings.Contains(log, sip.ErrBye.Error()) {
+		t.Errorf("the log:\n%s", log)
+	}
+}
+
 func TestTheRoomsNewsAreSaid(t *testing.T) {
 	t.Parallel()
 	r := newMenuRig(t, &reception{pins: map[string]string{"0042": "board"}})
