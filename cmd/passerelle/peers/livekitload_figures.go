@@ -19,25 +19,26 @@ type loadRow struct {
 	Talking  int    `json:"talking"` // of the phones
 	Runs     int    `json:"runs"`
 
-	CPU       float64 `json:"cpu_per_call"`        // cores of the gateway, user and system
-	Server    float64 `json:"server_cpu_per_call"` // cores of livekit-server
-	Generator float64 `json:"load_generator_cpu"`  // cores in all, its WebRTC participants included
-	MB        float64 `json:"resident_mb_per_call"`
-	InTurn50  float64 `json:"set_up_in_turn_p50_ms"`
-	InTurn99  float64 `json:"set_up_in_turn_p99_ms"`
-	AtRate50  float64 `json:"set_up_at_10_a_second_p50_ms"`
-	AtRate99  float64 `json:"set_up_at_10_a_second_p99_ms"`
-	Gaps      float64 `json:"gaps_above_60_ms_per_1000"`
-	Longest   float64 `json:"longest_gap_ms"`
-	Lost      float64 `json:"packets_lost"`      // in the gateway, of all that phones sent and should have received
-	Jumps     float64 `json:"ticks_skipped"`     // summed over the phones
-	People    float64 `json:"people_heard"`      // of the packets that the phones sent, the part that a person in the room got
-	Behind    float64 `json:"generator_late_ms"` // the most that the load generator was behind its own clock
+	CPU        float64 `json:"cpu_per_call"`        // cores of the gateway, user and system
+	Server     float64 `json:"server_cpu_per_call"` // cores of livekit-server
+	Generator  float64 `json:"load_generator_cpu"`  // cores in all, its WebRTC participants included
+	MB         float64 `json:"resident_mb_per_call"`
+	Goroutines float64 `json:"goroutines_per_call"`
+	InTurn50   float64 `json:"set_up_in_turn_p50_ms"`
+	InTurn99   float64 `json:"set_up_in_turn_p99_ms"`
+	AtRate50   float64 `json:"set_up_at_10_a_second_p50_ms"`
+	AtRate99   float64 `json:"set_up_at_10_a_second_p99_ms"`
+	Gaps       float64 `json:"gaps_above_60_ms_per_1000"`
+	Longest    float64 `json:"longest_gap_ms"`
+	Lost       float64 `json:"packets_lost"`      // in the gateway, of all that phones sent and should have received
+	Jumps      float64 `json:"ticks_skipped"`     // summed over the phones
+	People     float64 `json:"people_heard"`      // of the packets that the phones sent, the part that a person in the room got
+	Behind     float64 `json:"generator_late_ms"` // the most that the load generator was behind its own clock
 }
 
 // figures lists what a median is taken of.
 func (r *loadRow) figures() []*float64 {
-	return []*float64{&r.CPU, &r.Server, &r.Generator, &r.MB, &r.InTurn50, &r.InTurn99, &r.AtRate50, &r.AtRate99,
+	return []*float64{&r.CPU, &r.Server, &r.Generator, &r.MB, &r.Goroutines, &r.InTurn50, &r.InTurn99, &r.AtRate50, &r.AtRate99,
 		&r.Gaps, &r.Longest, &r.Lost, &r.Jumps, &r.People, &r.Behind}
 }
 
@@ -167,13 +168,13 @@ func (r *loadReport) table() string {
 	for i, row := range r.Rows {
 		if i == 0 || r.Rows[i-1].Scenario != row.Scenario {
 			fmt.Fprintf(&b, "\n%s\n\n", row.Scenario)
-			b.WriteString("| calls | CPU/call | rival | ratio | server/call | rival | MB/call | rival | ratio | set-up p50 / p99 ms, in turn | at 10 a second | rival | gaps > 60 ms per 1000 | rival | lost | load generator, cores |\n")
-			b.WriteString(strings.Repeat("|---", 16) + "|\n")
+			b.WriteString("| calls | CPU/call | rival | ratio | server/call | rival | MB/call | rival | ratio | goroutines/call | set-up p50 / p99 ms, in turn | at 10 a second | rival | gaps > 60 ms per 1000 | rival | lost | load generator, cores |\n")
+			b.WriteString(strings.Repeat("|---", 17) + "|\n")
 		}
 		v := rival(row.Scenario, row.Calls)
-		fmt.Fprintf(&b, "| %d | %.4f | %s | %s | %.3f | %s | %.2f | %s | %s | %.0f / %.0f | %.0f / %.0f | %s | %.2f | %s | %.0f | %.2f |\n",
+		fmt.Fprintf(&b, "| %d | %.4f | %s | %s | %.3f | %s | %.2f | %s | %s | %.0f | %.0f / %.0f | %.0f / %.0f | %s | %.2f | %s | %.0f | %.2f |\n",
 			row.Calls, row.CPU, figure("%.3f", v.CPU), ratio(row.CPU, v.CPU), row.Server, figure("%.3f", v.Server),
-			row.MB, figure("%.1f", v.MB), ratio(row.MB, v.MB), row.InTurn50, row.InTurn99, row.AtRate50, row.AtRate99,
+			row.MB, figure("%.1f", v.MB), ratio(row.MB, v.MB), row.Goroutines, row.InTurn50, row.InTurn99, row.AtRate50, row.AtRate99,
 			setUp(v), row.Gaps, rivalGaps(v), row.Lost, row.Generator)
 	}
 	if len(r.Surges) > 0 {

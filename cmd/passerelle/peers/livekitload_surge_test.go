@@ -11,11 +11,12 @@ import (
 	"time"
 )
 
-// surge calls 50 times a second for ten seconds, come what may; each call lasts three seconds and says silence,
-// so that a crowd of 150 is what the machine has to bear besides. They call ten rooms in turn, with a person in
-// each.
-func (b *loadBench) surge(t *testing.T) {
-	const perSecond, rooms, calls = 50, 10, 50 * surgeSeconds
+// surge calls so many times a second for ten seconds, come what may; each call lasts three seconds and says
+// silence, so that a crowd of at most 150 is what the machine has to bear besides. They call ten rooms in turn,
+// with a person in each.
+func (b *loadBench) surge(t *testing.T, perSecond int) {
+	const rooms = 10
+	calls := perSecond * surgeSeconds
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	gateway := StartGateway(t, Folder(t), GatewayConfig{Calls: calls, LiveKit: b.hall.Engines()})
@@ -55,12 +56,14 @@ func (b *loadBench) surge(t *testing.T) {
 	}
 	var work sync.WaitGroup
 	_, from := b.usage(t, gateway)
+	profiled := b.profile(t, gateway, fmt.Sprintf("surge-%d", perSecond))
 	begin := time.Now()
 	for i := range calls {
-		time.Sleep(time.Until(begin.Add(time.Duration(i) * time.Second / perSecond)))
+		time.Sleep(time.Until(begin.Add(time.Duration(i) * time.Second / time.Duration(perSecond))))
 		work.Go(func() { call(i) })
 	}
 	work.Wait()
+	<-profiled
 	_, to := b.usage(t, gateway)
 	if len(setUp) == 0 {
 		t.Fatal("no call was answered")

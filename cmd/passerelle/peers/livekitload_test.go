@@ -14,6 +14,10 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"passerelle/rooms/livekit/livekittest"
 )
 
 // The load on real LiveKit, beside the figures of the rival: the same scenario on the same kind of machine.
@@ -46,7 +50,7 @@ func TestLiveKitLoad(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv("PASSERELLE_RUNS")); err == nil && n > 0 {
 		runs = n
 	}
-	b := &loadBench{hall: OpenHall(t), report: loadReport{Server: "1.11.0"}}
+	b := &loadBench{hall: openLoadHall(t), report: loadReport{Server: "1.11.0"}}
 	dir := Folder(t)
 	dense := withoutPauses(t, dir, Woman)
 	b.said = prepare(t, dense)
@@ -59,7 +63,9 @@ func TestLiveKitLoad(t *testing.T) {
 			}
 		})
 	}
-	t.Run("surge", b.surge)
+	for _, perSecond := range []int{10, 25, 50} {
+		t.Run(fmt.Sprintf("surge/%d", perSecond), func(t *testing.T) { b.surge(t, perSecond) })
+	}
 	b.report.write(t)
 }
 
@@ -107,6 +113,7 @@ func (b *loadBench) run(t *testing.T, row *loadRow) {
 
 	gateway := StartGateway(t, Folder(t), GatewayConfig{Calls: row.Calls + 10, LiveKit: b.hall.Engines()})
 	idle, _ := b.usage(t, gateway)
+	row.Goroutines = -float64(gateway.Counters(t).Goroutines)
 	people := StartPeople(t, b.hall, b.said.opus, rooms...)
 	phones := StartExchange(t, gateway.SIP, b.said.ulaw)
 
@@ -152,7 +159,7 @@ func (b *loadBench) usage(t *testing.T, gateway *Gateway) (resident uint64, cpu 
 func (b *loadBench) measure(t *testing.T, row *loadRow, gateway *Gateway, people *People, phones *Exchange, idle uint64) {
 	t.Helper()
 	before := gateway.Counters(t)
-	profiled := profile(t, gateway, row)
+	profiled := b.profile(t, gateway, fmt.Sprintf("%.3s-%d", row.Scenario, row.Calls))
 	phones.Begin()
 	_, from := b.usage(t, gateway)
 	heard, began := people.Heard(), time.Now()
@@ -164,6 +171,7 @@ func (b *loadBench) measure(t *testing.T, row *loadRow, gateway *Gateway, people
 	<-profiled
 
 	calls := float64(row.Calls)
+	row.Goroutines = (row.Goroutines + float64(before.Goroutines)) / calls
 	row.CPU = (to[0] - from[0]).Seconds() / lasted / calls
 	row.Server = (to[1] - from[1]).Seconds() / lasted / calls
 	row.Generator = (to[2] - from[2]).Seconds() / lasted
@@ -193,30 +201,46 @@ func setUps(lines []*Line) (p50, p99 float64) {
 	return millis(percentile(all, 50)), millis(percentile(all, 99))
 }
 
-// profile keeps a CPU profile of the gateway while it is measured, where it is asked for. The channel is closed
-// when it is there.
-func profile(t *testing.T, gateway *Gateway, row *loadRow) <-chan struct{} {
+// openLoadHall is OpenHall; the server lets itself be profiled where that is asked for.
+func openLoadHall(t *testing.T) *Hall {
+	redis := livekittest.StartRedis(t)
+	options := livekittest.Options{Redis: redis}
+	if os.Getenv("PASSERELLE_PROFILE") != "" {
+		options.ExtraYAML = "development: true"
+	}
+	return &Hall{Redis: redis, Server: livekittest.Start(t, options)}
+}
+
+// profile keeps CPU profiles of the gateway and of the server while they are measured, where it is asked for.
+// The channel is closed when they are there.
+func (b *loadBench) profile(t *testing.T, gateway *Gateway, name string) <-chan struct{} {
 	done := make(chan struct{})
 	if os.Getenv("PASSERELLE_PROFILE") == "" {
 		close(done)
 		return done
 	}
-	path := filepath.Join(Root(), ".tmp", "peers", fmt.Sprintf("livekitload-%s-%d.pprof", row.Scenario[:3], row.Calls))
 	go func() {
 		defer close(done)
-		r, err := http.Get(fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%.0f", gateway.debug, (loadLasts - time.Second).Seconds()))
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer r.Body.Close()
-		b, err := io.ReadAll(r.Body)
-		if err == nil {
-			err = os.WriteFile(path, b, 0o644)
-		}
-		if err != nil {
+		var both errgroup.Group
+		both.Go(func() error { return keepProfile("http://"+gateway.debug.String(), name+"-gateway") })
+		both.Go(func() error { return keepProfile("http://"+b.hall.URL().Host, name+"-server") })
+		if err := both.Wait(); err != nil {
 			t.Error(err)
 		}
 	}()
 	return done
+}
+
+func keepProfile(at, name string) error {
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	r, err := client.Get(fmt.Sprintf("%s/debug/pprof/profile?seconds=%.0f", at, (loadLasts - 3*time.Second).Seconds()))
+	if err != nil {
+		return err
+	}
+	defer r.Body.Close()
+	profile, err := io.ReadAll(r.Body)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(Root(), ".tmp", "peers", "livekitload-"+name+".pprof"), profile, 0o644)
 }
