@@ -2,14 +2,11 @@ package meet
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -185,156 +182,5 @@ func TestLateRule(t *testing.T) {
 			t.Fatalf("got %v, want a fault", err)
 		}
 		secretless(t, err.Error())
-	})
-}
-
-// TestBudget holds that strangers try at most so many wrong PINs a minute, that others do not suffer from it, and that
-// nobody hears a difference.
-func TestBudget(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStage(t, nil)
-		s.meet.Add(meettest.Meeting{ID: board, PIN: pin})
-		s.livekit.AddDirect(council, other)
-		for i := range 60 {
-			began := time.Now()
-			if _, err := s.Find(t.Context(), "5550000000", false); !errors.Is(err, rooms.ErrNoRoom) {
-				t.Fatalf("guess %d: %v", i, err)
-			}
-			if took := time.Since(began); took != time.Second {
-				t.Errorf("guess %d took %v, want a second", i, took)
-			}
-		}
-		if n := s.meet.Count(meettest.Roomkit); n != guesses {
-			t.Errorf("Meet was asked %d times in a minute, want %d", n, guesses)
-		}
-		if n := strings.Count(s.log.String(), "too many wrong PINs"); n != 1 {
-			t.Errorf("it was told %d times:\n%s", n, s.log)
-		}
-		secretless(t, s.log.String())
-		// The guesses of the first seconds are over a minute old again only now.
-		if room, err := s.Find(t.Context(), other, false); room != council {
-			t.Errorf("a meeting that is on: %q, %v", room, err)
-		}
-		if room, err := s.Find(t.Context(), pin, true); room != board {
-			t.Errorf("a trusted caller: %q, %v", room, err)
-		}
-	})
-}
-
-// TestRightPINsAreNoGuesses holds that callers before the host cost each other nothing.
-func TestRightPINsAreNoGuesses(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStage(t, func(c *Config) { c.GuessesPerMinute = 1 })
-		for i := range 30 {
-			meeting := meettest.Meeting{ID: board[:34] + string("0123456789"[i/10]) + string("0123456789"[i%10]), PIN: pin[:8] + string("0123456789"[i/10]) + string("0123456789"[i%10])}
-			s.meet.Add(meeting)
-			if room, err := s.Find(t.Context(), meeting.PIN, false); room != meeting.ID {
-				t.Fatalf("caller %d: %q, %v", i, room, err)
-			}
-		}
-	})
-}
-
-// TestPace holds that a wrong PIN that Meet was not asked about takes as long as one that it was slow to deny.
-func TestPace(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStage(t, func(c *Config) { c.GuessesPerMinute = 1 })
-		s.meet.Break(meettest.Roomkit, 1, func(w http.ResponseWriter, _ *http.Request) {
-			time.Sleep(1300 * time.Millisecond)
-			w.WriteHeader(http.StatusNotFound)
-		})
-		for i := range 3 {
-			began := time.Now()
-			if _, err := s.Find(t.Context(), pin, false); !errors.Is(err, rooms.ErrNoRoom) {
-				t.Fatal(err)
-			}
-			if took := time.Since(began); took != 2*time.Second {
-				t.Errorf("guess %d took %v, want 2s", i, took)
-			}
-		}
-	})
-}
-
-// TestManyCallers holds that callers share what is asked of LiveKit.
-func TestManyCallers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStage(t, nil)
-		s.livekit.AddDirect(board, pin)
-		s.livekit.Slow(func() { time.Sleep(50 * time.Millisecond) })
-		var wrong atomic.Int64
-		var callers sync.WaitGroup
-		for range 200 {
-			callers.Go(func() {
-				if room, err := s.Find(t.Context(), pin, false); room != board || err != nil {
-					wrong.Add(1)
-				}
-			})
-		}
-		callers.Wait()
-		if wrong.Load() != 0 || s.livekit.Lists() != 1 {
-			t.Errorf("%d of 200 callers did not get in; the rules were asked for %d times, want once", wrong.Load(), s.livekit.Lists())
-		}
-	})
-}
-
-// TestReaderHangsUp holds that those who wait for a list are not let down by the one who asked for it.
-func TestReaderHangsUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStage(t, nil)
-		s.livekit.AddDirect(board, pin)
-		s.livekit.Slow(func() { time.Sleep(time.Second) })
-		first, hangUp := context.WithCancel(t.Context())
-		var callers sync.WaitGroup
-		callers.Go(func() {
-			if _, err := s.Find(first, pin, true); !errors.Is(err, context.Canceled) {
-				t.Errorf("who hung up got %v", err)
-			}
-		})
-		synctest.Wait()
-		callers.Go(func() {
-			if room, err := s.Find(t.Context(), pin, true); room != board {
-				t.Errorf("who waited got %q, %v", room, err)
-			}
-		})
-		synctest.Wait()
-		hangUp()
-		callers.Wait()
-	})
-}
-
-// TestMissLooksAgain holds that a PIN is not called wrong by a list older than the meeting.
-func TestMissLooksAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStage(t, func(c *Config) { c.RoomkitToken = "" })
-		if err := s.Check(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		s.livekit.AddDirect(board, pin)
-		time.Sleep(time.Nanosecond)
-		if room, err := s.Find(t.Context(), pin, true); room != board {
-			t.Errorf("got %q, %v, want the room", room, err)
-		}
-	})
-}
-
-// TestGuessesDoNotFloodLiveKit holds that wrong PINs cost it four lists a second, and no more.
-func TestGuessesDoNotFloodLiveKit(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStage(t, func(c *Config) { c.RoomkitToken = "" })
-		ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
-		defer stop()
-		var callers sync.WaitGroup
-		for i := range 50 { // one after the other, all the time
-			callers.Go(func() {
-				time.Sleep(time.Duration(i) * 19 * time.Millisecond)
-				for ctx.Err() == nil {
-					_, _ = s.Find(ctx, pin, false)
-				}
-			})
-		}
-		callers.Wait()
-		if n := s.livekit.Lists(); n > 42 {
-			t.Errorf("the rules were asked for %d times in 10 s, want 4 a second", n)
-		}
 	})
 }
