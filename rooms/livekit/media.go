@@ -121,14 +121,22 @@ func newEngine() (*webrtc.MediaEngine, error) {
 	return engine, nil
 }
 
+// relayPause is for how long a direct way is preferred to one through a TURN server that was found first.
+const relayPause = 500 * time.Millisecond
+
 // settings returns how pion is to use the network: through mux, and what it needs to know of our habits.
-func (m *media) settings(mux ice.UDPMux) webrtc.SettingEngine {
+func (m *media) settings(mux ice.UDPMux, relay bool) webrtc.SettingEngine {
 	set := webrtc.SettingEngine{LoggerFactory: m.log}
 	set.SetICEUDPMux(mux)
 	set.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
 	set.SetIncludeLoopbackCandidate(true)
 	set.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled) // else a multicast socket for every phone
 	set.SetICETimeouts(iceDisconnected, iceFailed, iceKeepalive)
+	set.SetPrflxAcceptanceMinWait(0) // there is nothing better to wait for
+	set.SetRelayAcceptanceMinWait(relayPause)
+	if relay {
+		set.SetRelayAcceptanceMinWait(0)
+	}
 	// ICE has proved the server's address, a cookie would prove it again (RFC 6347 section 4.2.1).
 	set.SetDTLSInsecureSkipHelloVerify(true)
 	set.SetDTLSConnectContextMaker(func() (context.Context, func()) {
@@ -155,7 +163,7 @@ func (m *media) newPeer(servers []webrtc.ICEServer, relay bool) (*peer, error) {
 	}
 	p := &peer{socket: ice.NewUDPMuxDefault(ice.UDPMuxParams{Logger: m.log.NewLogger("udp"), UDPConn: conn})}
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(m.engine), webrtc.WithInterceptorRegistry(&interceptor.Registry{}),
-		webrtc.WithSettingEngine(m.settings(p.socket)))
+		webrtc.WithSettingEngine(m.settings(p.socket, relay)))
 	c := webrtc.Configuration{
 		Certificates: []webrtc.Certificate{m.cert}, ICEServers: servers,
 		BundlePolicy: webrtc.BundlePolicyMaxBundle, RTCPMuxPolicy: webrtc.RTCPMuxPolicyRequire,

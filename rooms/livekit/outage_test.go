@@ -3,6 +3,7 @@
 package livekit_test
 
 import (
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -54,8 +55,13 @@ type outage struct {
 
 func newOutage(t *testing.T, server *livekittest.Server) *outage {
 	t.Helper()
-	o := &outage{t: t, here: cluster(t, server), far: &far{}}
-	listening, err := cluster(t, server).Open(t.Context(), t.Name(), o.far)
+	return newOutageOf(t, cluster(t, server), cluster(t, server))
+}
+
+func newOutageOf(t *testing.T, here, there *livekit.Cluster) *outage {
+	t.Helper()
+	o := &outage{t: t, here: here, far: &far{}}
+	listening, err := there.Open(t.Context(), t.Name(), o.far)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,6 +133,9 @@ func (o *outage) told() []rooms.EventKind {
 	defer o.mu.Unlock()
 	return append([]rooms.EventKind(nil), o.events...)
 }
+
+// logOf writes to the test's log.
+func logOf(t testing.TB) *slog.Logger { return slog.New(slog.NewTextHandler(t.Output(), nil)) }
 
 // after waits for a while in which something is to happen by itself.
 func after(d time.Duration) { <-time.After(d) }
