@@ -8,6 +8,7 @@
 //
 //	PASSERELLE_BIN           the gateway; bin/passerelle without it
 //	PASSERELLE_LOAD          set: TestLoad runs too
+//	PASSERELLE_PROOF         set: the tests that kill servers and gateways run too, and take minutes
 //	PASSERELLE_KEEP          set: what the peers wrote stays in .tmp/peers, as it does when a test fails
 //	PASSERELLE_SHARED        a folder with torture/rfc4475, the messages of RFC 4475
 //	PASSERELLE_CHROMIUM      the browser; /usr/bin/chromium without it

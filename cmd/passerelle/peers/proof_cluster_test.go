@@ -52,7 +52,7 @@ func everybodyHears(t *testing.T, c *cluster) {
 	AwaitAttendance(t, c.nodes[0], circle.Room, 6, 2, 5*time.Second)
 	circle.Hum(t)
 	began := time.Now()
-	backs := circle.AwaitBack(t, began, 10*time.Second)
+	backs := circle.AwaitBack(t, began, 20*time.Second)
 	t.Logf("everybody hears everybody %v after they began to hum", max(backs.Down, backs.Up, backs.Across).Round(time.Millisecond))
 	time.Sleep(2 * time.Second)
 	circle.Judge(t, time.Now().Add(-2*time.Second), time.Now())
@@ -68,7 +68,7 @@ func gatewayDrained(t *testing.T, c *cluster) {
 	circle, drained, other := c.circle, c.gateways[0], c.gateways[1]
 	its := circle.At(drained)
 	circle.Hum(t)
-	circle.AwaitBack(t, time.Now(), 10*time.Second)
+	circle.AwaitBack(t, time.Now(), 20*time.Second)
 	told := time.Now()
 	drained.Terminate(t)
 	late := []*Hummer{circle.Dial(t, 6, c.balancer.SIP), circle.Dial(t, 7, c.balancer.SIP)} // before Kamailio knows, too
@@ -118,7 +118,7 @@ func gatewayKilled(t *testing.T, c *cluster) {
 	its, others := circle.At(victim), circle.At(other)
 	AwaitAttendance(t, c.nodes[0], circle.Room, len(its)+len(others), 2, 5*time.Second)
 	circle.Hum(t)
-	circle.AwaitBack(t, time.Now(), 10*time.Second)
+	circle.AwaitBack(t, time.Now(), 20*time.Second)
 	before := make(map[*Hummer]Account)
 	for _, h := range others {
 		before[h] = h.Media.Account()
@@ -135,7 +135,7 @@ func gatewayKilled(t *testing.T, c *cluster) {
 		t.Logf("%s dials again and is answered within %v", again.Name, again.Answered.Round(time.Millisecond))
 	}
 	circle.Hum(t)
-	backs := circle.AwaitBack(t, killed, 10*time.Second)
+	backs := circle.AwaitBack(t, killed, 20*time.Second)
 	t.Logf("everybody hears everybody again %v after the kill", max(backs.Down, backs.Up, backs.Across).Round(time.Millisecond))
 	c.balancer.AwaitOut(t, victim, 5*time.Second)
 

@@ -16,14 +16,14 @@ func TestProofRedisRestarts(t *testing.T) {
 	onlyInProof(t)
 	dir := Folder(t)
 	hall := OpenVisio(t)
-	gateway := StartGateway(t, dir, GatewayConfig{LiveKit: hall.Engines(), Complains: aWayIsLost()})
+	gateway := StartGateway(t, dir, GatewayConfig{LiveKit: hall.Engines()})
 	circle := OpenCircle(t, dir, "lk-redis", hall.Server, 4, gateway.SIP)
 	const pin = "0192837465"
 	meeting := hall.AddMeeting(pin, meettest.Public)
 	early := Call(t, dir, gateway, Dialling{Name: "early", Number: pin, Shows: "+33612340011"})
 	before := names(t, hall, meeting, 1)
 	circle.Hum(t)
-	circle.AwaitBack(t, time.Now(), 10*time.Second)
+	circle.AwaitBack(t, time.Now(), 20*time.Second)
 
 	killed := time.Now()
 	hall.Redis.Kill()
@@ -43,7 +43,7 @@ func TestProofRedisRestarts(t *testing.T) {
 	circle.Enter(t, hall.Server) // the server has ended its signalling, and it does not come back by itself as browsers do
 	late := circle.Dial(t, 4, gateway.SIP)
 	circle.Hum(t)
-	circle.AwaitBack(t, time.Now(), 10*time.Second)
+	circle.AwaitBack(t, time.Now(), 20*time.Second)
 	time.Sleep(1500 * time.Millisecond)
 	circle.Judge(t, time.Now().Add(-1500*time.Millisecond), time.Now().Add(-100*time.Millisecond))
 	guest := Call(t, dir, gateway, Dialling{Name: "guest", Number: pin, Shows: "+33612340022"})

@@ -5,7 +5,6 @@ package peers
 import (
 	"maps"
 	"os"
-	"regexp"
 	"slices"
 	"testing"
 	"time"
@@ -25,25 +24,20 @@ func onlyInProof(t *testing.T) {
 // backWithin is how soon everybody hears everybody again when what was gone is back.
 const backWithin = 3 * time.Second
 
-// aWayIsLost is what a gateway may complain of where servers are killed.
-func aWayIsLost() *regexp.Regexp {
-	return regexp.MustCompile(`"(the way to the room is lost|.*reconnect.*|.*interrupted.*|message not passed on to the room|.*connection.*lost.*)"`)
-}
-
 // TestProofLiveKitRestarts has LiveKit killed under ten calls and started again half a minute later: no phone is
 // dropped, each is told, and everybody hears everybody within 3 s of its return.
 func TestProofLiveKitRestarts(t *testing.T) {
 	onlyInProof(t)
 	dir := Folder(t)
 	hall := OpenHall(t)
-	gateway := StartGateway(t, dir, GatewayConfig{LiveKit: hall.Engines(), Complains: aWayIsLost()})
+	gateway := StartGateway(t, dir, GatewayConfig{LiveKit: hall.Engines()})
 	circle := OpenCircle(t, dir, "lk-outage", hall.Server, 9, gateway.SIP)
 	desk := StartPhone(t, dir, PhoneConfig{Name: "desk", Microphone: Says(t, dir, Man, 0, 0).WAV(8000)})
 	desk.Dial(t, gateway.URI(circle.Room, "udp"))
 	desk.AwaitTalking(t, 5*time.Second)
 	before := AwaitAttendance(t, hall.Server, circle.Room, 10, 1, 5*time.Second)
 	circle.Hum(t)
-	circle.AwaitBack(t, time.Now(), 10*time.Second)
+	circle.AwaitBack(t, time.Now(), 20*time.Second)
 
 	killed := time.Now()
 	hall.Kill()
