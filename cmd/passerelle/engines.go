@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"slices"
+	"sync"
 	"time"
 
 	"passerelle/bridge"
+	"passerelle/cmd/internal/guard"
 	"passerelle/config"
 	"passerelle/rooms/livekit"
 	"passerelle/rooms/meet"
@@ -19,15 +23,40 @@ type engine struct {
 	name    string
 	sfu     *sfu.SFU
 	cluster *livekit.Cluster
+	desk    *meet.Reception // beside cluster; nil if no menu asks for PINs there
 	rooms   bridge.Rooms
+	log     *slog.Logger
 }
 
 // run keeps the rooms until ctx is done.
 func (e *engine) run(ctx context.Context) error {
-	if e.cluster != nil {
-		return e.cluster.Run(ctx)
+	if e.cluster == nil {
+		return e.sfu.Run(ctx)
 	}
-	return e.sfu.Run(ctx)
+	var checking sync.WaitGroup
+	checking.Go(func() { e.check(ctx) })
+	err := e.cluster.Run(ctx)
+	checking.Wait()
+	if e.desk != nil {
+		e.desk.Close()
+	}
+	return err
+}
+
+// checkTimeout is how long the cluster and Meet may take to say whether PINs can be looked up.
+const checkTimeout = 10 * time.Second
+
+// check says what keeps PINs from being found, before a caller finds out.
+func (e *engine) check(ctx context.Context) {
+	if e.desk == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	err := guard.Root("the check of PINs", func() error { return e.desk.Check(ctx) })()
+	if err != nil && ctx.Err() == nil {
+		e.log.Warn("PINs may not be found", "error", err)
+	}
 }
 
 // close gives the ports back, where run is never called.
@@ -49,7 +78,7 @@ func (e *engine) stats() any {
 
 // openEngine takes the ports of an engine.
 func (h *house) openEngine(c config.Engine, clock func() time.Duration) (*engine, error) {
-	e := &engine{name: c.Name, rooms: bridge.Rooms{AloneTimeout: c.AloneTimeout, MaxCall: c.MaxCall}}
+	e := &engine{name: c.Name, log: h.log.With("engine", c.Name), rooms: bridge.Rooms{AloneTimeout: c.AloneTimeout, MaxCall: c.MaxCall}}
 	var err error
 	if c.LiveKit == nil {
 		e.sfu, err = h.openEmbedded(c, clock)
@@ -57,8 +86,17 @@ func (h *house) openEngine(c config.Engine, clock func() time.Duration) (*engine
 		return e, err
 	}
 	e.cluster, err = h.openCluster(c, clock)
-	e.rooms.Backend, e.rooms.Reception = e.cluster, h.openReception(c)
+	e.rooms.Backend = e.cluster
+	if err == nil && asksForPINs(h.config, c.Name) {
+		e.desk = h.openReception(c)
+		e.rooms.Reception = e.desk
+	}
 	return e, err
+}
+
+// asksForPINs reports whether a menu finds its rooms in an engine.
+func asksForPINs(c *config.Config, engine string) bool {
+	return slices.ContainsFunc(c.Live.Menus, func(m config.Menu) bool { return m.Engine == engine })
 }
 
 // openEmbedded takes the ports of our own rooms.
