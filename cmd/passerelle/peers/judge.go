@@ -24,6 +24,9 @@ func OverG711() Quality { return Quality{Median: 0.98, GainDB: 1} }
 // Where it is, up to 40 ms may look as if they were missing; two lost packets in a row are more.
 func OverOpus() Quality { return Quality{Median: 0.90, GainDB: 1.5, Gap: 40 * time.Millisecond} }
 
+// AmongMany is what is asked where many calls at once share a small machine with those who make them.
+func AmongMany() Quality { return Quality{Median: 0.90, GainDB: 1.5, Gap: 100 * time.Millisecond} }
+
 // Recording is what somebody heard, at [score.Rate].
 type Recording struct {
 	Who  string

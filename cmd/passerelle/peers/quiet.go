@@ -1,20 +1,24 @@
 package peers
 
 import (
+	"os"
 	"runtime"
 	"syscall"
 )
 
 // quietly does work that takes all of a core, such as looking for a voice in a recording, on a thread that
-// stands back for every other: handsets in this process have packets to send on time. It returns when it is done.
+// stands back meanwhile for every other: handsets in this process have packets to send on time. Only root can
+// make a thread quick again, and one that ends takes along the processes that it has started (Pdeathsig): for
+// others work is done as it comes.
 func quietly(work func()) {
-	const nice = 15
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine, as nothing makes it quick again
-		_ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, nice)
+	if os.Geteuid() != 0 {
 		work()
-	}()
-	<-done
+		return
+	}
+	const nice = 15
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	_ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, nice) // 0 is this thread
+	defer func() { _ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, 0) }()
+	work()
 }
