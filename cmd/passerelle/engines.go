@@ -51,9 +51,9 @@ func (e *engine) check(ctx context.Context) {
 	if e.desk == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	bounded, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	err := guard.Root("the check of PINs", func() error { return e.desk.Check(ctx) })()
+	err := guard.Root("the check of PINs", func() error { return e.desk.Check(bounded) })()
 	if err != nil && ctx.Err() == nil {
 		e.log.Warn("PINs may not be found", "error", err)
 	}
