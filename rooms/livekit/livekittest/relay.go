@@ -27,6 +27,8 @@ type Relay struct {
 	mu      sync.Mutex // guards all below
 	flowing chan struct{}
 	isCut   bool
+	lose    int // every so many datagrams towards the server; 0 for none
+	passed  int // of them
 	conns   map[net.Conn]bool
 	paths   map[netip.AddrPort]*net.UDPConn // by sender: our socket towards the server
 	shut    bool
@@ -70,6 +72,13 @@ func (r *Relay) Mend() {
 		r.isCut = false
 		close(r.flowing)
 	}
+}
+
+// Lose drops one in every so many datagrams on their way to the server; 0 drops none.
+func (r *Relay) Lose(oneIn int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lose = oneIn
 }
 
 // Break resets every connection, as a middlebox does that has lost its table.
@@ -190,11 +199,14 @@ func (r *Relay) up() {
 	}
 }
 
-// path returns the socket for a sender; nil while the relay is cut.
+// path returns the socket for a sender's next datagram; nil if it does not pass.
 func (r *Relay) path(from netip.AddrPort) *net.UDPConn {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.isCut || r.shut {
+		return nil
+	}
+	if r.passed++; r.lose > 0 && r.passed%r.lose == 0 {
 		return nil
 	}
 	if path := r.paths[from]; path != nil {
