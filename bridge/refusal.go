@@ -46,6 +46,8 @@ func refusalOf(err error) sip.Refusal {
 		return sip.Refusal{Code: own.code, Warning: own.warning(), RetryAfter: own.retry}
 	case errors.Is(err, errDrained):
 		return sip.Refusal{Code: 503, Warning: miscellaneous(errDrained.Error()), RetryAfter: retryAfter}
+	case errors.Is(err, rooms.ErrUnavailable): // a balancer tries the next gateway
+		return sip.Refusal{Code: 503, Warning: miscellaneous(rooms.ErrUnavailable.Error()), RetryAfter: retryAfter}
 	case errors.Is(err, rooms.ErrNoRoom):
 		return sip.Refusal{Code: 404, Warning: miscellaneous(err.Error())}
 	case errors.Is(err, rooms.ErrFull):

@@ -24,6 +24,7 @@ func TestRefusalOf(t *testing.T) {
 		{"a drain asks to try again", errDrained, 503, true, true},
 		{"no such room", fmt.Errorf("open room: %w", rooms.ErrNoRoom), 404, true, false},
 		{"a full room", rooms.ErrFull, 486, true, false},
+		{"rooms that cannot be reached", fmt.Errorf("open room: %w: dial tcp", rooms.ErrUnavailable), 503, true, true},
 		{"an encrypted room", rooms.ErrEncrypted, 403, true, false},
 		{"a closed room", rooms.ErrClosed, 480, true, false},
 		{"what nobody expected says nothing", errors.New("password is hunter2"), 500, false, false},

@@ -15,6 +15,8 @@ var (
 	ErrFull    = errors.New("the room is full")
 	ErrClosed  = errors.New("the room is closed")
 	ErrRemoved = errors.New("removed from the room")
+	// ErrUnavailable: whoever keeps the rooms cannot be reached, or is in trouble.
+	ErrUnavailable = errors.New("the rooms cannot be reached")
 	// ErrEncrypted: what is said there is encrypted from end to end, and no gateway can hear it.
 	ErrEncrypted  = errors.New("the room is encrypted from end to end")
 	ErrDenied     = errors.New("not let into the room")

@@ -114,7 +114,7 @@ func dial(ctx context.Context, at string, client *http.Client, token string, not
 		return &signal{ws: ws}, nil
 	}
 	if answer == nil {
-		return nil, fmt.Errorf("call LiveKit: %w", stripped(err))
+		return nil, fmt.Errorf("call LiveKit: %w: %w", rooms.ErrUnavailable, stripped(err))
 	}
 	switch answer.StatusCode {
 	case http.StatusNotFound:
@@ -124,7 +124,7 @@ func dial(ctx context.Context, at string, client *http.Client, token string, not
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return nil, fmt.Errorf("call LiveKit: it answers %d: check api_key and api_secret", answer.StatusCode)
 	}
-	return nil, fmt.Errorf("call LiveKit: it answers %s", answer.Status)
+	return nil, fmt.Errorf("call LiveKit: %w: it answers %s", rooms.ErrUnavailable, answer.Status)
 }
 
 // stripped takes the URL, which is long and holds the whole offer, out of an error.
