@@ -20,7 +20,7 @@ import (
 )
 
 // shared is the one server of this package's tests that need none of their own.
-var shared *livekittest.Server //nolint:gochecknoglobals // TestMain has no other way to hand it over
+var shared *livekittest.Server
 
 func TestMain(m *testing.M) {
 	var err error

@@ -1,6 +1,7 @@
 package livekittest
 
 import (
+	"context"
 	"errors"
 	"math/rand/v2"
 	"net"
@@ -31,7 +32,7 @@ func takePorts() (*ports, error) {
 	count := lastBlock - firstBlock + 1
 	for try, at := 0, rand.IntN(count); try < count; try, at = try+1, (at+1)%count {
 		first := uint16((firstBlock + at) * blockSize)
-		l, err := net.Listen("tcp", netip.AddrPortFrom(mark, first).String())
+		l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", netip.AddrPortFrom(mark, first).String())
 		if err != nil {
 			continue
 		}

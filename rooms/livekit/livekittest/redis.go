@@ -2,6 +2,7 @@ package livekittest
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -58,7 +59,9 @@ func (r *Redis) run() error {
 
 // answers says whether Redis is ready (PING, +PONG).
 func (r *Redis) answers() bool {
-	c, err := net.DialTimeout("tcp", r.Addr, time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	c, err := new(net.Dialer).DialContext(ctx, "tcp", r.Addr)
 	if err != nil {
 		return false
 	}
