@@ -23,6 +23,7 @@ type loadRow struct {
 	Server     float64 `json:"server_cpu_per_call"` // cores of livekit-server
 	Generator  float64 `json:"load_generator_cpu"`  // cores in all, its WebRTC participants included
 	MB         float64 `json:"resident_mb_per_call"`
+	Resident   float64 `json:"resident_mb"` // the whole process, what it had before any call included
 	Goroutines float64 `json:"goroutines_per_call"`
 	InTurn50   float64 `json:"set_up_in_turn_p50_ms"`
 	InTurn99   float64 `json:"set_up_in_turn_p99_ms"`
@@ -38,7 +39,7 @@ type loadRow struct {
 
 // figures lists what a median is taken of.
 func (r *loadRow) figures() []*float64 {
-	return []*float64{&r.CPU, &r.Server, &r.Generator, &r.MB, &r.Goroutines, &r.InTurn50, &r.InTurn99, &r.AtRate50, &r.AtRate99,
+	return []*float64{&r.CPU, &r.Server, &r.Generator, &r.MB, &r.Resident, &r.Goroutines, &r.InTurn50, &r.InTurn99, &r.AtRate50, &r.AtRate99,
 		&r.Gaps, &r.Longest, &r.Lost, &r.Jumps, &r.People, &r.Behind}
 }
 
@@ -168,13 +169,13 @@ func (r *loadReport) table() string {
 	for i, row := range r.Rows {
 		if i == 0 || r.Rows[i-1].Scenario != row.Scenario {
 			fmt.Fprintf(&b, "\n%s\n\n", row.Scenario)
-			b.WriteString("| calls | CPU/call | rival | ratio | server/call | rival | MB/call | rival | ratio | goroutines/call | set-up p50 / p99 ms, in turn | at 10 a second | rival | gaps > 60 ms per 1000 | rival | lost | load generator, cores |\n")
+			b.WriteString("| calls | CPU/call | rival | ratio | server/call | rival | MB/call (process) | rival | ratio | goroutines/call | set-up p50 / p99 ms, in turn | at 10 a second | rival | gaps > 60 ms per 1000 | rival | lost | load generator, cores |\n")
 			b.WriteString(strings.Repeat("|---", 17) + "|\n")
 		}
 		v := rival(row.Scenario, row.Calls)
-		fmt.Fprintf(&b, "| %d | %.4f | %s | %s | %.3f | %s | %.2f | %s | %s | %.0f | %.0f / %.0f | %.0f / %.0f | %s | %.2f | %s | %.0f | %.2f |\n",
+		fmt.Fprintf(&b, "| %d | %.4f | %s | %s | %.3f | %s | %.2f (%.0f) | %s | %s | %.0f | %.0f / %.0f | %.0f / %.0f | %s | %.2f | %s | %.0f | %.2f |\n",
 			row.Calls, row.CPU, figure("%.3f", v.CPU), ratio(row.CPU, v.CPU), row.Server, figure("%.3f", v.Server),
-			row.MB, figure("%.1f", v.MB), ratio(row.MB, v.MB), row.Goroutines, row.InTurn50, row.InTurn99, row.AtRate50, row.AtRate99,
+			row.MB, row.Resident, figure("%.1f", v.MB), ratio(row.MB, v.MB), row.Goroutines, row.InTurn50, row.InTurn99, row.AtRate50, row.AtRate99,
 			setUp(v), row.Gaps, rivalGaps(v), row.Lost, row.Generator)
 	}
 	if len(r.Surges) > 0 {

@@ -176,6 +176,7 @@ func (b *loadBench) measure(t *testing.T, row *loadRow, gateway *Gateway, people
 	row.Server = (to[1] - from[1]).Seconds() / lasted / calls
 	row.Generator = (to[2] - from[2]).Seconds() / lasted
 	row.MB = (mega(resident) - mega(idle)) / calls
+	row.Resident = mega(resident)
 	row.Gaps, row.Longest = 1000*float64(ear.Gaps)/float64(max(1, ear.Received)), millis(ear.Longest)
 	was, is := before.Gateway.Media, after.Gateway.Media
 	row.Lost = float64(ear.Missing+ear.Lost) + float64(is.Dropped-was.Dropped) + float64(is.Failed-was.Failed)
