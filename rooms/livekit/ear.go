@@ -51,13 +51,9 @@ func (h *heard) silence() {
 
 // track begins to listen. Called by pion, on a goroutine of its own for each track.
 func (e *ear) track(s *session, t *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
+	if !s.reads() {
 		return
 	}
-	s.media.Add(1)
-	s.mu.Unlock()
 	defer s.media.Done()
 	defer e.r.c.recovered("a voice of LiveKit", s.fail)
 	h := e.add(t.ID())

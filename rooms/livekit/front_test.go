@@ -122,9 +122,9 @@ func TestTheServerWantsMediaToBeRelayed(t *testing.T) {
 	}}
 	here := clusterAt(t, server, f.open(t, server))
 	o := newOutageOf(t, here, cluster(t, server))
-	if n := strings.Count(server.Log(), `"connectionType": "turn"`); n != 2 {
-		t.Errorf("the server sees %d participants behind its TURN server, want the listener and the phone", n)
-	}
+	o.await("the server sees the listener and the phone behind its TURN server", 5*time.Second, func() bool {
+		return strings.Count(server.Log(), `"connectionType": "turn"`) == 2
+	})
 	o.flows("by the relay", 5*time.Second)
 }
 

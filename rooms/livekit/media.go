@@ -137,6 +137,7 @@ func (m *media) settings(mux ice.UDPMux, relay bool) webrtc.SettingEngine {
 	if relay {
 		set.SetRelayAcceptanceMinWait(0)
 	}
+	set.DetachDataChannels() // pion would read each with 64 kB of its own
 	// ICE has proved the server's address, a cookie would prove it again (RFC 6347 section 4.2.1).
 	set.SetDTLSInsecureSkipHelloVerify(true)
 	set.SetDTLSConnectContextMaker(func() (context.Context, func()) {

@@ -217,6 +217,7 @@ func (r *room) answer(s *session, offer *livekit.SessionDescription) error {
 		if err := s.newPeer(); err != nil {
 			return err
 		}
+		s.pc.OnDataChannel(s.ignoreData)
 		s.pc.OnTrack(func(t *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) { r.ear.track(s, t, receiver) })
 	} else if !s.flows() {
 		if err := s.relays(); err != nil {

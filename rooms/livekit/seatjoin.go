@@ -72,12 +72,16 @@ func (st *seat) prepare(s *session) (*livekit.SessionDescription, error) {
 	if err != nil {
 		return nil, fmt.Errorf("add a data channel: %w", err)
 	}
-	data.OnOpen(func() { st.openOnce.Do(func() { close(st.open) }) })
-	data.OnMessage(func(m webrtc.DataChannelMessage) { st.heardData(m.Data) })
 	unordered, once := false, uint16(0)
-	if _, err := s.pc.CreateDataChannel(lossy, &webrtc.DataChannelInit{Ordered: &unordered, MaxRetransmits: &once}); err != nil {
+	other, err := s.pc.CreateDataChannel(lossy, &webrtc.DataChannelInit{Ordered: &unordered, MaxRetransmits: &once})
+	if err != nil {
 		return nil, fmt.Errorf("add a data channel: %w", err)
 	}
+	data.OnOpen(func() {
+		st.openOnce.Do(func() { close(st.open) })
+		s.readData(data, st.heardData)
+	})
+	other.OnOpen(func() { s.readData(other, st.heardData) })
 	st.voice.pc.Store(s.pc.PeerConnection)
 	st.mu.Lock()
 	st.data = data
@@ -86,7 +90,9 @@ func (st *seat) prepare(s *session) (*livekit.SessionDescription, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.media.Add(1)
+	if !s.reads() {
+		return nil, errClosed
+	}
 	go st.readReports(s, t.Sender()) // ends with the peer connection; session.close waits
 	return offer, nil
 }

@@ -279,6 +279,17 @@ func (s *session) unripe() {
 	s.ripe = false
 }
 
+// reads announces a goroutine that reads the peer connection, and calls media.Done; false if it must not begin.
+func (s *session) reads() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.media.Add(1)
+	return true
+}
+
 // hang closes the WebSocket, and keeps the peer connection.
 func (s *session) hang() {
 	s.mu.Lock()
