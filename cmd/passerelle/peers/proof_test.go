@@ -68,6 +68,8 @@ func TestProofLiveKitRestarts(t *testing.T) {
 		t.Error("the desk phone was hung up on")
 	} else {
 		desk.Hangup(t)
+		desk.Quit(t)
+		deskTold(t, desk)
 	}
 	circle.Hangup(t)
 	hall.AwaitClosed(t, circle.Room, 20*time.Second)
@@ -123,5 +125,17 @@ func told(t *testing.T, c *Circle, lost, back time.Time) {
 	if len(tellsLost) > 0 && len(tellsBack) > 0 {
 		t.Logf("phones are told that they are being reconnected at most %v after the kill (%d of them), and that they are back at most %v after the return (%d)",
 			slices.Max(tellsLost).Round(time.Millisecond), len(tellsLost), slices.Max(tellsBack).Round(time.Millisecond), len(tellsBack))
+	}
+}
+
+// deskTold is told for a phone that keeps no times.
+func deskTold(t *testing.T, desk *Phone) {
+	t.Helper()
+	heard := withoutHums(Listen(t, desk.Name, desk.Heard(t)).PCM)
+	en := Speaks(t, "en")
+	for _, prompt := range []ivr.Prompt{ivr.Reconnecting, ivr.ReconnectedBack} {
+		if m := score.Find(withoutHums(en.PCM(prompt)), heard, score.Rate); !m.Found() {
+			t.Errorf("%s is not told %s: %v", desk.Name, prompt, m)
+		}
 	}
 }
