@@ -15,6 +15,7 @@ type Quality struct {
 	GainDB  float64       // how far the level may be off, either way
 	Gap     time.Duration // the longest gap allowed
 	Clipped time.Duration // how much of an utterance's beginning may be missing
+	Drifts  bool          // a jitter buffer may adapt so much that time runs at another speed
 }
 
 // OverG711 is what the telephone's codec allows, there and back: nearly the same wave.
@@ -25,7 +26,7 @@ func OverG711() Quality { return Quality{Median: 0.98, GainDB: 1} }
 func OverOpus() Quality { return Quality{Median: 0.90, GainDB: 1.5, Gap: 40 * time.Millisecond} }
 
 // AmongMany is what is asked where many calls at once share a small machine with those who make them.
-func AmongMany() Quality { return Quality{Median: 0.90, GainDB: 1.5, Gap: 100 * time.Millisecond} }
+func AmongMany() Quality { return Quality{Median: 0.90, GainDB: 1.5, Gap: 100 * time.Millisecond, Drifts: true} }
 
 // Recording is what somebody heard, at [score.Rate].
 type Recording struct {
@@ -75,7 +76,7 @@ func (r Recording) Holds(t testing.TB, what string, pcm []int16, want Quality) s
 	quietly(func() { m = score.Find(pcm, r.PCM, score.Rate) })
 	t.Logf("%s hears %s: %v", r.Who, what, m)
 	switch {
-	case !m.Found():
+	case !m.Found() && !(want.Drifts && m.Median >= want.Median):
 		t.Errorf("%s does not hear %s: %v (%s)", r.Who, what, m, r.Path)
 	case m.Median < want.Median:
 		t.Errorf("%s hears %s with a median correlation of %.3f, want at least %.3f (%s)", r.Who, what, m.Median, want.Median, r.Path)

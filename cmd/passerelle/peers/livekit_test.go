@@ -61,25 +61,24 @@ func visio(t *testing.T, hall *Hall, one, two *Gateway) {
 // room's moderator and the baresip's own keys mute the baresip, and in the end it is removed.
 func browserAndPhones(t *testing.T, hall *Hall, gateway *Gateway) {
 	dir, room := Folder(t), "lk-all"
-	man, woman := Says(t, dir, Man, 2, 0), Says(t, dir, Woman, 5, 1)
-	ada := StartVisitor(t, dir, BrowserConfig{Name: "Ada", Microphone: woman.WAV(48000), Once: true})
+	man, woman := Part(t, dir, Man, 5), Part(t, dir, Woman, 5)
+	ada := StartVisitor(t, dir, BrowserConfig{Name: "Ada", Microphone: woman.After(t, 4).WAV(48000), Once: true})
 	ada.Enter(t, hall.Entry(room))
-	carl := StartPhone(t, dir, PhoneConfig{Name: "carl", Shows: shownNumber, Microphone: man.WAV(8000)})
+	carl := StartPhone(t, dir, PhoneConfig{Name: "carl", Shows: shownNumber, Microphone: man.After(t, 2).WAV(8000)})
 	carl.Dial(t, gateway.URI(room, "udp"))
 	carl.AwaitTalking(t, 5*time.Second)
 	entered := time.Now()
 	phone := ada.AwaitPhones(t, 1, 5*time.Second)[0]
 	looksLikeAPhone(t, phone)
-	time.Sleep(time.Until(entered.Add(man.Length(t) + time.Second)))
+	time.Sleep(time.Until(entered.Add(8 * time.Second)))
 
-	late := Says(t, Sub(t, dir, "late"), Man, 0.5, 0.5)
 	sipp := StartSipp(t, dir, "sipp", Scenario{
-		Name: "uac_talk", Target: gateway.SIP, Number: room, Transport: "tcp", Talk: late.Length(t), Files: []string{late.Raw("ulaw")},
+		Name: "uac_talk", Target: gateway.SIP, Number: room, Transport: "tcp", Talk: 9 * time.Second, Files: []string{man.Raw("ulaw")},
 	})
 	second := other(t, ada.AwaitPhones(t, 2, 10*time.Second), phone.Identity)
 	mutesAreSeen(t, hall, ada, carl, room, phone.Identity)
 	keysAreSeen(t, ada, carl, phone.Identity)
-	judgeStats(t, ada.Browser)
+	judgeStats(t, ada.Browser, 3)
 	sipp.Wait(t)
 	ada.AwaitGone(t, second.Identity, 5*time.Second)
 	for _, seen := range ada.Phones(t) {
@@ -93,10 +92,10 @@ func browserAndPhones(t *testing.T, hall *Hall, gateway *Gateway) {
 	carl.Quit(t)
 
 	heard := Listen(t, "carl", carl.Heard(t))
-	heard.HearsOnce(t, woman.Bare(t), OverOpus())
+	heard.HearsOnce(t, woman, OverOpus())
 	heard.HearsWords(t, Speaks(t, "en"), ivr.Removed, ivr.Goodbye)
-	Listen(t, "Ada, of carl,", ada.HeardOf(t, phone.Identity)).HearsOnce(t, man.Bare(t), OverOpus())
-	Listen(t, "Ada, of sipp,", ada.HeardOf(t, second.Identity)).HearsOnce(t, late.Bare(t), OverOpus())
+	Listen(t, "Ada, of carl,", ada.HeardOf(t, phone.Identity)).HearsOnce(t, man, OverOpus())
+	Listen(t, "Ada, of sipp,", ada.HeardOf(t, second.Identity)).HearsOnce(t, man, OverOpus())
 	if complaints := ada.Complaints(); len(complaints) > 0 {
 		t.Errorf("Ada's console: %v", complaints)
 	}
@@ -183,7 +182,7 @@ func other(t *testing.T, seen []Seen, identity string) Seen {
 func sideBySide(t *testing.T, gateway *Gateway) {
 	t.Parallel()
 	dir := Folder(t)
-	man := Says(t, dir, Man, 0, 0)
+	man := Part(t, dir, Man, 5)
 	bea := Call(t, dir, gateway, Dialling{Name: "bea", Number: "room-beside"})
 	abe := Call(t, dir, gateway, Dialling{Name: "abe", Number: "room-beside"})
 	abe.Say(t, man)

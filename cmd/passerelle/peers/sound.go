@@ -58,12 +58,25 @@ func (s Speech) Raw(coding string) string { return filepath.Join(s.dir, "speech.
 // Part returns the beginning of a voice's recording, in dir/NAME.
 func Part(t testing.TB, dir, name string, seconds float64) Speech {
 	t.Helper()
-	whole := Says(t, Sub(t, dir, "whole"), name, 0, 0)
-	s := Speech{Name: name, dir: Sub(t, dir, name)}
-	for _, rate := range []int{8000, 48000} {
-		Sox(t, "-D", whole.WAV(rate), s.WAV(rate), "trim", "0", strconv.FormatFloat(seconds, 'f', -1, 64))
-	}
-	Sox(t, "-D", s.WAV(8000), "-t", "ul", s.Raw("ulaw"))
-	Sox(t, "-D", s.WAV(8000), "-t", "al", s.Raw("alaw"))
-	return s
+	return Says(t, Sub(t, dir, "whole"), name, 0, 0).cut(t, Sub(t, dir, name), "trim", "0", inSeconds(seconds))
 }
+
+// After returns the speech with silence before it, in DIR/late.
+func (s Speech) After(t testing.TB, silence float64) Speech {
+	t.Helper()
+	return s.cut(t, Sub(t, s.dir, "late"), "pad", inSeconds(silence), "0")
+}
+
+// cut returns what an effect of sox makes of the speech, in dir.
+func (s Speech) cut(t testing.TB, dir string, effect ...string) Speech {
+	t.Helper()
+	made := Speech{Name: s.Name, dir: dir}
+	for _, rate := range []int{8000, 48000} {
+		Sox(t, append([]string{"-D", s.WAV(rate), made.WAV(rate)}, effect...)...)
+	}
+	Sox(t, "-D", made.WAV(8000), "-t", "ul", made.Raw("ulaw"))
+	Sox(t, "-D", made.WAV(8000), "-t", "al", made.Raw("alaw"))
+	return made
+}
+
+func inSeconds(s float64) string { return strconv.FormatFloat(s, 'f', -1, 64) }
