@@ -168,7 +168,7 @@ func lostNothing(t *testing.T, c *Circle, phones []*Hummer, before map[*Hummer]A
 	pause := LongestPause(t, phones, hums, since, time.Now().Add(-100*time.Millisecond))
 	t.Logf("the other gateway's phones lose no packet; the longest gaps between two are %s; the longest that one did not hear another is %v",
 		strings.Join(figures, ", "), pause.Round(time.Millisecond))
-	if pause > 200*time.Millisecond {
+	if pause > longestPause {
 		t.Errorf("a phone of the other gateway did not hear somebody for %v", pause)
 	}
 }

@@ -105,18 +105,22 @@ func (h *Hearing) Level(hum Hum, from, to time.Time) float64 {
 	return level[len(level)/2]
 }
 
-// Steady returns since when a hum is heard for good: at its level, and for a second at least, from a time on.
+// Steady returns since when a hum is heard for good, from a time on: at its level, in four of five packets of the
+// second that follows.
 func (h *Hearing) Steady(hum Hum, after time.Time) (since time.Time, ok bool) {
-	const second = 50
+	const second, enough = 50, 40
 	at, level := h.levels(hum, after, after.Add(time.Hour))
-	run := 0
+	good := make([]int, len(level)+1) // before each
 	for i := range level {
-		if math.Abs(level[i]-humLevel) > humWithin || i > 0 && at[i].Sub(at[i-1]) > 200*time.Millisecond {
-			run = 0
-			continue
+		good[i+1] = good[i]
+		if math.Abs(level[i]-humLevel) <= humWithin {
+			good[i+1]++
 		}
-		if run++; run == second {
-			return at[i+1-second], true
+	}
+	for i := 0; i+second <= len(level); i++ {
+		lasts := at[i+second-1].Sub(at[i]) < 2*time.Second
+		if lasts && good[i+1] > good[i] && good[i+second]-good[i] >= enough {
+			return at[i], true
 		}
 	}
 	return time.Time{}, false
