@@ -132,7 +132,7 @@ func (r *loadReport) judge() {
 			most(name+"CPU of the rival's (a twentieth)", 0.05, row.CPU/rival(fewTalk, 10).CPU)
 		case row.Calls == 100:
 			most(name+"gaps above 60 ms per 1000 packets", 0, row.Gaps)
-			most(name+"MB a call", 1.5, row.MB)
+			most(name+"MB a call, all that the process has", 1.5, row.Resident/float64(row.Calls))
 		}
 	}
 	for _, s := range r.Surges {

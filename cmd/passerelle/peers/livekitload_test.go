@@ -112,8 +112,8 @@ func (b *loadBench) run(t *testing.T, row *loadRow) {
 	silent := func(i int) bool { return i >= row.Talking }
 
 	gateway := StartGateway(t, Folder(t), GatewayConfig{Calls: row.Calls + 10, LiveKit: b.hall.Engines()})
+	before := gateway.Counters(t) // what it needed to start is garbage, and collected
 	idle, _ := b.usage(t, gateway)
-	row.Goroutines = -float64(gateway.Counters(t).Goroutines)
 	people := StartPeople(t, b.hall, b.said.opus, rooms...)
 	phones := StartExchange(t, gateway.SIP, b.said.ulaw)
 
@@ -131,7 +131,9 @@ func (b *loadBench) run(t *testing.T, row *loadRow) {
 	}
 	row.AtRate50, row.AtRate99 = setUps(lines)
 	time.Sleep(loadSettles)
-	b.measure(t, row, gateway, people, phones, idle)
+	b.measure(t, row, gateway, people, phones)
+	row.MB = (row.Resident - mega(idle)) / float64(row.Calls)
+	row.Goroutines = (row.Goroutines - float64(before.Goroutines)) / float64(row.Calls)
 	if err := phones.HangupAll(ctx, lines); err != nil {
 		t.Error(err)
 	}
@@ -156,9 +158,8 @@ func (b *loadBench) usage(t *testing.T, gateway *Gateway) (resident uint64, cpu 
 }
 
 // measure counts for as long as loadLasts.
-func (b *loadBench) measure(t *testing.T, row *loadRow, gateway *Gateway, people *People, phones *Exchange, idle uint64) {
+func (b *loadBench) measure(t *testing.T, row *loadRow, gateway *Gateway, people *People, phones *Exchange) {
 	t.Helper()
-	before := gateway.Counters(t)
 	profiled := b.profile(t, gateway, fmt.Sprintf("%.3s-%d", row.Scenario, row.Calls))
 	phones.Begin()
 	_, from := b.usage(t, gateway)
@@ -167,19 +168,17 @@ func (b *loadBench) measure(t *testing.T, row *loadRow, gateway *Gateway, people
 	resident, to := b.usage(t, gateway)
 	heard, lasted := people.Heard()-heard, time.Since(began).Seconds()
 	ear, deaf, late := phones.Count()
-	after := gateway.Counters(t)
+	after := gateway.Counters(t) // last: it collects garbage
 	<-profiled
 
 	calls := float64(row.Calls)
-	row.Goroutines = (row.Goroutines + float64(before.Goroutines)) / calls
+	row.Goroutines = float64(after.Goroutines) // in all, as yet
 	row.CPU = (to[0] - from[0]).Seconds() / lasted / calls
 	row.Server = (to[1] - from[1]).Seconds() / lasted / calls
 	row.Generator = (to[2] - from[2]).Seconds() / lasted
-	row.MB = (mega(resident) - mega(idle)) / calls
 	row.Resident = mega(resident)
 	row.Gaps, row.Longest = 1000*float64(ear.Gaps)/float64(max(1, ear.Received)), millis(ear.Longest)
-	was, is := before.Gateway.Media, after.Gateway.Media
-	row.Lost = float64(ear.Missing+ear.Lost) + float64(is.Dropped-was.Dropped) + float64(is.Failed-was.Failed)
+	row.Lost = float64(ear.Missing+ear.Lost) + float64(after.Gateway.Media.Dropped+after.Gateway.Media.Failed)
 	row.Jumps, row.Behind = float64(ear.Jumps), millis(late)
 	row.People = float64(heard) / float64(max(1, ear.Sent*row.Talking/row.Calls))
 	t.Logf("%+v", *row)
