@@ -26,7 +26,9 @@ func OverG711() Quality { return Quality{Median: 0.98, GainDB: 1} }
 func OverOpus() Quality { return Quality{Median: 0.90, GainDB: 1.5, Gap: 40 * time.Millisecond} }
 
 // AmongMany is what is asked where many calls at once share a small machine with those who make them.
-func AmongMany() Quality { return Quality{Median: 0.90, GainDB: 1.5, Gap: 100 * time.Millisecond, Drifts: true} }
+func AmongMany() Quality {
+	return Quality{Median: 0.90, GainDB: 1.5, Gap: 100 * time.Millisecond, Drifts: true}
+}
 
 // Recording is what somebody heard, at [score.Rate].
 type Recording struct {
