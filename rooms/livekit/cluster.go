@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/netip"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,8 +37,8 @@ type Cluster struct {
 
 // counts only grow, seats and listeners excepted.
 type counts struct {
-	seats, listeners                  atomic.Int64
-	resumed, rejoined, failed, packet atomic.Uint64
+	seats, listeners          atomic.Int64
+	resumed, rejoined, failed atomic.Uint64
 }
 
 // Stats is what a cluster's links are doing, and have done. Counts only grow.
@@ -131,7 +132,7 @@ func (c *Cluster) remove(l *link) {
 // recovered ends one link that panicked, and not the gateway.
 func (c *Cluster) recovered(what string, end func(error)) {
 	if p := recover(); p != nil {
-		c.log.Error("panic", "in", what, "panic", p)
+		c.log.Error("panic", "in", what, "panic", p, "stack", string(debug.Stack()))
 		end(fmt.Errorf("%s: panic: %v", what, p))
 	}
 }

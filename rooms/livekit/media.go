@@ -20,9 +20,9 @@ import (
 
 // How long pion waits.
 const (
-	iceDisconnected = 5 * time.Second
+	iceDisconnected = 3 * time.Second  // without a packet: the phone is told, and a new way is looked for
 	iceFailed       = 10 * time.Second // more; also the time for a connection to come about
-	iceKeepalive    = 2 * time.Second
+	iceKeepalive    = time.Second
 	dtlsTimeout     = 10 * time.Second
 )
 

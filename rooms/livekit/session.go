@@ -2,7 +2,6 @@ package livekit
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -235,48 +234,6 @@ func (s *session) remote(kind webrtc.SDPType, text string) error {
 		return fmt.Errorf("LiveKit's %s: %w", kind, err)
 	}
 	return nil
-}
-
-// mostCandidates bounds what is kept of the server's addresses: nobody has more.
-const mostCandidates = 64
-
-// trickle takes one of the server's candidates.
-func (s *session) trickle(m *livekit.TrickleRequest) {
-	var c webrtc.ICECandidateInit
-	if err := json.Unmarshal([]byte(m.GetCandidateInit()), &c); err == nil && c.Candidate != "" {
-		s.candidates(c)
-	}
-}
-
-// candidates uses candidates of the server's, or keeps them until ripen is called.
-func (s *session) candidates(all ...webrtc.ICECandidateInit) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.ripe || s.pc == nil {
-		s.early = append(s.early, all[:min(len(all), mostCandidates-len(s.early))]...)
-		return
-	}
-	for _, c := range all {
-		if err := s.pc.AddICECandidate(c); err != nil {
-			s.link.log.Debug("a candidate of LiveKit's is of no use", "error", err)
-		}
-	}
-}
-
-// ripen begins to use the server's candidates: both descriptions are known.
-func (s *session) ripen() {
-	s.mu.Lock()
-	early := s.early
-	s.ripe, s.early = true, nil
-	s.mu.Unlock()
-	s.candidates(early...)
-}
-
-// unripe keeps candidates that come from now on.
-func (s *session) unripe() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.ripe = false
 }
 
 // reads announces a goroutine that reads the peer connection, and calls media.Done; false if it must not begin.

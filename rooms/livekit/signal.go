@@ -40,9 +40,8 @@ type signal struct {
 
 // call says how a participant wants to join, or to come back.
 type call struct {
-	token     string
-	subscribe bool   // ... by hand; else the participant only publishes
-	resume    string // sid of the participant that comes back; "" for a new one
+	token  string
+	resume string // sid of the participant that comes back; "" for a new one
 	// What goes out with the join, where one round trip is enough (/rtc/v1).
 	offer *livekit.SessionDescription
 	track *livekit.AddTrackRequest
@@ -105,7 +104,7 @@ func endpoint(server *url.URL, path string, query url.Values) string {
 
 // dial opens the WebSocket. notFound is what a 404 means.
 func dial(ctx context.Context, at string, client *http.Client, token string, notFound error) (*signal, error) {
-	ws, answer, err := websocket.Dial(ctx, at, &websocket.DialOptions{
+	ws, answer, err := websocket.Dial(ctx, at, &websocket.DialOptions{ //nolint:bodyclose // Dial has closed it
 		HTTPClient: client, HTTPHeader: http.Header{"Authorization": {"Bearer " + token}},
 		CompressionMode: websocket.CompressionDisabled,
 	})
