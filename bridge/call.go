@@ -135,6 +135,7 @@ func (c *call) serve(ctx context.Context) (err error) {
 
 	// 6. From here on the phone may change its mind (hold, another address, another codec).
 	c.dialog.OnOffer(c.reoffer)
+	defer c.dialog.OnOffer(nil) // the dialog outlives the call by the INVITE transaction
 
 	// 7. Answer.
 	if err := c.dialog.Answer(ctx, answer); err != nil {

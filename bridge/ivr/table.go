@@ -88,7 +88,7 @@ func (s state) ended() bool { return s == admitted || s == gone }
 const (
 	firstDigit = 8 * time.Second // from the end of the question
 	nextDigit  = 4 * time.Second
-	quickly    = time.Second // what a lookup may take before the caller is told
+	quickly    = 1500 * time.Millisecond // what a lookup may take before the caller is told; a wrong PIN takes a second
 	allInAll   = 4 * time.Minute
 )
 
