@@ -77,7 +77,7 @@ func englishPIN(t *testing.T, hall *Hall, gateway, host *Gateway) {
 	abe.Press(t, "#")
 	at = abe.AwaitWords(t, en, ivr.EnterPIN, at, 15*time.Second)
 	abe.Press(t, wrongPIN)
-	at = abe.AwaitWords(t, en, ivr.WrongPIN, at, 8*time.Second)
+	abe.AwaitWords(t, en, ivr.WrongPIN, at, 8*time.Second)
 	abe.Press(t, pin[:4]+"*"+pin+"#")
 	hall.AwaitMembers(t, room, 2, 5*time.Second)
 	abe.Stays(t)
