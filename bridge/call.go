@@ -135,7 +135,6 @@ func (c *call) serve(ctx context.Context) (err error) {
 
 	// 6. From here on the phone may change its mind (hold, another address, another codec).
 	c.dialog.OnOffer(c.reoffer)
-	defer c.dialog.OnOffer(nil) // the dialog outlives the call by the INVITE transaction
 
 	// 7. Answer.
 	if err := c.dialog.Answer(ctx, answer); err != nil {
@@ -221,7 +220,9 @@ func (c *call) plug() (err error) {
 	return nil
 }
 
+// unplug gives it back. The dialog outlives the call by the INVITE transaction, and must not keep it.
 func (c *call) unplug() {
+	c.dialog.OnOffer(nil)
 	c.phone.Close()
 	if c.booth != nil {
 		c.booth.Close()

@@ -169,9 +169,9 @@ func (l *Line) take(m sipMessage) {
 		return
 	}
 	cseq := m.Header.Get("Cseq")
-	l.Handset.mu.Lock()
+	l.mu.Lock()
 	waiting := l.waiting[cseq]
-	l.Handset.mu.Unlock()
+	l.mu.Unlock()
 	if waiting != nil {
 		m.Body = append([]byte(nil), m.Body...) // the packet is the reader's
 		select {
