@@ -81,7 +81,7 @@ func (x *Exchange) Dial(ctx context.Context, number string, silent bool) (*Line,
 func (x *Exchange) Hangup(ctx context.Context, l *Line) error {
 	x.Remove(l.voice)
 	defer x.forget(l)
-	return l.Handset.Hangup(ctx)
+	return l.Hangup(ctx)
 }
 
 // HangupAll ends all of them, a few at once.
