@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"sync"
 	"syscall"
 	"time"
@@ -129,7 +130,7 @@ func (m *media) settings(mux ice.UDPMux, relay bool) webrtc.SettingEngine {
 	set := webrtc.SettingEngine{LoggerFactory: m.log}
 	set.SetICEUDPMux(mux)
 	set.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
-	set.SetIncludeLoopbackCandidate(true)
+	set.SetIncludeLoopbackCandidate(loopback(m.cfg.URL)) // each address costs two goroutines
 	set.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled) // else a multicast socket for every phone
 	set.SetICETimeouts(iceDisconnected, iceFailed, iceKeepalive)
 	set.SetPrflxAcceptanceMinWait(0) // there is nothing better to wait for
@@ -144,6 +145,13 @@ func (m *media) settings(mux ice.UDPMux, relay bool) webrtc.SettingEngine {
 		return context.WithTimeout(context.Background(), dtlsTimeout)
 	})
 	return set
+}
+
+// loopback reports whether a server lives on this machine, by its URL.
+func loopback(server *url.URL) bool {
+	host := server.Hostname()
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
 // peer is a peer connection with a socket of its own.
