@@ -73,7 +73,7 @@ func New(cfg Config) (*Cluster, error) {
 		begin := time.Now()
 		cfg.Clock = func() time.Duration { return time.Since(begin) }
 	}
-	c := &Cluster{cfg: cfg, log: cfg.Log, prefix: fmt.Sprintf("sip_%08x_", rand.Uint32()), all: make(map[*link]struct{})}
+	c := &Cluster{cfg: cfg, log: cfg.Log, prefix: fmt.Sprintf("%s%08x_", telephones, rand.Uint32()), all: make(map[*link]struct{})}
 	var err error
 	if c.media, err = newMedia(cfg); err != nil {
 		return nil, err

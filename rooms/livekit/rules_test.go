@@ -279,8 +279,8 @@ func TestDigitsToAndFromTheRoom(t *testing.T) {
 	t.Parallel()
 	ada := livekittest.Join(t, shared, t.Name(), "Ada", livekittest.JoinOptions{})
 	room, _ := open(t, cluster(t, shared), t.Name())
-	one := seat(t, room, phone())
-	soon(t, "Ada sees the phone", func() bool { return len(ada.Roster()) == 2 })
+	one, two := seat(t, room, phone()), seat(t, room, phone())
+	soon(t, "Ada sees both phones", func() bool { return len(ada.Roster()) == 3 })
 
 	if err := one.Send(rooms.Message{Kind: rooms.Digits, Text: "5#"}); err != nil {
 		t.Fatalf("Send: %v", err)
@@ -298,6 +298,12 @@ func TestDigitsToAndFromTheRoom(t *testing.T) {
 	}
 	if e := next(t, one); e != (rooms.Event{Kind: rooms.Digit, Text: "*"}) {
 		t.Errorf("the phone gets %+v, want to dial *", e)
+	}
+	if err := ada.SendData(key); err != nil { // to whom it may concern: both phones
+		t.Fatal(err)
+	}
+	if e := next(t, two); e != (rooms.Event{Kind: rooms.Digit, Text: "*"}) {
+		t.Errorf("the first thing that the other phone is told is %+v, want Ada's *", e)
 	}
 }
 

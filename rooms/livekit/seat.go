@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,6 +25,9 @@ const (
 	maxNote    = 1000 // bytes of a message's text
 	maxDigits  = 32   // in one data packet to the phone
 )
+
+// telephones is how the identities of telephones begin, those of LiveKit's own gateway too.
+const telephones = "sip_"
 
 // handAttribute is where Meet, and whoever follows it, reads that a hand is raised: since when.
 const handAttribute = "handRaisedAt"
@@ -273,7 +277,7 @@ func (st *seat) readReports(s *session, sender *webrtc.RTPSender) {
 	}
 }
 
-// heard takes one data packet of the room.
+// heardData takes one data packet of the room.
 func (st *seat) heardData(payload []byte) {
 	var p livekit.DataPacket
 	if err := proto.Unmarshal(payload, &p); err != nil || p.GetParticipantIdentity() == st.who.ID {
@@ -281,7 +285,9 @@ func (st *seat) heardData(payload []byte) {
 	}
 	switch v := p.GetValue().(type) {
 	case *livekit.DataPacket_SipDtmf:
-		if key := v.SipDtmf.GetDigit(); isKeys(key) {
+		// What another telephone dials is for everybody who reads it, and is not dialled on here.
+		others := len(p.GetDestinationIdentities()) == 0 && strings.HasPrefix(p.GetParticipantIdentity(), telephones)
+		if key := v.SipDtmf.GetDigit(); isKeys(key) && !others {
 			st.event(rooms.Event{Kind: rooms.Digit, Text: key})
 		}
 	case *livekit.DataPacket_ChatMessage:
