@@ -55,8 +55,12 @@ func (s *session) unripe() {
 // knows the address waits a second for a better one (pion's PrflxAcceptanceMinWait).
 const headStart = 25 * time.Millisecond
 
+// seatHeadStart is what a server needs from sending its answer to hearing our first packet. One that it does not hear
+// comes again after 200 ms (pion's check interval).
+const seatHeadStart = 8 * time.Millisecond
+
 // ripenSoon begins to use the server's candidates when our answer has had its head start.
-func (s *session) ripenSoon() {
+func (s *session) ripenSoon(headStart time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {

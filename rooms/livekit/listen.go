@@ -121,6 +121,6 @@ func (r *room) answer(s *session, offer *livekit.SessionDescription) error {
 		return err
 	}
 	d.Id = offer.GetId()
-	s.ripenSoon()
+	s.ripenSoon(headStart)
 	return s.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Answer{Answer: d}})
 }

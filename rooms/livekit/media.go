@@ -130,7 +130,7 @@ func (m *media) settings(mux ice.UDPMux, relay bool) webrtc.SettingEngine {
 	set := webrtc.SettingEngine{LoggerFactory: m.log}
 	set.SetICEUDPMux(mux)
 	set.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
-	set.SetIncludeLoopbackCandidate(loopback(m.cfg.URL)) // each address costs two goroutines
+	set.SetIncludeLoopbackCandidate(loopback(m.cfg.URL))     // each address costs two goroutines
 	set.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled) // else a multicast socket for every phone
 	set.SetICETimeouts(iceDisconnected, iceFailed, iceKeepalive)
 	set.SetPrflxAcceptanceMinWait(0) // there is nothing better to wait for

@@ -150,7 +150,7 @@ func (st *seat) handle(s *session, m *livekit.SignalResponse) error {
 		if err := s.remote(webrtc.SDPTypeAnswer, m.Answer.GetSdp()); err != nil {
 			return err
 		}
-		s.ripen()
+		s.ripenSoon(seatHeadStart)
 	case *livekit.SignalResponse_Trickle:
 		if m.Trickle.GetTarget() == livekit.SignalTarget_PUBLISHER {
 			s.trickle(m.Trickle)
