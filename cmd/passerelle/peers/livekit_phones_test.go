@@ -47,7 +47,7 @@ func phonesOfTwoGateways(t *testing.T, hall *Hall, one, two *Gateway) {
 func muteInStep(t *testing.T, hall *Hall, one, two *Gateway) {
 	t.Parallel()
 	dir, room := Folder(t), "lk-mute"
-	man := Part(t, dir, Man, 3)
+	man := Part(t, dir, Man, 2)
 	abe := Call(t, dir, one, Dialling{Name: "abe", Number: room})
 	member := calledPhones(hall.AwaitMembers(t, room, 1, 5*time.Second))[0]
 	bea := Call(t, dir, one, Dialling{Name: "bea", Number: room})
