@@ -64,7 +64,7 @@ func TestWhatALeaveRequestMeans(t *testing.T) {
 		{"removed", &livekit.LeaveRequest{Reason: livekit.DisconnectReason_PARTICIPANT_REMOVED}, rooms.ErrRemoved, nil},
 		{"the room is deleted", &livekit.LeaveRequest{Reason: livekit.DisconnectReason_ROOM_DELETED}, rooms.ErrClosed, nil},
 		{"the room is closed", &livekit.LeaveRequest{Reason: livekit.DisconnectReason_ROOM_CLOSED}, rooms.ErrClosed, nil},
-		{"somebody has our identity", &livekit.LeaveRequest{Reason: livekit.DisconnectReason_DUPLICATE_IDENTITY}, rooms.ErrClosed, nil},
+		{"an old attempt of ours came late", &livekit.LeaveRequest{Reason: livekit.DisconnectReason_DUPLICATE_IDENTITY}, nil, &moved{again: true}},
 		{"no place at the door", &livekit.LeaveRequest{Reason: livekit.DisconnectReason_JOIN_FAILURE}, rooms.ErrFull, nil},
 		{"the server goes away", &livekit.LeaveRequest{Reason: livekit.DisconnectReason_SERVER_SHUTDOWN}, nil, &moved{again: true}},
 	} {

@@ -41,7 +41,10 @@ func left(m *livekit.LeaveRequest) error {
 		return rooms.ErrClosed
 	case livekit.DisconnectReason_JOIN_FAILURE: // the one failure that it has no other word for
 		return rooms.ErrFull
-	case livekit.DisconnectReason_DUPLICATE_IDENTITY, livekit.DisconnectReason_CLIENT_INITIATED:
+	case livekit.DisconnectReason_DUPLICATE_IDENTITY:
+		// Nobody has our identities but we: an attempt of ours that was given up has come through late.
+		return &moved{again: true}
+	case livekit.DisconnectReason_CLIENT_INITIATED:
 		return fmt.Errorf("%w: LiveKit says %s", rooms.ErrClosed, m.GetReason())
 	}
 	return &moved{to: to, again: true} // a server that goes away, and all that is only known to it
