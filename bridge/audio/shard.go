@@ -20,7 +20,8 @@ type shard struct {
 	engine *Engine
 	phase  time.Duration // by which its clock is apart from the other shards'
 	box    mailbox
-	load   atomic.Int64 // mixes, phones and tracks, as asked for
+	bell   chan struct{} // rings for each letter, so that a shard with nothing to mix can sleep
+	load   atomic.Int64  // mixes, phones and tracks, as asked for
 
 	// The shard's own.
 	start  time.Duration // of tick 0
@@ -37,11 +38,20 @@ type shard struct {
 }
 
 func newShard(e *Engine, phase time.Duration) *shard {
-	return &shard{engine: e, phase: phase, start: phase, work: newScratch(samples(tickLength, e.rate))}
+	return &shard{
+		engine: e, phase: phase, start: phase, bell: make(chan struct{}, 1), work: newScratch(samples(tickLength, e.rate)),
+	}
 }
 
 // post leaves a letter for the shard; false means that it has ended.
-func (s *shard) post(do func(*shard)) bool { return s.box.post(do) }
+func (s *shard) post(do func(*shard)) bool {
+	posted := s.box.post(do)
+	select {
+	case s.bell <- struct{}{}:
+	default: // it rings already
+	}
+	return posted
+}
 
 // run is the shard's goroutine. It ends when ctx is done.
 func (s *shard) run(ctx context.Context, start time.Duration) {
@@ -65,6 +75,9 @@ func (s *shard) loop(ctx context.Context, n *int64) (again bool) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
+		if len(s.mixes) == 0 && !s.sleep(ctx, n) {
+			return false
+		}
 		timer.Reset(s.due(*n) - s.engine.clock())
 		select {
 		case <-ctx.Done():
@@ -77,6 +90,18 @@ func (s *shard) loop(ctx context.Context, n *int64) (again bool) {
 		s.account(began-s.due(*n), s.engine.clock()-began)
 		*n++
 	}
+}
+
+// sleep waits for a letter, where there is nothing to mix, and moves n to the next tick that is due. The ticks
+// between were nobody's. It returns false when ctx is done.
+func (s *shard) sleep(ctx context.Context, n *int64) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-s.bell:
+	}
+	*n = max(*n, int64((s.engine.clock()-s.start+tickLength-1)/tickLength))
+	return true
 }
 
 // due returns when tick n is to begin.
