@@ -13,6 +13,7 @@ type news struct {
 	transcribing bool
 	reconnecting bool
 	encrypted    bool
+	ended        bool
 }
 
 // board is a room's noticeboard: the listener writes on it, and each call in the room reads it when it has
@@ -99,7 +100,8 @@ func (b *board) room(s rooms.State) {
 			n.transcribing = s == rooms.TranscriptionOn
 		case rooms.Encrypted:
 			n.encrypted = true
-		case rooms.Ended: // each seat says so by itself
+		case rooms.Ended:
+			n.ended = true
 		}
 	})
 }

@@ -36,10 +36,12 @@ type call struct {
 	line     *rtp.Line
 	phone    *audio.Phone
 	speaker  speaker
-	booth    *audio.Mix    // where the phone is while it is in no room; nil until it was
+	booth    *audio.Mix    // where the phone is while it is in no room; nil while it is in one
 	keys     chan rune     // that the phone has pressed
 	answered time.Duration // 0 until it is
 	renewing sync.Mutex    // held by reoffer
+	held     bool          // by the phone: it hears nothing; under renewing, as media
+	back     chan struct{} // receives when it hears again
 
 	// The way to the room.
 	admitted   time.Duration     // when the menu let it through
@@ -47,9 +49,10 @@ type call struct {
 	room       *openRoom         // nil while the call has no seat
 	seat       rooms.Seat
 
-	inCall ivr.Keys
-	muted  bool
-	hand   bool // raised
+	inCall    ivr.Keys
+	muted     bool
+	moderated bool // and a moderator did it last
+	hand      bool // raised
 
 	// What the caller knows of the room.
 	known       news
@@ -71,7 +74,7 @@ func newCall(g *Gateway, d *sip.Dialog) *call {
 	invite := d.Invite()
 	return &call{
 		gateway: g, dialog: d, invite: invite, began: g.Clock(), keys: make(chan rune, keysKept),
-		log: g.Log.With("call", invite.CallID),
+		back: make(chan struct{}, 1), log: g.Log.With("call", invite.CallID),
 	}
 }
 
@@ -82,8 +85,8 @@ func (c *call) serve(ctx context.Context) (err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer func() { // why it was given up, and not only that it was
-		if err != nil && c.answered == 0 && ctx.Err() != nil {
-			err = context.Cause(ctx)
+		if c.answered == 0 {
+			err = because(ctx, err)
 		}
 	}()
 
@@ -151,17 +154,23 @@ func (c *call) serve(ctx context.Context) (err error) {
 
 	// 9. Which room, if a menu has to ask.
 	if c.to.menu != nil {
-		if err := c.ask(ctx); err != nil {
-			return err
-		}
-		if err := c.sit(ctx); err != nil {
-			return err
+		if err := c.choose(ctx); err != nil {
+			return because(ctx, err)
 		}
 	}
 
 	// 10. Talk.
 	defer c.stand()
 	return c.talk(ctx)
+}
+
+// because returns why ctx has ended, where that is why something failed: whoever was interrupted may say
+// only that it was.
+func because(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 // agree answers an offer and sets the line to what was agreed on.
@@ -201,9 +210,23 @@ func (c *call) reoffer(ctx context.Context, offer []byte) ([]byte, error) {
 	if err := c.phone.Renegotiate(c.media.Kind, c.media.PTime); err != nil {
 		return nil, fmt.Errorf("change codec: %w", err)
 	}
-	// A phone that does not listen has put us on hold: its music is not for the room (sendonly, inactive).
-	c.phone.Hold(!c.media.Direction.Sends())
+	c.hold()
 	return answer, nil
+}
+
+// hold does what the media say. A phone that does not listen has put us on hold: its music is not for the
+// room (sendonly, inactive).
+func (c *call) hold() {
+	was := c.held
+	c.held = !c.media.Direction.Sends()
+	c.phone.Hold(c.held)
+	if !was || c.held {
+		return
+	}
+	select {
+	case c.back <- struct{}{}:
+	default: // it is known already
+	}
 }
 
 // plug makes the phone of the engine room.
@@ -216,7 +239,7 @@ func (c *call) plug() (err error) {
 	}
 	c.speaker = speaker{phone: c.phone, voices: c.gateway.Voices, language: language(c.gateway.Live(), c.to)}
 	c.sound.Store(&sound{c.line, c.phone})
-	c.phone.Hold(!c.media.Direction.Sends())
+	c.hold()
 	return nil
 }
 
@@ -224,9 +247,7 @@ func (c *call) plug() (err error) {
 func (c *call) unplug() {
 	c.dialog.OnOffer(nil)
 	c.phone.Close()
-	if c.booth != nil {
-		c.booth.Close()
-	}
+	c.closeBooth()
 }
 
 // bounded ends ctx when the call has lasted as long as it may.

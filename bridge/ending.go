@@ -18,7 +18,8 @@ const hangupTimeout = 5 * time.Second
 var (
 	errDrained = errors.New("the gateway closes")
 	errTimeUp  = errors.New("the call has lasted as long as it may (max_call)")
-	errTold    = errors.New("the caller was told") // beside the error that it was told of
+	errTold    = errors.New("the caller was told")         // beside the error that it was told of
+	errLost    = errors.New("the way to the room is lost") // a backend has tried to find it for long
 	errAlone   = errors.New("the caller stayed alone in the room (alone_timeout)")
 )
 
@@ -45,6 +46,7 @@ func endings() []ending {
 		spoken(rooms.ErrEncrypted, ivr.Encrypted), spoken(rooms.ErrFull, ivr.RoomFull),
 		spoken(rooms.ErrDenied, ivr.Denied), spoken(rooms.ErrUnanswered, ivr.Unanswered),
 		spoken(errTimeUp, ivr.TimeUp), spoken(errAlone, ivr.StayedAlone),
+		{errLost, []ivr.Prompt{ivr.Failed, ivr.Goodbye}, errLost.Error(), false},
 		{why: errTold},
 		{errDrained, []ivr.Prompt{ivr.Goodbye}, errDrained.Error(), true},
 	}

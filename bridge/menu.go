@@ -11,6 +11,21 @@ import (
 	"passerelle/rooms"
 )
 
+// choose brings the phone from the menu into a room. What its keys said meanwhile, somebody who waits and
+// tries a PIN again, is not for those who are there.
+func (c *call) choose(ctx context.Context) error {
+	if err := c.ask(ctx); err != nil {
+		return err
+	}
+	if err := c.sit(ctx); err != nil {
+		return err
+	}
+	for len(c.keys) > 0 {
+		<-c.keys
+	}
+	return nil
+}
+
 // ask finds out from the caller which room it wants, and knocks there: the PIN, then the waiting room. The
 // phone is in a mix of its own meanwhile. It sets where the call goes, and what the room wants its
 // participant to carry.
@@ -33,10 +48,7 @@ func (c *call) ask(ctx context.Context) error {
 	if outcome.Language != "" {
 		c.speaker.language = outcome.Language
 	}
-	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case err != nil:
+	if err != nil {
 		return fmt.Errorf("menu %s: %w: %w", menu.Name, errTold, err)
 	}
 	c.attributes, err = reception.Admit(ctx, c.to.room, c.participant().Name, func() {
@@ -57,6 +69,14 @@ func (c *call) alone() {
 		c.booth = c.gateway.Engine.NewMix("booth")
 	}
 	c.phone.Join(c.booth)
+}
+
+// closeBooth gives that mix back; the phone has been asked elsewhere.
+func (c *call) closeBooth() {
+	if c.booth != nil {
+		c.booth.Close()
+		c.booth = nil
+	}
 }
 
 // language is what a caller is spoken to in before it chose: the first of the menu, else of the first menu

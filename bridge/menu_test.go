@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,12 +17,13 @@ import (
 	"passerelle/config"
 	"passerelle/rooms"
 	"passerelle/sip"
+	"passerelle/sip/sdp"
 )
 
 // reception is a rooms.Reception of the tests: PINs by room, and a door that a test opens.
 type reception struct {
 	pins map[string]string
-	door chan error // what Admit returns; nil lets everybody in at once
+	door chan error // what Admit returns, and until then the caller waits; nil lets everybody in at once
 
 	mu    sync.Mutex
 	asked []string
@@ -50,7 +52,7 @@ func (r *reception) Admit(ctx context.Context, _, name string, waiting func()) (
 	case err := <-r.door:
 		return map[string]string{"color": "red"}, err
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return nil, ctx.Err()
 	}
 }
 
@@ -70,13 +72,17 @@ func (p *telephone) says(language string, prompt ivr.Prompt) {
 		p.t.Fatal(err)
 	}
 	want := voices.Say(language, prompt)
-	deadline := time.Now().Add(3 * patience)
+	const more = g711.Rate / 2 // what is worth another look
+	deadline, from := time.Now().Add(3*patience), 0
 	for time.Now().Before(deadline) {
 		p.mu.Lock()
-		pcm := append([]int16(nil), p.heard...)
+		pcm := append([]int16(nil), p.heard[from:]...)
 		p.mu.Unlock()
-		if len(pcm) > len(want) && score.Find(want, pcm, g711.Rate).Found() {
-			return
+		if len(pcm) > len(want)+more {
+			if score.Find(want, pcm, g711.Rate).Found() {
+				return
+			}
+			from += len(pcm) - len(want) - more/2 // it does not begin before
 		}
 		<-time.After(100 * time.Millisecond)
 	}
@@ -169,6 +175,11 @@ func TestEndsAreSaidInWords(t *testing.T) {
 		{rule: "the room is encrypted", act: func(r *rig) { r.backend.Tell("board", rooms.Encrypted) }, words: ivr.Encrypted},
 		{rule: "the room is closed", act: func(r *rig) { r.backend.End("board") }, words: ivr.RoomClosed},
 		{rule: "alone for too long", place: func(p *Rooms) { p.AloneTimeout = 100 * time.Millisecond }, words: ivr.StayedAlone},
+		{rule: "our ear in the room is gone", act: func(r *rig) { r.backend.Tell("board", rooms.Ended) }, words: ivr.RoomClosed},
+		{rule: "no way back to the room", act: func(r *rig) {
+			r.backend.Tell("board", rooms.Reconnecting)
+			r.backend.End("board")
+		}, words: ivr.Failed},
 		{rule: "talked for too long", place: func(p *Rooms) { p.MaxCall = 500 * time.Millisecond }, words: ivr.TimeUp},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
@@ -202,6 +213,121 @@ func TestACallerWhoHangsUpInTheMenuIsNoTrouble(t *testing.T) {
 	if log := r.logged.String(); strings.Contains(log, "WARN") || !strings.Contains(log, sip.ErrBye.Error()) {
 		t.Errorf("the log:\n%s", log)
 	}
+}
+
+// waitingRig has a caller in the waiting room of the room "board", whose host is there.
+func waitingRig(t *testing.T, change func(*Rooms)) (r *rig, desk *reception, p *telephone) {
+	desk = &reception{pins: map[string]string{"0042": "board"}, door: make(chan error, 1)}
+	r = newMenuRig(t, desk, change)
+	p, err := r.call("pin-0042", codec.PCMA)
+	must(t, p, err)
+	eventually(t, "the knock", func() bool {
+		desk.mu.Lock()
+		defer desk.mu.Unlock()
+		return len(desk.knock) > 0
+	})
+	return r, desk, p
+}
+
+func TestEndsInTheWaitingRoom(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		rule  string
+		place func(*Rooms)
+		act   func(*rig, *telephone)
+		why   error
+	}{
+		{rule: "the caller hangs up", act: func(_ *rig, p *telephone) { p.hangup() }, why: sip.ErrBye},
+		{rule: "the gateway closes", act: func(r *rig, _ *telephone) {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			r.gateway.Drain(ctx)
+		}, why: errDrained},
+		{rule: "it took too long", place: func(p *Rooms) { p.MaxCall = time.Second }, why: errTimeUp},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			t.Parallel()
+			change := test.place
+			if change == nil {
+				change = func(*Rooms) {}
+			}
+			r, _, p := waitingRig(t, change)
+			if test.act != nil {
+				test.act(r, p)
+			}
+			eventually(t, "the end", func() bool { return strings.Contains(r.logged.String(), "call ended") })
+			if log := r.logged.String(); strings.Contains(log, "WARN") || !strings.Contains(log, test.why.Error()) {
+				t.Errorf("want %q in the log:\n%s", test.why, log)
+			}
+		})
+	}
+}
+
+func TestKeysOfTheWaitingRoomAreNotForTheRoom(t *testing.T) {
+	t.Parallel()
+	r, desk, p := waitingRig(t, func(*Rooms) {})
+	host := r.backend.Join("board", "host")
+	p.dials("0042#*6")
+	desk.door <- nil
+	eventually(t, "the phone in the roster", func() bool { return len(host.Roster()) == 2 })
+	p.dials("7")
+	var who rooms.Participant
+	for _, someone := range host.Roster() {
+		if someone.Kind == rooms.Phone {
+			who = someone
+		}
+	}
+	eventually(t, "a digit for the room", func() bool { return len(host.Messages(who.ID)) > 0 })
+	if sent := host.Messages(who.ID); sent[0].Text != "7" || who.Muted {
+		t.Errorf("the room was sent %q, muted: %v", sent[0].Text, who.Muted)
+	}
+}
+
+func TestAMenuEndsForAPhoneOnHold(t *testing.T) {
+	t.Parallel()
+	r := newMenuRig(t, &reception{}, func(*Rooms) {})
+	r.live.Menus[0].Tries = 1
+	if _, err := r.callTo("pin-0042", codec.PCMA, sdp.Inactive); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(3 * patience)
+	for r.gateway.Stats().Calls > 0 {
+		if time.Now().After(deadline) {
+			t.Fatal("the menu goes on")
+		}
+		<-time.After(100 * time.Millisecond)
+	}
+}
+
+func TestAPhoneThatWasOnHoldIsToldWhatItMissed(t *testing.T) {
+	t.Parallel()
+	r := newMenuRig(t, &reception{pins: map[string]string{"0042": "board"}})
+	host := r.backend.Join("board", "host")
+	p, err := r.call("pin-0042", codec.PCMA)
+	must(t, p, err)
+	eventually(t, "the phone in the roster", func() bool { return len(host.Roster()) == 2 })
+	p.reoffer(r, sdp.SendOnly)
+	r.backend.Tell("board", rooms.RecordingOn)
+	phone := host.Roster()[slices.IndexFunc(host.Roster(), func(w rooms.Participant) bool { return w.Kind == rooms.Phone })]
+	if err := host.MutePhone(phone.ID, true); err != nil {
+		t.Fatal(err)
+	}
+	<-time.After(500 * time.Millisecond) // it is said to nobody
+	p.reoffer(r, sdp.SendRecv)
+	p.says("fr", ivr.RecordingRuns)
+	p.says("fr", ivr.MutedByModerator)
+}
+
+func TestNoMixIsLeftBehindTheMenu(t *testing.T) {
+	t.Parallel()
+	r := newMenuRig(t, &reception{pins: map[string]string{"0042": "board"}})
+	host := r.backend.Join("board", "host")
+	p, err := r.call("pin-0042", codec.PCMA)
+	must(t, p, err)
+	eventually(t, "the phone in the roster", func() bool { return len(host.Roster()) == 2 })
+	eventually(t, "the room's mix alone", func() bool { return r.gateway.Engine.Stats().Mixes == 1 })
+	p.hangup()
+	eventually(t, "none", func() bool { return r.gateway.Engine.Stats().Mixes == 0 })
 }
 
 func TestTheRoomsNewsAreSaid(t *testing.T) {

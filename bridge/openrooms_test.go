@@ -24,6 +24,36 @@ func TestARoomThatPanickedOpensForTheNext(t *testing.T) {
 	must(t, nil, second(r.call("lobby", codec.PCMA)))
 }
 
+// seatless is a backend whose first seat panics.
+type seatless struct {
+	rooms.Backend
+	once sync.Once
+}
+
+func (s *seatless) Open(ctx context.Context, name string, l rooms.Listener) (rooms.Room, error) {
+	room, err := s.Backend.Open(ctx, name, l)
+	return &seatlessRoom{room, s}, err
+}
+
+type seatlessRoom struct {
+	rooms.Room
+	of *seatless
+}
+
+func (r *seatlessRoom) Seat(ctx context.Context, who rooms.Participant) (rooms.Seat, error) {
+	r.of.once.Do(func() { panic("on fire") })
+	return r.Room.Seat(ctx, who)
+}
+
+func TestARoomWhoseSeatPanickedIsLeft(t *testing.T) {
+	r := newRigOver(t, nil, func(b *roomstest.Backend) rooms.Backend { return &seatless{Backend: b} })
+	if _, err := r.call("lobby", codec.PCMA); err == nil {
+		t.Fatal("a seat was taken that is none")
+	}
+	eventually(t, "the room closed", func() bool { return r.gateway.Stats().Rooms == 0 && len(r.backend.Rooms()) == 0 })
+	must(t, nil, second(r.call("lobby", codec.PCMA)))
+}
+
 // slow is a backend that opens a room when it is told to.
 type slow struct {
 	rooms.Backend

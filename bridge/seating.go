@@ -17,22 +17,35 @@ func (c *call) sit(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		seat, err := room.room.Seat(ctx, who)
+		err = c.take(ctx, room, who)
 		if err == nil {
-			c.room, c.seat = room, seat
-			c.phone.SetUp(seat)
-			c.phone.Join(room.mix)
 			return nil
 		}
-		ended := errors.Is(err, rooms.ErrClosed)
-		if ended {
-			c.gateway.open.forget(room)
-		}
-		c.gateway.open.leave(room)
-		if again || !ended {
+		if again || !errors.Is(err, rooms.ErrClosed) {
 			return fmt.Errorf("take a seat in %s: %w", c.to, err)
 		}
 	}
+}
+
+// take takes a seat in a room, or leaves the room.
+func (c *call) take(ctx context.Context, room *openRoom, who rooms.Participant) error {
+	defer func() {
+		if c.room == nil { // a backend that panicked has given no seat either
+			c.gateway.open.leave(room)
+		}
+	}()
+	seat, err := room.room.Seat(ctx, who)
+	if errors.Is(err, rooms.ErrClosed) {
+		c.gateway.open.forget(room)
+	}
+	if err != nil {
+		return err
+	}
+	c.room, c.seat = room, seat
+	c.phone.SetUp(seat)
+	c.phone.Join(room.mix)
+	c.closeBooth()
+	return nil
 }
 
 // stand gives the seat and the room back. It may be called more than once.

@@ -33,7 +33,7 @@ func (c *call) talk(ctx context.Context) error {
 		case event, open := <-c.seat.Events():
 			switch {
 			case !open:
-				return rooms.ErrClosed
+				return c.gone()
 			case event.Kind == rooms.Removed:
 				return rooms.ErrRemoved
 			}
@@ -42,6 +42,8 @@ func (c *call) talk(ctx context.Context) error {
 			if err := c.learn(c.room.board.latest()); err != nil {
 				return err
 			}
+		case <-c.back:
+			c.remind()
 		case <-c.stayedAlone.rings():
 			return errAlone
 		case key := <-c.keys:
@@ -67,6 +69,7 @@ func (c *call) obey(event rooms.Event) {
 		c.phone.SetMuted(muted)
 		if muted != c.muted {
 			c.speaker.say(either(muted, ivr.MutedByModerator, ivr.UnmutedByModerator))
+			c.moderated = true
 		}
 		c.muted = muted
 	case rooms.Interrupted, rooms.Resumed:
@@ -80,8 +83,13 @@ func (c *call) obey(event rooms.Event) {
 
 // learn tells the caller what is new in the room.
 func (c *call) learn(n news) error {
-	if n.encrypted {
+	switch {
+	case n.encrypted:
 		return rooms.ErrEncrypted
+	case n.ended: // with our ear gone, nobody would be heard any more
+		c.gateway.open.forget(c.room)
+		c.lost = c.lost || n.reconnecting
+		return c.gone()
 	}
 	first := !c.informed
 	if n.recording != c.known.recording {
@@ -97,6 +105,29 @@ func (c *call) learn(n news) error {
 	}
 	c.known, c.informed = n, true
 	return nil
+}
+
+// gone says why the call has a room no more.
+func (c *call) gone() error {
+	if c.lost {
+		return errLost
+	}
+	return rooms.ErrClosed
+}
+
+// remind tells a phone that was on hold what it could not hear, as far as it still holds.
+func (c *call) remind() {
+	for _, is := range []struct {
+		so    bool
+		words ivr.Prompt
+	}{
+		{c.lost, ivr.Reconnecting}, {c.known.recording, ivr.RecordingRuns},
+		{c.known.transcribing, ivr.TranscriptionRuns}, {c.muted, either(c.moderated, ivr.MutedByModerator, ivr.Muted)},
+	} {
+		if is.so {
+			c.speaker.say(is.words)
+		}
+	}
 }
 
 // company notes whether anybody else is in the room. Before the host comes there is music, where the menu
@@ -150,7 +181,7 @@ func (c *call) press(key rune) {
 
 // toggleMute mutes or unmutes the phone by its own wish, in step with the room.
 func (c *call) toggleMute() {
-	c.muted = !c.muted
+	c.muted, c.moderated = !c.muted, false
 	c.phone.SetMuted(c.muted)
 	if err := c.seat.SetMuted(c.muted); err != nil {
 		c.log.Warn("the room was not told of the mute", "muted", c.muted, "error", err)

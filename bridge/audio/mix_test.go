@@ -333,6 +333,29 @@ func TestHoldSendsNothing(t *testing.T) {
 	}
 }
 
+func TestSoundsGoByWhileAPhoneIsOnHold(t *testing.T) {
+	h := newHouse(t, 1)
+	m := h.engine.NewMix("room")
+	a := h.phone(m, 0)
+	h.run(1, nil)
+	a.phone.Hold(true)
+	first := a.phone.Play(Sound{PCM: steady(40*ms, 3000)})
+	second := a.phone.Play(Sound{PCM: steady(80*ms, 1000), After: first})
+	h.run(5, nil)
+	isDone(t, first, true)
+	isDone(t, second, false)
+	a.phone.Hold(false)
+	a.forget()
+	h.run(3, nil)
+	for i, s := range a.heard() {
+		want := []int{1000, 0, 0}[i/160]
+		if !near(int(s), want) {
+			t.Fatalf("after hold, sample %d is %d, want %d", i, s, want)
+		}
+	}
+	isDone(t, second, true)
+}
+
 func TestPhoneMovesBetweenShards(t *testing.T) {
 	h := newHouse(t, 2)
 	var mixes []*Mix

@@ -101,7 +101,13 @@ func (p *Phone) left(stopped bool) {
 
 // hear sends the phone what it hears of its mix in tick n: everybody but itself. Called on the shard.
 func (p *Phone) hear(w *scratch, n int64) {
-	if p.gone.Load() || p.held.Load() {
+	if p.gone.Load() {
+		return
+	}
+	if p.held.Load() {
+		if len(p.players) > 0 { // they go by: who waits for their end does not wait for the phone
+			p.players = play(p.players, w.widen())
+		}
 		return
 	}
 	if line := p.line.Load(); line != p.down.line {

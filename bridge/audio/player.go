@@ -43,7 +43,7 @@ func newPlayer(s Sound) *Player { return &Player{sound: s, done: make(chan struc
 func (p *Player) Stop() { p.stopped.Store(true) }
 
 // Done is closed when the sound has been played or stopped, or with the mix or the phone that it is
-// played to. A phone's sound waits while the phone is in no mix.
+// played to. A phone's sound waits while the phone is in no mix, and goes by unheard while it is on hold.
 func (p *Player) Done() <-chan struct{} { return p.done }
 
 // finish ends it. Called on the shard, once.
