@@ -15,7 +15,7 @@ PEERS    := ./cmd/passerelle/peers/... ./rooms/sfu/page/... ./rooms/livekit/... 
 
 .PHONY: help
 help: ## lists what make can do
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build ## builds and serves with no configuration file: dial it, open the page
@@ -65,7 +65,9 @@ load: build ## 200 calls in 20 rooms for a minute, and nothing left of them 40 s
 .PHONY: load-livekit
 load-livekit: build ## what a call in a LiveKit room costs, beside the rival's figures; the last line is one JSON object
 	@bash .ci/livekit.sh
-	PASSERELLE_BIN=$(CURDIR)/bin/passerelle PASSERELLE_LOAD=livekit PASSERELLE_JUDGE=1 $(GO) test -tags $(TAGS),peers -timeout 30m -count=1 -v -run TestLiveKitLoad ./cmd/passerelle/peers/
+	@rm -f .tmp/peers/livekitload.json
+	@PASSERELLE_BIN=$(CURDIR)/bin/passerelle PASSERELLE_LOAD=livekit PASSERELLE_JUDGE=1 $(GO) test -tags $(TAGS),peers -timeout 40m -count=1 -v -run '^TestLiveKitLoad$$' ./cmd/passerelle/peers/; \
+		status=$$?; cat .tmp/peers/livekitload.json; exit $$status
 
 .PHONY: bench
 bench: build ## measures; the last line is one JSON object

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"runtime"
+	rtdebug "runtime/debug"
 
 	"passerelle/bridge"
 	"passerelle/bridge/audio"
@@ -31,7 +32,7 @@ func listenDebug(addr string, read func() counters, log *slog.Logger) (*web, err
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /debug/vars", func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Has("gc") { // for whoever compares memory
-			runtime.GC()
+			rtdebug.FreeOSMemory() // and what the start needed is given back to the system
 		}
 		w.Header().Set("Content-Type", "application/json")
 		if err := json.NewEncoder(w).Encode(read()); err != nil {

@@ -58,7 +58,7 @@ func newMedia(cfg Config) (*media, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &media{cfg: cfg, cert: cert, engine: engine, log: ready.NewLog(cfg.Log), next: cfg.UDP.First}
+	m := &media{cfg: cfg, cert: cert, engine: engine, log: ready.NewQuietLog(cfg.Log), next: cfg.UDP.First}
 	conn, err := m.listen() // what cannot be had now cannot be had later
 	if err != nil {
 		return nil, err

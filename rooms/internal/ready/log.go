@@ -25,6 +25,10 @@ func NewLog(log *slog.Logger) Log {
 	return Log{log: log, errors: rate.NewLimiter(1, 5)}
 }
 
+// NewQuietLog returns the factory of loggers all of whose words are for debugging: where the connections are told of
+// by whoever has them, and no stranger has a hand in them.
+func NewQuietLog(log *slog.Logger) Log { return Log{log: log, errors: rate.NewLimiter(0, 0)} }
+
 // NewLogger returns the logger of one part of pion.
 func (p Log) NewLogger(scope string) logging.LeveledLogger {
 	return scopedLog{log: p.log.With("pion", scope), errors: p.errors}
@@ -48,13 +52,17 @@ func (l scopedLog) Warnf(f string, arg ...any)  { l.debugf(f, arg) }
 func (l scopedLog) Error(msg string) {
 	if l.errors.Allow() {
 		l.log.Warn(msg)
+		return
 	}
+	l.debug(msg)
 }
 
 func (l scopedLog) Errorf(f string, arg ...any) {
 	if l.errors.Allow() {
 		l.log.Warn(fmt.Sprintf(f, arg...))
+		return
 	}
+	l.debugf(f, arg)
 }
 
 func (l scopedLog) debug(msg string) { l.log.Debug(msg) }
