@@ -46,6 +46,7 @@ type seat struct {
 
 	mu     sync.Mutex
 	muted  bool
+	untold bool   // the room does not know of muted yet
 	hand   string // since when it is up; "" while it is not
 	sid    string // of the track
 	data   *webrtc.DataChannel
@@ -137,7 +138,10 @@ func (st *seat) SetMuted(muted bool) error {
 	sid := st.sid
 	st.mu.Unlock()
 	if err := st.link.session().send(muteRequest(sid, muted)); err != nil {
-		return fmt.Errorf("mute: %w", err) // a new session will begin with it
+		st.mu.Lock()
+		st.untold = true // whatever session comes next begins with it
+		st.mu.Unlock()
+		return fmt.Errorf("mute: %w", err)
 	}
 	return nil
 }

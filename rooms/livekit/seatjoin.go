@@ -157,6 +157,8 @@ func (st *seat) handle(s *session, m *livekit.SignalResponse) error {
 		}
 	case *livekit.SignalResponse_Reconnect:
 		return st.restart(s)
+	case *livekit.SignalResponse_Update:
+		st.reconcile(s, m.Update.GetParticipants())
 	case *livekit.SignalResponse_Mute:
 		st.mutedByRoom(m.Mute)
 	}
@@ -182,17 +184,24 @@ func (st *seat) published(s *session, m *livekit.TrackPublishedResponse) error {
 // restart tells a server that took us back what we have published, and looks for a way for media anew.
 func (st *seat) restart(s *session) error {
 	st.mu.Lock()
-	sid, muted := st.sid, st.muted
+	sid, muted, untold := st.sid, st.muted, st.untold
+	st.untold = false
 	st.mu.Unlock()
+	s.unsure = !untold // a moderator may have muted the phone meanwhile: the roster tells
 	state := &livekit.SyncState{Subscription: &livekit.UpdateSubscription{}, PublishTracks: []*livekit.TrackPublishedResponse{{
 		Cid: trackID, Track: &livekit.TrackInfo{Sid: sid, Type: livekit.TrackType_AUDIO, Name: "phone", Muted: muted, Source: livekit.TrackSource_MICROPHONE},
 	}}}
 	if err := s.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_SyncState{SyncState: state}}); err != nil {
 		return err
 	}
-	if err := s.send(muteRequest(sid, muted)); err != nil || s.flows() {
+	if untold {
+		if err := s.send(muteRequest(sid, muted)); err != nil {
+			return err
+		}
+	}
+	if s.flows() {
 		s.answered = true // nothing has to be asked: only the WebSocket was lost
-		return err
+		return nil
 	}
 	if err := s.relays(); err != nil {
 		return err
@@ -202,6 +211,19 @@ func (st *seat) restart(s *session) error {
 		return err
 	}
 	return s.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Offer{Offer: offer}})
+}
+
+// reconcile takes what the roster says of the phone itself, once after a resume.
+func (st *seat) reconcile(s *session, all []*livekit.ParticipantInfo) {
+	for _, p := range all {
+		if !s.unsure || p.GetIdentity() != st.who.ID {
+			continue
+		}
+		s.unsure = false
+		for _, t := range p.GetTracks() {
+			st.mutedByRoom(&livekit.MuteTrackRequest{Sid: t.GetSid(), Muted: t.GetMuted()})
+		}
+	}
 }
 
 // mutedByRoom takes a moderator's mute.

@@ -42,6 +42,7 @@ type session struct {
 	entered  bool                        // the server has let us in
 	answered bool                        // our offer was
 	back     bool                        // the server has taken us back
+	unsure   bool                        // whether the phone is muted is to be read from the roster
 
 	began    time.Time
 	heard    atomic.Int64 // when, since began
