@@ -153,10 +153,20 @@ func TestTheServerIsKilledAndStartedAgain(t *testing.T) {
 	}
 }
 
-func TestTheNetworkIsCut(t *testing.T) {
+func TestTheNetworkIsCut(t *testing.T) { cuts(t, 2*time.Second, 8*time.Second) }
+
+// TestProofTheNetworkIsCutForLong is a cut that outlasts what a server keeps of a session.
+func TestProofTheNetworkIsCutForLong(t *testing.T) {
+	proof(t)
+	cuts(t, 30*time.Second)
+}
+
+// cuts cuts the network for each of those times, and wants the sound back within 3 s.
+func cuts(t *testing.T, lengths ...time.Duration) {
+	t.Helper()
 	server := livekittest.Start(t, livekittest.Options{Relay: true})
 	o := newOutage(t, server)
-	for _, d := range []time.Duration{2 * time.Second, 8 * time.Second, 30 * time.Second} {
+	for _, d := range lengths {
 		server.Relay.Cut()
 		after(d)
 		server.Relay.Mend()
