@@ -68,7 +68,7 @@ func startDriver(t testing.TB, dir, microphone string, env []string) *driver {
 		t.Fatalf("start a browser: %v", err)
 	}
 	d := &driver{in: in, done: make(chan struct{}), answers: map[int]chan driverAnswer{}, ready: make(chan string, 1)}
-	env = append(env, "NODE_PATH="+modules, "HOME="+dir, "TMPDIR="+Sub(t, dir, "tmp"))
+	env = append(env, "NODE_PATH="+modules, "HOME="+dir, "TMPDIR="+shortDir(t))
 	d.process = Start(t, Command{
 		Name: "chromium", Path: "node", Args: []string{Data("chromium", "driver.js"), microphone}, Dir: dir,
 		Env: env, Stdin: stdin, Stdout: stdout,
@@ -182,4 +182,16 @@ func (d *driver) complaints() (all []Console) {
 		}
 	}
 	return all
+}
+
+// shortDir makes a folder with a short name: the browser keeps a socket in it, whose path may have 107 bytes,
+// wherever the repository is.
+func shortDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "peer-")
+	if err != nil {
+		t.Fatalf("start a browser: %v", err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }

@@ -117,7 +117,10 @@ func mustCall(ctx context.Context, t testing.TB, gateway *Gateway, room string) 
 func TestDrain(t *testing.T) {
 	t.Parallel()
 	dir := Folder(t)
-	const drain = 4 * time.Second
+	const (
+		drain   = 4 * time.Second
+		goodbye = 3 * time.Second // in words, before the BYE
+	)
 	gateway := StartGateway(t, dir, GatewayConfig{Drain: drain})
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
@@ -136,12 +139,12 @@ func TestDrain(t *testing.T) {
 	for _, h := range crowd.Handsets {
 		select {
 		case <-h.Ended():
-		case <-time.After(drain + 3*time.Second):
+		case <-time.After(drain + goodbye + 3*time.Second):
 			t.Fatal("no BYE at the end of the drain")
 		}
 	}
-	if waited := time.Since(told); waited < drain-200*time.Millisecond || waited > drain+2*time.Second {
-		t.Errorf("the calls were ended after %v, want %v", waited, drain)
+	if waited := time.Since(told); waited < drain-200*time.Millisecond || waited > drain+goodbye+2*time.Second {
+		t.Errorf("the calls were ended after %v, want %v and a goodbye", waited, drain)
 	}
 	hush()
 	for _, h := range crowd.Handsets {
