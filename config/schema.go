@@ -23,7 +23,7 @@ func schema() *setting {
 				doc: "Calls at once; one more is answered 503 with Retry-After."},
 		}},
 		{key: "drain", values: "duration, 0s to 24h", unset: "10m", override: true,
-			doc: "How long calls that are up may go on after SIGTERM. New calls are answered 503 meanwhile; a second signal ends it at once."},
+			doc: "How long calls that are up may go on after SIGTERM. New calls are answered 503 meanwhile; a second signal ends the wait."},
 		{key: "log", is: mapping, unset: "{}", doc: "What is logged.", keys: []setting{
 			{key: "level", values: "debug, info, warn or error", unset: "info", override: true,
 				doc: "The least that is worth a line. No level writes secrets or whole phone numbers."},
