@@ -13,7 +13,6 @@ import (
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
-	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 
 	"passerelle/rooms/internal/ready"
@@ -27,13 +26,7 @@ const (
 	dtlsTimeout     = 10 * time.Second
 )
 
-// What RTP is here.
-const (
-	clockRate  = 48000
-	opusType   = 111
-	opusFormat = "minptime=10;useinbandfec=1;usedtx=1"
-	maxPacket  = 1500 // bytes
-)
+const maxPacket = 1500 // bytes
 
 // socketBuffer is what a UDP socket is given, in bytes, as far as the kernel lets us.
 const socketBuffer = 1 << 20
@@ -54,7 +47,7 @@ func newMedia(cfg Config) (*media, error) {
 	if err != nil {
 		return nil, err
 	}
-	engine, err := newEngine()
+	engine, err := ready.NewMediaEngine()
 	if err != nil {
 		return nil, err
 	}
@@ -101,25 +94,6 @@ func (m *media) listen() (*net.UDPConn, error) {
 		}
 	}
 	return nil, &ListenError{Addr: netip.AddrPortFrom(addr, p.First), Err: err}
-}
-
-// newEngine returns what is spoken: Opus, with the audio level.
-func newEngine() (*webrtc.MediaEngine, error) {
-	engine := &webrtc.MediaEngine{}
-	if err := engine.RegisterCodec(webrtc.RTPCodecParameters{
-		RTPCodecCapability: webrtc.RTPCodecCapability{
-			MimeType: webrtc.MimeTypeOpus, ClockRate: clockRate, Channels: 2, SDPFmtpLine: opusFormat,
-		},
-		PayloadType: opusType,
-	}, webrtc.RTPCodecTypeAudio); err != nil {
-		return nil, fmt.Errorf("register Opus: %w", err)
-	}
-	for _, uri := range []string{sdp.AudioLevelURI, sdp.SDESMidURI} {
-		if err := engine.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: uri}, webrtc.RTPCodecTypeAudio); err != nil {
-			return nil, fmt.Errorf("register %s: %w", uri, err)
-		}
-	}
-	return engine, nil
 }
 
 // relayPause is for how long a direct way is preferred to one through a TURN server that was found first.

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"passerelle/rooms"
+	"passerelle/rooms/internal/ready"
 )
 
 func messages() []*livekit.SignalResponse {
@@ -51,7 +52,7 @@ func FuzzMessage(f *testing.F) {
 		r := &room{c: c, name: "board", l: newListener(t), roster: newRoster(c.prefix), seats: make(map[*seat]struct{}), news: make(chan struct{})}
 		r.ear.r = r
 		r.link = c.newLink("board", "sip_1", minted, r)
-		st := &seat{c: c, who: rooms.Participant{ID: "sip_2"}, events: make(chan rooms.Event, eventsKept)}
+		st := &seat{c: c, who: rooms.Participant{ID: "sip_2"}, events: make(chan rooms.Event, ready.EventsKept)}
 		st.link = c.newLink("board", "sip_2", minted, st)
 		for _, l := range []*link{r.link, st.link} {
 			s := newSession(l)
@@ -84,7 +85,7 @@ func FuzzData(f *testing.F) {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		st := &seat{who: rooms.Participant{ID: "sip_2"}, events: make(chan rooms.Event, eventsKept)}
+		st := &seat{who: rooms.Participant{ID: "sip_2"}, events: make(chan rooms.Event, ready.EventsKept)}
 		st.heardData(data)
 		for len(st.events) > 0 {
 			switch e := <-st.events; e.Kind {

@@ -17,13 +17,13 @@ import (
 
 	"passerelle/codec"
 	"passerelle/rooms"
+	"passerelle/rooms/internal/ready"
 )
 
 // Limits of what a seat holds.
 const (
-	eventsKept = 8    // events that nobody read yet
-	maxNote    = 1000 // bytes of a message's text
-	maxDigits  = 32   // in one data packet to the phone
+	maxNote   = 1000 // bytes of a message's text
+	maxDigits = 32   // in one data packet to the phone
 )
 
 // telephones is how the identities of telephones begin, those of LiveKit's own gateway too.
@@ -65,7 +65,7 @@ func (c *Cluster) newSeat(ctx context.Context, room string, who rooms.Participan
 		who.ID = c.identity()
 	}
 	who.Attributes = maps.Clone(who.Attributes)
-	st := &seat{c: c, who: who, muted: who.Muted, events: make(chan rooms.Event, eventsKept), open: make(chan struct{})}
+	st := &seat{c: c, who: who, muted: who.Muted, events: make(chan rooms.Event, ready.EventsKept), open: make(chan struct{})}
 	st.voice.clock = c.cfg.Clock
 	st.voice.muted.Store(who.Muted)
 	st.link = c.newLink(room, who.ID, func() (string, error) { return c.cfg.seatToken(room, who.ID, st.asNow()) }, st)
@@ -211,7 +211,7 @@ func (st *seat) lose(why error, tell bool) {
 		return
 	}
 	if tell {
-		st.notify(rooms.Event{Kind: rooms.Removed})
+		ready.Queue(st.events, rooms.Event{Kind: rooms.Removed})
 	}
 	st.ended = true
 	st.gone.Store(&why)
@@ -224,30 +224,9 @@ func (st *seat) event(e rooms.Event) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if !st.ended {
-		st.notify(e)
+		ready.Queue(st.events, e)
 	}
 }
-
-// notify queues an event. Of those about muting only the last stays, and of all only the newest. Called with
-// mu held.
-func (st *seat) notify(e rooms.Event) {
-	var waiting []rooms.Event
-	for len(st.events) > 0 {
-		select {
-		case old := <-st.events:
-			if !aboutMute(old) || !aboutMute(e) {
-				waiting = append(waiting, old)
-			}
-		default: // the phone took it first
-		}
-	}
-	waiting = append(waiting, e)
-	for _, e := range waiting[max(0, len(waiting)-eventsKept):] {
-		st.events <- e
-	}
-}
-
-func aboutMute(e rooms.Event) bool { return e.Kind == rooms.Muted || e.Kind == rooms.Unmuted }
 
 func (st *seat) interrupted() { st.event(rooms.Event{Kind: rooms.Interrupted}) }
 func (st *seat) resumed()     { st.event(rooms.Event{Kind: rooms.Resumed}) }

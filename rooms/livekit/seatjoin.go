@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"passerelle/rooms"
+	"passerelle/rooms/internal/ready"
 )
 
 // The labels of the data channels, as LiveKit knows them: one loses nothing, of the other nothing comes twice.
@@ -238,7 +239,7 @@ func (st *seat) mutedByRoom(m *livekit.MuteTrackRequest) {
 	if st.muted {
 		kind = rooms.Muted
 	}
-	st.notify(rooms.Event{Kind: kind})
+	ready.Queue(st.events, rooms.Event{Kind: kind})
 }
 
 // publish sends a data packet to everybody in the room.

@@ -10,6 +10,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"passerelle/codec"
+	"passerelle/rooms/internal/ready"
 )
 
 // wire is where a voice's packets go in a test.
@@ -28,7 +29,7 @@ type bound struct {
 }
 
 func (b bound) CodecParameters() []webrtc.RTPCodecParameters {
-	return []webrtc.RTPCodecParameters{{PayloadType: opusType}}
+	return []webrtc.RTPCodecParameters{{PayloadType: ready.OpusType}}
 }
 func (b bound) HeaderExtensions() []webrtc.RTPHeaderExtensionParameter {
 	return []webrtc.RTPHeaderExtensionParameter{{URI: sdp.AudioLevelURI, ID: 3}}
@@ -57,7 +58,7 @@ func TestWhatIsNotSentIsNotMissing(t *testing.T) {
 		return b.wire.last
 	}
 	first := say(1)
-	if !first.Marker || first.PayloadType != opusType || first.SSRC != 7 || first.Timestamp != 960 {
+	if !first.Marker || first.PayloadType != ready.OpusType || first.SSRC != 7 || first.Timestamp != 960 {
 		t.Errorf("the first packet: %+v, want the marker, and what was agreed on", first)
 	}
 	if level := first.GetExtension(3); len(level) != 1 || level[0] != 0x80|20 {

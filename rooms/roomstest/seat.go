@@ -6,6 +6,7 @@ import (
 
 	"passerelle/codec"
 	"passerelle/rooms"
+	"passerelle/rooms/internal/ready"
 )
 
 // eventRoom is how many events a seat keeps for its phone.
@@ -101,24 +102,8 @@ func (s *Seat) notify(e rooms.Event) {
 	if s.gone != nil {
 		return
 	}
-	var kept []rooms.Event
-	for len(s.events) > 0 {
-		old := <-s.events
-		if aboutMute(old) && aboutMute(e) {
-			continue
-		}
-		kept = append(kept, old)
-	}
-	kept = append(kept, e)
-	if n := len(kept); n > eventRoom {
-		kept = kept[n-eventRoom:]
-	}
-	for _, k := range kept {
-		s.events <- k
-	}
+	ready.Queue(s.events, e)
 }
-
-func aboutMute(e rooms.Event) bool { return e.Kind == rooms.Muted || e.Kind == rooms.Unmuted }
 
 // lose takes the seat away, once. Called with Backend.mu held.
 func (s *Seat) lose(why error) {

@@ -8,8 +8,9 @@ import (
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
 	"github.com/pion/interceptor/pkg/report"
-	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
+
+	"passerelle/rooms/internal/ready"
 )
 
 // How long pion waits. A browser's checks and its microphone come every few seconds at least.
@@ -22,24 +23,14 @@ const (
 )
 
 // opusType is the payload type that we would choose; a browser's own is taken.
-const opusType = 111
+const opusType = ready.OpusType
 
 // newAPI returns a pion for one connection, p, that knows Opus, the two header extensions that we use, and
 // our ports. ctx ends the DTLS handshake.
 func (s *SFU) newAPI(ctx context.Context, p *peer) (*webrtc.API, error) {
-	media := &webrtc.MediaEngine{}
-	if err := media.RegisterCodec(webrtc.RTPCodecParameters{
-		RTPCodecCapability: webrtc.RTPCodecCapability{
-			MimeType: webrtc.MimeTypeOpus, ClockRate: clockRate, Channels: 2, SDPFmtpLine: opusFormat,
-		},
-		PayloadType: opusType,
-	}, webrtc.RTPCodecTypeAudio); err != nil {
-		return nil, fmt.Errorf("register Opus: %w", err)
-	}
-	for _, uri := range []string{sdp.AudioLevelURI, sdp.SDESMidURI} {
-		if err := media.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: uri}, webrtc.RTPCodecTypeAudio); err != nil {
-			return nil, fmt.Errorf("register %s: %w", uri, err)
-		}
+	media, err := ready.NewMediaEngine()
+	if err != nil {
+		return nil, err
 	}
 	chain := &interceptor.Registry{}
 	senderReports, err := report.NewSenderInterceptor(report.SenderInterval(reportInterval),

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"passerelle/rooms"
+	"passerelle/rooms/internal/ready"
 )
 
 // gateway is a room as a gateway is in it: one silent listener and its phones.
@@ -92,7 +93,7 @@ func (r *room) addSeat(g *gateway, who rooms.Participant) (*seat, error) {
 		return nil, rooms.ErrFull
 	}
 	who.ID = r.newID(who.ID, "p")
-	s := &seat{gateway: g, id: who.ID, who: who, events: make(chan rooms.Event, eventsKept)}
+	s := &seat{gateway: g, id: who.ID, who: who, events: make(chan rooms.Event, ready.EventsKept)}
 	s.voice = &voice{id: who.ID, from: g, room: r}
 	s.voice.muted.Store(who.Muted)
 	r.seats = append(r.seats, s)
@@ -112,7 +113,7 @@ func (r *room) loseSeat(s *seat, why error) {
 	}
 	s.gone.Store(&why)
 	if errors.Is(why, rooms.ErrRemoved) {
-		s.notify(rooms.Event{Kind: rooms.Removed})
+		ready.Queue(s.events, rooms.Event{Kind: rooms.Removed})
 	}
 	close(s.events)
 	r.seats = slices.DeleteFunc(r.seats, func(o *seat) bool { return o == s })

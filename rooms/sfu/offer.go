@@ -7,11 +7,13 @@ import (
 	"strings"
 
 	"github.com/pion/sdp/v3"
+
+	"passerelle/rooms/internal/ready"
 )
 
 // opusFormat is what we ask browsers to send: FEC against loss, and next to nothing while nobody speaks
 // (RFC 7587 section 6.1).
-const opusFormat = "minptime=10;useinbandfec=1;usedtx=1"
+const opusFormat = ready.OpusFormat
 
 // readOffer checks a browser's offer: one audio line that sends, the microphone, then at least one and at
 // most maxSlots that only receive, the slots; all with Opus. It returns the offer without candidates: as

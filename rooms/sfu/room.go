@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"passerelle/rooms"
+	"passerelle/rooms/internal/ready"
 )
 
 // room is where people are. It opens with whoever comes first and closes with whoever goes last.
@@ -141,7 +142,7 @@ func (r *room) mute(id string, muted bool) error {
 			if muted {
 				kind = rooms.Muted
 			}
-			s.notify(rooms.Event{Kind: kind})
+			ready.Queue(s.events, rooms.Event{Kind: kind})
 			return nil
 		}
 	}

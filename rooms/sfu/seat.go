@@ -10,8 +10,7 @@ import (
 
 // Limits of what a seat holds.
 const (
-	eventsKept = 8    // events that nobody read yet
-	maxNote    = 1000 // bytes of a message's text
+	maxNote = 1000 // bytes of a message's text
 )
 
 // seat is one phone in a room.
@@ -92,24 +91,3 @@ func (s *seat) do(what string, act func(*room)) error {
 	act(r)
 	return nil
 }
-
-// notify queues an event. Of those about muting only the last stays, and of all only the newest. Called
-// with room.mu held.
-func (s *seat) notify(e rooms.Event) {
-	var waiting []rooms.Event
-	for len(s.events) > 0 {
-		select {
-		case old := <-s.events:
-			if !aboutMute(old) || !aboutMute(e) {
-				waiting = append(waiting, old)
-			}
-		default: // the phone took it first
-		}
-	}
-	waiting = append(waiting, e)
-	for _, e := range waiting[max(0, len(waiting)-eventsKept):] {
-		s.events <- e
-	}
-}
-
-func aboutMute(e rooms.Event) bool { return e.Kind == rooms.Muted || e.Kind == rooms.Unmuted }

@@ -1,5 +1,5 @@
-// Package ready holds what every backend on pion prepares alike: a log, a certificate, and the reading of packets.
-// It does not know any room.
+// Package ready holds what every backend prepares alike: pion's log, certificate and codec, the reading of packets, and the events of a seat.
+// It keeps no room.
 package ready
 
 import (
