@@ -2,6 +2,7 @@
 
 GO       ?= go
 TAGS     := nolibopusfile
+export GO
 export GOFLAGS := -tags=$(TAGS) $(GOFLAGS)
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 STATIC   := CGO_ENABLED=1 CGO_LDFLAGS=-lm $(GO) build -trimpath -buildvcs=false -tags $(TAGS),netgo,osusergo
@@ -39,8 +40,8 @@ test: build ## proves everything: real phones, a real browser, a real LiveKit
 	@bash .ci/peers.sh
 	@bash .ci/livekit.sh
 	$(GO) vet -tags $(TAGS),peers ./...
-	$(GO) test -timeout 5m ./...
-	PASSERELLE_BIN=$(CURDIR)/bin/passerelle $(GO) test -tags $(TAGS),peers -p 1 -timeout 12m -count=1 $(PEERS)
+	@bash .ci/tests.sh -timeout 5m ./...
+	PASSERELLE_BIN=$(CURDIR)/bin/passerelle bash .ci/tests.sh -tags $(TAGS),peers -p 1 -timeout 12m -count=1 $(PEERS)
 
 .PHONY: proof
 proof: test ## the long runs, after the test: race detector, faults, fuzzing, load

@@ -10,8 +10,11 @@ import (
 	"time"
 )
 
-// logTail is how many lines of a program's log a failing test is shown.
-const logTail = 80
+// What a failing test is shown of a program's log: so much that its own words are not lost in it.
+const (
+	logTail  = 20
+	logWidth = 240 // bytes of a line
+)
 
 // program is something to run again and again, with one log for all of its lives.
 type program struct {
@@ -100,5 +103,20 @@ func (p *program) log(lines int) string {
 		return err.Error()
 	}
 	all := strings.Split(strings.TrimRight(string(text), "\n"), "\n")
+	return strings.Join(all[max(0, len(all)-lines):], "\n")
+}
+
+// complaints returns the last errors that the program wrote, each cut to logWidth.
+func (p *program) complaints(lines int) string {
+	text, err := os.ReadFile(p.logFile())
+	if err != nil {
+		return err.Error()
+	}
+	var all []string
+	for line := range strings.Lines(string(text)) {
+		if strings.Contains(line, "\tERROR\t") || strings.HasPrefix(line, "panic:") {
+			all = append(all, strings.TrimRight(line[:min(len(line), logWidth)], "\n"))
+		}
+	}
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }

@@ -47,7 +47,7 @@ type Server struct {
 	api     *API
 }
 
-// Start runs a server until the test ends; a test that fails is shown its log.
+// Start runs a server until the test ends; a test that fails is shown its errors.
 func Start(t testing.TB, o Options) *Server {
 	t.Helper()
 	s, err := Open(o)
@@ -165,11 +165,11 @@ func (s *Server) Restart(t testing.TB) {
 	}
 }
 
-// Show prints the end of the server's log when the test has failed.
+// Show prints the server's last errors when the test has failed.
 func (s *Server) Show(t testing.TB) {
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("LiveKit wrote at last:\n%s", s.program.log(logTail))
+			t.Logf("LiveKit's last errors:\n%s", s.program.complaints(logTail))
 		}
 	})
 }
