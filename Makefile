@@ -46,10 +46,19 @@ test: build ## proves everything: real phones, a real browser, a real LiveKit
 .PHONY: proof
 proof: test ## the long runs, after the test: race detector, faults, fuzzing, load
 	$(MAKE) race
+	$(MAKE) newest
 	$(MAKE) faults
 	$(MAKE) fuzz
 	$(MAKE) load
 	$(MAKE) load-livekit
+
+.PHONY: newest
+newest: build ## the tests of LiveKit rooms against the newest LiveKit server that can be had
+	@bash .ci/peers.sh
+	@bash .ci/livekit.sh
+	@bash .ci/livekit.sh newest
+	PASSERELLE_LIVEKIT=$(CACHE)/bin/livekit-server-newest PASSERELLE_BIN=$(CURDIR)/bin/passerelle bash .ci/tests.sh -tags $(TAGS),peers -p 1 -timeout 12m -count=1 ./rooms/livekit/... ./rooms/meet/...
+	PASSERELLE_LIVEKIT=$(CACHE)/bin/livekit-server-newest PASSERELLE_BIN=$(CURDIR)/bin/passerelle bash .ci/tests.sh -tags $(TAGS),peers -timeout 12m -count=1 -run 'TestLiveKit$$' ./cmd/passerelle/peers/
 
 .PHONY: faults
 faults: build ## LiveKit and Redis killed during calls, a cluster behind Kamailio, a gateway drained and one killed

@@ -137,8 +137,12 @@ func withTURN(t *testing.T) *livekittest.Server {
 	}
 	port := c.LocalAddr().(*net.UDPAddr).Port
 	_ = c.Close()
+	allowed := ""
+	if livekittest.AtLeast(t, 1, 12) { // these relay to addresses of this machine only where they are told to
+		allowed = ", allow_restricted_peer_cidrs: [127.0.0.0/8]"
+	}
 	return livekittest.Start(t, livekittest.Options{ExtraYAML: fmt.Sprintf(
-		"turn: {enabled: true, udp_port: %d, relay_range_start: 31000, relay_range_end: 31999, bind_addresses: [127.0.0.1]}", port)})
+		"turn: {enabled: true, udp_port: %d, relay_range_start: 31000, relay_range_end: 31999, bind_addresses: [127.0.0.1]%s}", port, allowed)})
 }
 
 // clusterAt is a gateway's side of a server behind a front.

@@ -239,10 +239,15 @@ func TestAPhoneAsTheServerKnowsIt(t *testing.T) {
 	room, _ := open(t, cluster(t, shared), t.Name())
 	attributes := map[string]string{"sip.callID": "call-1", "sip.phoneNumber": "+33 1 •• •• •• 89", "color": "#4a9"}
 	s := seat(t, room, rooms.Participant{Name: "+33 1 •• •• •• 89", Kind: rooms.Phone, Attributes: attributes})
-	p, err := shared.API().Get(t.Context(), t.Name(), s.ID())
-	if err != nil {
+	if err := shared.API().StoreAnew(t.Context(), t.Name(), s.ID()); err != nil {
 		t.Fatal(err)
 	}
+	var p *lk.ParticipantInfo
+	soon(t, "the server has written the phone down", func() bool {
+		var err error
+		p, err = shared.API().Get(t.Context(), t.Name(), s.ID())
+		return err == nil && len(p.GetTracks()) > 0
+	})
 	if p.GetKind() != lk.ParticipantInfo_SIP || p.GetName() != "+33 1 •• •• •• 89" || !strings.HasPrefix(p.GetIdentity(), "sip_") {
 		t.Errorf("the server knows a %v %q (%q), want a SIP participant by its name", p.GetKind(), p.GetName(), p.GetIdentity())
 	}

@@ -100,21 +100,37 @@ func (h *Hall) Members(t testing.TB, room string) []*livekit.ParticipantInfo {
 // AwaitMembers waits until a room has that many members, each with its microphone published, and returns them.
 func (h *Hall) AwaitMembers(t testing.TB, room string, n int, within time.Duration) []*livekit.ParticipantInfo {
 	t.Helper()
-	for deadline := time.Now().Add(within); ; {
+	began, patience := time.Now(), time.Second
+	for {
 		members := h.Members(t, room)
-		published := 0
+		var silent []*livekit.ParticipantInfo
 		for _, p := range members {
-			if len(p.GetTracks()) > 0 {
-				published++
+			if len(p.GetTracks()) == 0 {
+				silent = append(silent, p)
 			}
 		}
-		if len(members) == n && published == n {
+		switch waited := time.Since(began); {
+		case len(members) == n && len(silent) == 0:
 			return members
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%d in room %s after %v, %d of them with a track; want %d: %v", len(members), room, within, published, n, members)
+		case waited > within:
+			t.Fatalf("%d in room %s after %v, %d of them without a track; want %d: %v", len(members), room, within, len(silent), n, members)
+		case waited > patience:
+			patience += time.Second
+			h.storeAnew(t, room, silent)
 		}
 		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// storeAnew asks the server for what it knows of members, where it may not have written that down.
+func (h *Hall) storeAnew(t testing.TB, room string, members []*livekit.ParticipantInfo) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	for _, p := range members {
+		if err := h.API().StoreAnew(ctx, room, p.GetIdentity()); err != nil {
+			t.Logf("%v", err) // it may have left meanwhile
+		}
 	}
 }
 

@@ -109,6 +109,13 @@ func (a *API) Update(ctx context.Context, change *livekit.UpdateParticipantReque
 	return named(err, "update participant %q", change.GetIdentity())
 }
 
+// StoreAnew has a participant changed a little, so that the server writes down anew what it knows of it. It writes
+// each change on its own, and a phone that joins and publishes at once may be listed for ever as it was before it
+// published: who is in the room sees it rightly.
+func (a *API) StoreAnew(ctx context.Context, room, identity string) error {
+	return a.Update(ctx, &livekit.UpdateParticipantRequest{Room: room, Identity: identity, Attributes: map[string]string{"stored": "anew"}})
+}
+
 // SendData sends user data to participants, to all of them where none is named.
 func (a *API) SendData(ctx context.Context, room, topic string, data []byte, to ...string) error {
 	_, err := a.Service(room).SendData(ctx, &livekit.SendDataRequest{

@@ -10,7 +10,9 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -197,6 +199,24 @@ func (s *Server) Token(set func(*auth.AccessToken)) (string, error) {
 		return "", fmt.Errorf("sign a token: %w", err)
 	}
 	return text, nil
+}
+
+// AtLeast reports whether the server that Start runs is of that version or newer.
+func AtLeast(t testing.TB, major, minor int) bool {
+	t.Helper()
+	binary, err := findBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := exec.CommandContext(t.Context(), binary, "--version").Output()
+	if err != nil {
+		t.Fatalf("ask LiveKit for its version: %v", err)
+	}
+	var is [2]int
+	if _, err := fmt.Sscanf(string(said), "livekit-server version %d.%d", &is[0], &is[1]); err != nil {
+		t.Fatalf("LiveKit calls itself %q: %v", said, err)
+	}
+	return slices.Compare(is[:], []int{major, minor}) >= 0
 }
 
 // findBinary returns the server's program: PASSERELLE_LIVEKIT, or what .ci/livekit.sh built.
