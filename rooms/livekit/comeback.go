@@ -36,6 +36,7 @@ type plight struct {
 	why   error         // how the session was lost, or the last attempt failed
 	last  way           // of the last attempt; resume before the first
 	tried int           // attempts, since a session lasted
+	never bool          // there has been no way for media in this session, ever
 	media bool          // media flow as if nothing had happened: only the WebSocket is lost
 	gone  time.Duration // ... or do not, for so long
 }
@@ -46,6 +47,7 @@ type plight struct {
 //	no media for patience                  giveUp
 //	the server asks to join again          rejoin
 //	the old session was closed             rejoin, once a rejoin was tried
+//	there never was a way for media        rejoin: the server takes nobody back who was never there
 //	media flow                             resume, for as long as it takes
 //	no media for resumable                 rejoin
 //	resumed, and no way for media          rejoin
@@ -55,7 +57,7 @@ func wayBack(p plight) way {
 	switch {
 	case final(p.why), p.gone >= patience:
 		return giveUp
-	case errors.As(p.why, &m) && m.again, p.last == rejoin:
+	case errors.As(p.why, &m) && m.again, p.last == rejoin, p.never && errors.Is(p.why, errMedia):
 		return rejoin
 	case p.media:
 		return resume
@@ -87,6 +89,7 @@ func (l *link) comeBack(lost *session, why error) (*session, error) {
 		if p.media = p.last == resume && lost.flows(); !p.media && !final(p.why) {
 			l.broken()
 		}
+		p.never = !lost.flowed.Load()
 		p.gone, p.tried = l.gone(), l.attempts
 		p.last = wayBack(p)
 		if p.last == giveUp {
@@ -127,6 +130,7 @@ func (l *link) attempt(lost *session, how way) (*session, error) {
 		return lost, nil
 	}
 	l.broken()
+	l.walled = l.walled || !lost.flowed.Load()
 	lost.close()
 	l.forget()
 	s, err := l.open(ctx)

@@ -22,6 +22,8 @@ func TestWayBack(t *testing.T) {
 	}{
 		{"a WebSocket that breaks is replaced", plight{why: broken}, resume},
 		{"media that are lost are looked for in the same session", plight{why: errMedia}, resume},
+		{"media that never came are looked for in a new one", plight{why: errMedia, never: true}, rejoin},
+		{"a WebSocket that breaks before media came is replaced", plight{why: broken, never: true}, resume},
 		{"resumed in vain: a new session", plight{why: errMedia, tried: 1}, rejoin},
 		{"the server asks to resume", plight{why: &moved{}}, resume},
 		{"the server asks to join again", plight{why: &moved{again: true}, media: true}, rejoin},

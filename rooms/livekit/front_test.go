@@ -114,7 +114,7 @@ func TestAServerOfBeforeIsSpokenToStepByStep(t *testing.T) {
 }
 
 func TestTheServerWantsMediaToBeRelayed(t *testing.T) {
-	server := withTURN(t)
+	server := withTURN(t, false)
 	f := &front{down: func(m *lk.SignalResponse) {
 		if j := m.GetJoin(); j != nil {
 			j.ClientConfiguration = &lk.ClientConfiguration{ForceRelay: lk.ClientConfigSetting_ENABLED}
@@ -128,8 +128,18 @@ func TestTheServerWantsMediaToBeRelayed(t *testing.T) {
 	o.flows("by the relay", 5*time.Second)
 }
 
-// withTURN starts a server that has a TURN server.
-func withTURN(t *testing.T) *livekittest.Server {
+func TestNoDirectWayWorks(t *testing.T) {
+	server := withTURN(t, true)
+	server.Relay.Only(firstRelayed, lastRelayed)
+	o := newOutageOf(t, cluster(t, server), cluster(t, server))
+	o.flows("by the TURN server, unasked: nothing else passes", 5*time.Second)
+}
+
+// The ports from which the TURN server sends for others.
+const firstRelayed, lastRelayed = 31000, 31999
+
+// withTURN starts a server that has a TURN server; walled, its media have a relay in front of them.
+func withTURN(t *testing.T, walled bool) *livekittest.Server {
 	t.Helper()
 	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
@@ -137,12 +147,16 @@ func withTURN(t *testing.T) *livekittest.Server {
 	}
 	port := c.LocalAddr().(*net.UDPAddr).Port
 	_ = c.Close()
-	allowed := ""
+	host, allowed := "127.0.0.1", ""
+	if walled {
+		host = "127.0.0.2" // what the server calls itself by then
+	}
 	if livekittest.AtLeast(t, 1, 12) { // these relay to addresses of this machine only where they are told to
 		allowed = ", allow_restricted_peer_cidrs: [127.0.0.0/8]"
 	}
-	return livekittest.Start(t, livekittest.Options{ExtraYAML: fmt.Sprintf(
-		"turn: {enabled: true, udp_port: %d, relay_range_start: 31000, relay_range_end: 31999, bind_addresses: [127.0.0.1]%s}", port, allowed)})
+	return livekittest.Start(t, livekittest.Options{Relay: walled, ExtraYAML: fmt.Sprintf(
+		"turn: {enabled: true, udp_port: %d, relay_range_start: %d, relay_range_end: %d, bind_addresses: [%s]%s}",
+		port, firstRelayed, lastRelayed, host, allowed)})
 }
 
 // clusterAt is a gateway's side of a server behind a front.

@@ -45,6 +45,7 @@ type link struct {
 	server    *url.URL
 	servers   []webrtc.ICEServer // TURN servers, as the server named them last
 	byRelay   bool               // media go through them only
+	walled    bool               // a session found no direct way: new ones look for one through them, too
 	attempts  int                // to come back, since a session lasted
 
 	gapMu sync.Mutex // guards what follows, and part.interrupted and resumed

@@ -44,6 +44,7 @@ type session struct {
 	back     bool                        // the server has taken us back
 	unsure   bool                        // whether the phone is muted is to be read from the roster
 
+	flowed   atomic.Bool // there has been a way for media
 	began    time.Time
 	heard    atomic.Int64 // when, since began
 	interval time.Duration
@@ -173,7 +174,7 @@ func (s *session) send(m *livekit.SignalRequest) error {
 func (s *session) newPeer() error {
 	l := s.link
 	var servers []webrtc.ICEServer
-	if l.byRelay {
+	if l.byRelay || l.walled {
 		servers = l.servers
 	}
 	pc, err := l.c.media.newPeer(servers, l.byRelay && len(servers) > 0)
@@ -183,6 +184,7 @@ func (s *session) newPeer() error {
 	pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
 		switch state {
 		case webrtc.PeerConnectionStateConnected:
+			s.flowed.Store(true)
 			l.flows()
 		case webrtc.PeerConnectionStateDisconnected, webrtc.PeerConnectionStateFailed:
 			s.fail(errMedia)
@@ -202,6 +204,10 @@ func (s *session) relays() error {
 	return nil
 }
 
+// gatherPatience is what is waited for our candidates, which is for TURN servers: one that is away costs nobody the
+// ways that there are.
+const gatherPatience = 1500 * time.Millisecond
+
 // offer makes an offer that holds all our candidates.
 func (s *session) offer(restart bool) (*livekit.SessionDescription, error) {
 	o, err := s.pc.CreateOffer(&webrtc.OfferOptions{ICERestart: restart})
@@ -217,8 +223,11 @@ func (s *session) describe(d webrtc.SessionDescription) (*livekit.SessionDescrip
 	if err := s.pc.SetLocalDescription(d); err != nil {
 		return nil, fmt.Errorf("%s: %w", d.Type, err)
 	}
+	patience := time.NewTimer(gatherPatience)
+	defer patience.Stop()
 	select {
 	case <-gathered:
+	case <-patience.C:
 	case <-s.link.ctx.Done():
 		return nil, context.Cause(s.link.ctx)
 	}

@@ -27,7 +27,9 @@ type Relay struct {
 	mu      sync.Mutex // guards all below
 	flowing chan struct{}
 	isCut   bool
-	lose    int // every so many datagrams towards the server; 0 for none
+	lose    int    // every so many datagrams towards the server; 0 for none
+	first   uint16 // the ports that may send to the server; both 0 for any
+	last    uint16
 	passed  int // of them
 	conns   map[net.Conn]bool
 	paths   map[netip.AddrPort]*net.UDPConn // by sender: our socket towards the server
@@ -79,6 +81,13 @@ func (r *Relay) Lose(oneIn int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.lose = oneIn
+}
+
+// Only lets datagrams to the server from no ports but those from first to last, as a firewall does.
+func (r *Relay) Only(first, last uint16) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.first, r.last = first, last
 }
 
 // Break resets every connection, as a middlebox does that has lost its table.
@@ -204,6 +213,9 @@ func (r *Relay) path(from netip.AddrPort) *net.UDPConn {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.isCut || r.shut {
+		return nil
+	}
+	if r.last != 0 && (from.Port() < r.first || from.Port() > r.last) {
 		return nil
 	}
 	if r.passed++; r.lose > 0 && r.passed%r.lose == 0 {
