@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"passerelle/sip"
-	"passerelle/sip/sdp"
 )
 
 // Stats is what the gateway is doing, at one instant, and has done. Counts only grow.
@@ -77,7 +76,10 @@ func (c *call) totals() Media {
 }
 
 // logStart tells that a call is up.
-func (c *call) logStart(media sdp.Media) {
+func (c *call) logStart() {
+	c.renewing.Lock()
+	media := c.media
+	c.renewing.Unlock()
 	c.gateway.answered.Add(1)
 	c.log.Info("call answered",
 		"from", masked(c.invite.From.User), "to", c.to.String(), "trunk", c.to.trunk.Name,
