@@ -19,8 +19,9 @@ import (
 // our own Dial always offers.
 type lateCaller struct {
 	*telephone
-	conn *net.UDPConn
-	tag  string // the gateway's
+	conn   *net.UDPConn
+	number string // that it calls
+	tag    string // the gateway's
 }
 
 // late returns a caller that has not called yet.
@@ -40,7 +41,7 @@ func (r *rig) late() *lateCaller {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { conn.Close() })
-	l := &lateCaller{conn: conn, telephone: &telephone{t: r.t, line: line, sess: &sdp.Session{Local: sdp.Local{
+	l := &lateCaller{conn: conn, number: "lobby", telephone: &telephone{t: r.t, line: line, sess: &sdp.Session{Local: sdp.Local{
 		Origin: sdp.Origin{ID: 1, Version: 1}, Address: line.LocalAddr(), RTCP: line.LocalRTCP(), Codecs: []codec.Kind{codec.PCMU},
 	}}}}
 	r.run(func(ctx context.Context) error { return line.Run(ctx, l.telephone, nil) })
@@ -67,14 +68,14 @@ func (l *lateCaller) send(method string, cseq int, body string, more ...string) 
 	if l.tag != "" {
 		to += ";tag=" + l.tag
 	}
-	msg := fmt.Sprintf("%[1]s sip:lobby@%[2]s SIP/2.0\r\nVia: SIP/2.0/UDP %[3]s;branch=z9hG4bK%[1]s%[4]d\r\nMax-Forwards: 70\r\n"+
-		"From: <sip:room@%[3]s>;tag=f\r\nTo: <sip:lobby@%[2]s%[5]s\r\nCall-ID: late-%[3]s\r\nCSeq: %[4]d %[1]s\r\nContact: <sip:room@%[3]s>\r\n",
-		method, l.conn.RemoteAddr(), from, cseq, to)
+	msg := fmt.Sprintf("%[1]s sip:%[6]s@%[2]s SIP/2.0\r\nVia: SIP/2.0/UDP %[3]s;branch=z9hG4bK%[1]s%[4]d\r\nMax-Forwards: 70\r\n"+
+		"From: <sip:room@%[3]s>;tag=f\r\nTo: <sip:%[6]s@%[2]s%[5]s\r\nCall-ID: late-%[3]s\r\nCSeq: %[4]d %[1]s\r\nContact: <sip:room@%[3]s>\r\n",
+		method, l.conn.RemoteAddr(), from, cseq, to, l.number)
 	for _, line := range more {
 		msg += line + "\r\n"
 	}
 	if body != "" {
-		msg += "Content-Type: application/sdp\r\n"
+		msg += "Content-Type: application/" + either(method == "INFO", "dtmf-relay", "sdp") + "\r\n"
 	}
 	if _, err := fmt.Fprintf(l.conn, "%sContent-Length: %d\r\n\r\n%s", msg, len(body), body); err != nil {
 		l.t.Fatal(err)

@@ -81,11 +81,16 @@ func (c *call) logStart() {
 	media := c.media
 	c.renewing.Unlock()
 	c.gateway.answered.Add(1)
-	c.log.Info("call answered",
+	args := []any{
 		"from", masked(c.invite.From.User), "to", c.to.String(), "trunk", c.to.trunk.Name,
 		"codec", media.Kind.String(), "ptime", media.PTime, "transport", c.invite.Transport,
 		"phone", c.invite.Source, "media", media.Remote, "refused", media.Refused,
-		"setup", (c.answered - c.began).Round(time.Microsecond))
+		"setup", (c.answered - c.began).Round(time.Microsecond),
+	}
+	if diverted := identify(c.invite, c.to.trunk).diverted; diverted != "" {
+		args = append(args, "diverted", masked(diverted))
+	}
+	c.log.Info("call answered", args...)
 }
 
 // logEnd tells why a call has ended, or was never up, and how it sounded.
