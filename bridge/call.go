@@ -32,14 +32,16 @@ type call struct {
 	// The way to the phone.
 	to       destination
 	session  sdp.Session
-	media    sdp.Media // from step 6 on the dialog's, under renewing
+	media    sdp.Media // from step 4 on the handshake's, under renewing
 	line     *rtp.Line
 	phone    *audio.Phone
 	speaker  speaker
 	booth    *audio.Mix    // where the phone is while it is in no room; nil while it is in one
-	keys     chan rune     // that the phone has pressed
+	keypad   keypad        // of the phone
+	keys     chan rune     // that were pressed on it
 	answered time.Duration // 0 until it is
-	renewing sync.Mutex    // held by reoffer
+	renewing sync.Mutex    // held by the handshake
+	agreed   chan struct{} // receives when there is a first agreement
 	held     bool          // by the phone: it hears nothing; under renewing, as media
 	back     chan struct{} // receives when it hears again
 
@@ -74,11 +76,11 @@ func newCall(g *Gateway, d *sip.Dialog) *call {
 	invite := d.Invite()
 	return &call{
 		gateway: g, dialog: d, invite: invite, began: g.Clock(), keys: make(chan rune, keysKept),
-		back: make(chan struct{}, 1), log: g.Log.With("call", invite.CallID),
+		back: make(chan struct{}, 1), agreed: make(chan struct{}, 1), log: g.Log.With("call", invite.CallID),
 	}
 }
 
-// serve takes the call from its INVITE to its end. An error before step 7 refuses the INVITE; after it,
+// serve takes the call from its INVITE to its end. An error before step 6 refuses the INVITE; after it,
 // the error is why the call ended. What a step opens its defer closes, so that the teardown is this
 // function read upwards.
 func (c *call) serve(ctx context.Context) (err error) {
@@ -112,20 +114,21 @@ func (c *call) serve(ctx context.Context) (err error) {
 	}
 	defer c.line.Close()
 
-	// 3. What the phone and we both speak.
-	answer, err := c.agree(ctx, c.invite.Body)
+	// 3. What the phone and we both speak. Where it leaves the offer to us, that is known after the answer.
+	answer, err := c.open(ctx, c.invite.Body)
 	if err != nil {
 		return err
 	}
-	if err := c.dialog.Ring(ctx); err != nil {
-		return fmt.Errorf("ring: %w", err)
-	}
 
-	// 4. A place in the engine room.
+	// 4. A place in the engine room. From here on the phone may change its mind (hold, another address,
+	// another codec).
 	if err := c.plug(); err != nil {
 		return fmt.Errorf("join line and engine: %w", err)
 	}
 	defer c.unplug()
+	if err := c.dialog.Ring(ctx); err != nil {
+		return fmt.Errorf("ring: %w", err)
+	}
 
 	// 5. A seat in the room; the phone rings until it is taken. A menu asks for the room after the answer.
 	defer c.stand()
@@ -134,32 +137,31 @@ func (c *call) serve(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	agreed := c.media // step 6 hands c.media to the dialog
 
-	// 6. From here on the phone may change its mind (hold, another address, another codec).
-	c.dialog.OnOffer(c.reoffer)
-
-	// 7. Answer.
+	// 6. Answer.
 	if err := c.dialog.Answer(ctx, answer); err != nil {
 		return fmt.Errorf("answer: %w", err)
 	}
 	c.answered = c.gateway.Clock()
-	c.logStart(agreed)
+	if err := c.awaitAgreement(ctx); err != nil {
+		return because(ctx, err)
+	}
+	c.logStart()
 	ctx, stop := c.bounded(ctx)
 	defer stop()
 
-	// 8. Listen to the phone.
+	// 7. Listen to the phone.
 	defer c.listen(cancel)()
 	defer func() { c.farewell(err) }()
 
-	// 9. Which room, if a menu has to ask.
+	// 8. Which room, if a menu has to ask.
 	if c.to.menu != nil {
 		if err := c.choose(ctx); err != nil {
 			return because(ctx, err)
 		}
 	}
 
-	// 10. Talk.
+	// 9. Talk.
 	defer c.stand()
 	return c.talk(ctx)
 }
@@ -171,47 +173,6 @@ func because(ctx context.Context, err error) error {
 		return context.Cause(ctx)
 	}
 	return err
-}
-
-// agree answers an offer and sets the line to what was agreed on.
-func (c *call) agree(ctx context.Context, offer []byte) (answer []byte, err error) {
-	if len(offer) == 0 {
-		return nil, refuse(488, "an INVITE without an offer is not supported yet")
-	}
-	if c.session.Local.Codecs == nil {
-		c.session.Local, err = c.gateway.local(ctx, c.line, c.invite, c.to.trunk)
-		if err != nil {
-			return nil, err
-		}
-	}
-	answer, media, err := c.session.Answer(offer)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.line.Negotiate(lineParams(media, c.line.LocalAddr().Addr(), c.invite.Source.Addr())); err != nil {
-		return nil, fmt.Errorf("set the phone line: %w", err)
-	}
-	c.media = media
-	return answer, nil
-}
-
-// reoffer answers an offer within the call (RFC 3264 section 8): hold, resume, another address or codec.
-// The dialog calls it, one offer at a time.
-func (c *call) reoffer(ctx context.Context, offer []byte) ([]byte, error) {
-	c.renewing.Lock()
-	defer c.renewing.Unlock()
-	if err := ctx.Err(); err != nil {
-		return nil, err // withdrawn while it waited
-	}
-	answer, err := c.agree(ctx, offer)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.phone.Renegotiate(c.media.Kind, c.media.PTime); err != nil {
-		return nil, fmt.Errorf("change codec: %w", err)
-	}
-	c.hold()
-	return answer, nil
 }
 
 // hold does what the media say. A phone that does not listen has put us on hold: its music is not for the
@@ -240,12 +201,15 @@ func (c *call) plug() (err error) {
 	c.speaker = speaker{phone: c.phone, voices: c.gateway.Voices, language: language(c.gateway.Live(), c.to)}
 	c.sound.Store(&sound{c.line, c.phone})
 	c.hold()
+	c.dialog.Negotiate(handshake{c})
+	c.dialog.OnKey(c.heardInfo)
 	return nil
 }
 
 // unplug gives it back. The dialog outlives the call by the INVITE transaction, and must not keep it.
 func (c *call) unplug() {
-	c.dialog.OnOffer(nil)
+	c.dialog.Negotiate(nil)
+	c.dialog.OnKey(nil)
 	c.phone.Close()
 	c.closeBooth()
 }
@@ -266,22 +230,11 @@ func (c *call) listen(cancel context.CancelCauseFunc) (stop func()) {
 	ended := make(chan struct{})
 	go func() { // the line reader; line.Run recovers
 		defer close(ended)
-		if err := c.line.Run(ctx, c.phone, c.keyPressed); err != nil {
+		if err := c.line.Run(ctx, c.phone, c.heardDigit); err != nil {
 			cancel(err)
 		}
 	}()
 	return func() { hush(); <-ended }
-}
-
-// keyPressed keeps a key for the call's goroutine. Called by the line reader.
-func (c *call) keyPressed(d rtp.Digit) {
-	if d.Ended {
-		return
-	}
-	select {
-	case c.keys <- d.Rune:
-	default: // nobody types so fast
-	}
 }
 
 // lineParams is what offer and answer agreed on, as the line wants it.

@@ -504,7 +504,7 @@ func (p *telephone) reoffer(r *rig, direction sdp.Direction) {
 		}
 	}
 	r.gateway.mu.Unlock()
-	answer, err := held.reoffer(p.t.Context(), offer)
+	answer, err := handshake{held}.Answer(p.t.Context(), offer)
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -39,6 +39,7 @@ func endings() []ending {
 	silent := func(why error, reason string) ending { return ending{why, nil, reason, true} }
 	return []ending{
 		silent(sip.ErrBye, ""), silent(sip.ErrHangup, ""), silent(sip.ErrShutdown, ""), silent(sip.ErrNoACK, ""),
+		silent(sip.ErrExpired, ""), silent(sip.ErrGone, ""), silent(sip.ErrDisagreed, ""),
 		silent(rtp.ErrDeadPeer, "no RTP arrives"),
 		silent(ivr.ErrGaveUp, "no right PIN was entered"),
 		spoken(rooms.ErrRemoved, ivr.Removed),
@@ -89,7 +90,10 @@ func (c *call) hangup(ctx context.Context, why error) {
 
 // reject refuses the INVITE if err came before the answer, and returns err.
 func (c *call) reject(ctx context.Context, err error) error {
-	if err == nil || c.answered > 0 || errors.Is(err, sip.ErrCancelled) {
+	switch {
+	case err == nil || c.answered > 0:
+		return err
+	case errors.Is(err, sip.ErrCancelled), errors.Is(err, sip.ErrNoPRACK), errors.Is(err, sip.ErrDisagreed): // it is refused already
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hangupTimeout)

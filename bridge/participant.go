@@ -18,20 +18,15 @@ const maxName = 64
 
 // participant is how a room sees a caller: by the display name if it is one, else by a masked number.
 func participant(invite sip.Invite, trunk *config.Trunk) rooms.Participant {
-	display, user := invite.From.Display, invite.From.User
-	if values := invite.Header("P-Asserted-Identity"); trunk.Trusted && len(values) > 0 && !private(invite) {
-		if d, u, ok := asserted(values[0]); ok {
-			display, user = d, u
-		}
-	}
+	who := identify(invite, trunk)
 	id := callHash(invite.CallID)
 	return rooms.Participant{
-		Kind: rooms.Phone, Name: phoneName(display, user),
+		Kind: rooms.Phone, Name: phoneName(who.display, who.user),
 		Attributes: map[string]string{
 			// What LiveKit's own clients read of a telephone.
 			"sip.callID":      fmt.Sprintf("%016x", id),
 			"sip.trunkID":     trunk.Name,
-			"sip.phoneNumber": phoneName("", user),
+			"sip.phoneNumber": phoneName("", who.user),
 			"sip.callStatus":  "active",
 			// What Meet's clients read of everybody.
 			"is_authenticated": "false",
@@ -45,45 +40,6 @@ func callHash(callID string) uint64 {
 	h := fnv.New64a()
 	h.Write([]byte(callID))
 	return h.Sum64()
-}
-
-// private reports whether the caller does not want to be known by what the network asserts (RFC 3325 section 9.3).
-func private(invite sip.Invite) bool {
-	for _, value := range invite.Header("Privacy") {
-		for _, wish := range strings.Split(value, ";") {
-			if strings.EqualFold(strings.TrimSpace(wish), "id") {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// asserted reads the first identity of a P-Asserted-Identity header (RFC 3325 section 9.1): a SIP or a tel URI.
-func asserted(value string) (display, user string, ok bool) {
-	uri := strings.TrimSpace(value)
-	if quoted, found := strings.CutPrefix(uri, `"`); found {
-		if display, uri, found = strings.Cut(quoted, `"`); !found {
-			return "", "", false
-		}
-	}
-	if before, inside, found := strings.Cut(uri, "<"); found {
-		if uri, _, found = strings.Cut(inside, ">"); !found {
-			return "", "", false
-		}
-		if display == "" {
-			display = strings.TrimSpace(before)
-		}
-	}
-	scheme, rest, _ := strings.Cut(uri, ":")
-	switch strings.ToLower(strings.TrimSpace(scheme)) {
-	case "sip", "sips":
-		user, _, ok = strings.Cut(rest, "@")
-	case "tel":
-		user, ok = rest, true
-	}
-	user, _, _ = strings.Cut(user, ";")
-	return display, user, ok && user != ""
 }
 
 // phoneName chooses the name that everybody in the room reads. A number is never shown whole, wherever

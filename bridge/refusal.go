@@ -44,6 +44,8 @@ func refusalOf(err error) sip.Refusal {
 	switch {
 	case errors.As(err, &own):
 		return sip.Refusal{Code: own.code, Warning: own.warning(), RetryAfter: own.retry}
+	case errors.Is(err, sip.ErrNoPRACK):
+		return sip.Refusal{Code: 504}
 	case errors.Is(err, errDrained):
 		return sip.Refusal{Code: 503, Warning: miscellaneous(errDrained.Error()), RetryAfter: retryAfter}
 	case errors.Is(err, rooms.ErrUnavailable): // a balancer tries the next gateway

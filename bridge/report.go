@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"passerelle/sip"
-	"passerelle/sip/sdp"
 )
 
 // Stats is what the gateway is doing, at one instant, and has done. Counts only grow.
@@ -77,13 +76,21 @@ func (c *call) totals() Media {
 }
 
 // logStart tells that a call is up.
-func (c *call) logStart(media sdp.Media) {
+func (c *call) logStart() {
+	c.renewing.Lock()
+	media := c.media
+	c.renewing.Unlock()
 	c.gateway.answered.Add(1)
-	c.log.Info("call answered",
+	args := []any{
 		"from", masked(c.invite.From.User), "to", c.to.String(), "trunk", c.to.trunk.Name,
 		"codec", media.Kind.String(), "ptime", media.PTime, "transport", c.invite.Transport,
 		"phone", c.invite.Source, "media", media.Remote, "refused", media.Refused,
-		"setup", (c.answered - c.began).Round(time.Microsecond))
+		"setup", (c.answered - c.began).Round(time.Microsecond),
+	}
+	if diverted := identify(c.invite, c.to.trunk).diverted; diverted != "" {
+		args = append(args, "diverted", masked(diverted))
+	}
+	c.log.Info("call answered", args...)
 }
 
 // logEnd tells why a call has ended, or was never up, and how it sounded.

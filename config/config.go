@@ -131,7 +131,7 @@ type Trunk struct {
 	Name    string
 	Network string         // of Static.Networks, never empty
 	From    []netip.Prefix // accept.from: who may call us; at least one, masked, and in no other trunk
-	Trusted bool           // its P-Asserted-Identity is believed; false by default
+	Trusted bool           // what its network says of callers is believed; false by default
 	Codecs  []Codec        // the one we like best first; PCMA and PCMU by default
 	Calls   int            // limits.calls: calls at once; 0, the default, is no limit of its own
 }

@@ -108,7 +108,7 @@ func trunkSettings() []setting {
 			{key: "certificate", later: true}, {key: "digest", later: true},
 		}},
 		{key: "trusted", values: "true or false", unset: "false", bare: true,
-			doc: "Its P-Asserted-Identity is believed, and routes without from take its calls."},
+			doc: "What its network says of callers is believed (P-Asserted-Identity, Remote-Party-ID, Diversion, History-Info), and routes without from take its calls."},
 		{key: "codecs", is: scalars, values: "PCMA or PCMU", unset: "[PCMA, PCMU]", doc: "What may be spoken, the best first."},
 		{key: "limits", is: mapping, unset: "{}", doc: "Bounds of this trunk.", keys: []setting{
 			{key: "calls", values: "number, 0 to 100000", unset: "0", bare: true, means: "0, no limit but the gateway's", doc: "Calls at once."},

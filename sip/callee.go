@@ -21,6 +21,9 @@ func (s *Server) newCall(in inbound) {
 	case contactOf(in.req) == nil: // section 8.1.1.8
 		s.respond(in, sip.StatusBadRequest, in.tag)
 		return
+	case tooShort(in.req):
+		s.respond(in, statusIntervalTooSmall, in.tag, minSE())
+		return
 	}
 	offer, err := sdpOf(in.req)
 	if err != nil {
@@ -37,8 +40,9 @@ func (s *Server) newCall(in inbound) {
 		s.respond(in, sip.StatusServiceUnavailable, in.tag)
 		return
 	}
-	in.watch(func() {
-		s.spawn("CANCEL", func() { d.post(func() { _ = d.step(cancelHeard, occasion{}) }) })
+	in.watch(func(reason string) {
+		cause := withReason(ErrCancelled, reason)
+		s.spawn("CANCEL", func() { d.post(func() { _ = d.step(cancelHeard, occasion{cause: cause}) }) })
 	})
 	s.spawn("call", func() { s.serveCall(d) })
 }
@@ -61,7 +65,8 @@ func (s *Server) callee(in inbound, offer []byte) (*Dialog, error) {
 		remoteTag: tagOf(req.From().Params), remoteSeq: req.CSeq().SeqNo, remoteHeard: true,
 		in: in, unacked: map[uint32]*acceptance{},
 	}
-	if offer != nil {
+	d.learnAllow(req)
+	if !d.late() {
 		d.negotiation = remoteOffer
 	}
 	return d, nil

@@ -71,6 +71,7 @@ func (d *Dialog) accepted(res *sip.Response) error {
 	if d.out.cancelBy != nil {
 		d.out.cancelBy.Stop()
 	}
+	d.kept(res)
 	body, bodyErr := sdpOf(res)
 	if bodyErr != nil {
 		d.log.Debug("the answer has no SDP", "call", d.callID, "error", bodyErr)
@@ -105,6 +106,9 @@ func (d *Dialog) cancel() {
 	req.AppendHeader(sip.HeaderClone(invite.To()))
 	req.AppendHeader(sip.HeaderClone(invite.CallID()))
 	req.AppendHeader(&sip.CSeqHeader{SeqNo: invite.CSeq().SeqNo, MethodName: sip.CANCEL})
+	for _, h := range d.reason.header() {
+		req.AppendHeader(h)
+	}
 	req.SetBody(nil)
 	p := d.path
 	p.target, p.routes, p.flow = sip.Uri{}, nil, d.invite.Source // where the INVITE went

@@ -36,7 +36,7 @@ func (s *Server) Dial(ctx context.Context, to Dial) (*Dialog, []byte, error) {
 	case <-d.ctx.Done():
 		return nil, nil, context.Cause(d.ctx)
 	case <-ctx.Done():
-		d.hangup(occasion{cause: context.Cause(ctx)})
+		d.hangup(occasion{cause: context.Cause(ctx), reason: Reason{"Q.850", normalClearing, "given up"}})
 		return nil, nil, context.Cause(ctx)
 	}
 }
@@ -126,12 +126,13 @@ func (s *Server) caller(to Dial, uri sip.Uri, from origin) (*Dialog, error) {
 	d.local = sip.Uri{Scheme: "sip", User: escapeUser(to.From.User), Host: or(to.From.Host, p.self.Host)}
 	d.remote = withoutPort(uri)
 	d.owned = owned{
-		state: calling, negotiation: localOffer, path: p, sdp: to.Offer,
+		state: calling, negotiation: localOffer, path: p,
 		unacked: map[uint32]*acceptance{},
 		out:     outbound{tell: to.Provisional, up: make(chan struct{}), forks: map[string]bool{}, tx: noTransaction{}},
 	}
 	req := d.request(sip.INVITE)
 	req.AppendHeader(sip.NewHeader("Allow", allow))
+	req.AppendHeader(sip.NewHeader("Supported", "timer"))
 	if to.Offer != nil {
 		req.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))
 		req.SetBody(to.Offer)

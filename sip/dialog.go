@@ -29,8 +29,9 @@ type Dialog struct {
 	mail chan func()   // for the owner
 	done chan struct{} // closed when the owner is gone
 
-	mu      sync.Mutex
-	onOffer OfferFunc
+	mu         sync.Mutex
+	negotiator Negotiator
+	onKey      func(rune)
 
 	owned
 }
@@ -44,12 +45,19 @@ type owned struct {
 	localSeq    uint32 // of our last request
 	remoteSeq   uint32 // of the peer's last request
 	remoteHeard bool   // remoteSeq means something
-	sdp         []byte // what we said last
-	reason      string // why we hang up, for a BYE that may come later
+	reason      Reason // why we hang up, for a BYE that may come later
+	session     session
+	updates     bool // the peer takes UPDATE
 
 	in      inbound                // callee: the INVITE
 	unacked map[uint32]*acceptance // our 2xx that have no ACK yet, by CSeq number
 	pending *pendingOffer          // the peer's offer that is being answered
+
+	overtaker inbound // a request that may have overtaken an ACK, held back
+
+	reliable     *reliable // callee: the 180 whose PRACK is awaited
+	owed         []byte    // callee: our answer, for when that has come
+	offeredEarly bool      // callee: our offer was in the 180
 
 	out outbound // caller: the INVITE
 }
@@ -64,16 +72,14 @@ type wire interface {
 	// roundTrip sends a request other than INVITE and ACK and returns its final answer. It returns by
 	// itself: timer F.
 	roundTrip(p path, req *sip.Request) (*sip.Response, error)
+	// reinvite sends a re-INVITE and returns its final answer. It returns by itself: timer B, or 64*T1
+	// without a final answer. ack makes the ACK to a 2xx, each time that it comes; it may come later, too.
+	reinvite(p path, req *sip.Request, ack func(*sip.Response) (path, *sip.Request)) (*sip.Response, error)
 	// write sends an ACK, or tries to.
 	write(p path, req *sip.Request) error
 	// spawn runs f on a goroutine that the server waits for; false if it waits for no more.
 	spawn(name string, f func()) bool
 }
-
-// OfferFunc answers an offer that comes inside the dialog (re-INVITE, UPDATE). ctx ends when the answer
-// is no longer wanted. An error with a method SIPStatus() (code int, reason string) becomes the reply;
-// any other is 500. The call goes on as it was.
-type OfferFunc func(ctx context.Context, offer []byte) (answer []byte, err error)
 
 // Invite returns the INVITE that began the dialog.
 func (d *Dialog) Invite() Invite { return d.invite }
@@ -81,15 +87,14 @@ func (d *Dialog) Invite() Invite { return d.invite }
 // Context ends when the call is over; context.Cause says why: ErrBye, ErrHangup, ErrCancelled...
 func (d *Dialog) Context() context.Context { return d.ctx }
 
-// Ring sends 180.
-func (d *Dialog) Ring(ctx context.Context) error {
-	return d.ask(ctx, func() error { return d.step(ringWe, occasion{}) })
-}
+// Ring sends 180, and sees to it that it arrives where the caller requires that (RFC 3262).
+func (d *Dialog) Ring(ctx context.Context) error { return d.ask(ctx, d.ring) }
 
 // Answer sends 200 with sdp and returns; that it arrives is the dialog's own business: it is sent again
-// until the ACK comes, and without one the dialog ends with ErrNoACK.
+// until the ACK comes, and without one the dialog ends with ErrNoACK. Where the INVITE had no offer, sdp is
+// empty: the Negotiator makes the offer, and is told the answer that comes in the ACK.
 func (d *Dialog) Answer(ctx context.Context, sdp []byte) error {
-	if len(sdp) == 0 {
+	if len(sdp) == 0 && !d.late() {
 		return errNoSDP
 	}
 	return d.ask(ctx, func() error { return d.step(answerWe, occasion{sdp: sdp}) })
@@ -102,20 +107,15 @@ func (d *Dialog) Reject(ctx context.Context, r Refusal) error {
 	return d.ask(ctx, func() error { return d.step(rejectWe, occasion{refusal: r}) })
 }
 
-// OnOffer sets who answers offers inside the dialog. Call it before Answer, or right after Dial; offers
-// that come while it is not set are refused (488). An empty re-INVITE, which asks for our offer, does not
-// get there yet: it is answered with what we said last, or refused (488) while the call is on hold.
-func (d *Dialog) OnOffer(f OfferFunc) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.onOffer = f
-}
-
 // Hangup ends the dialog with whatever its state asks for: BYE, CANCEL or a refusal (480), and returns when
 // that is answered, or when ctx ends; the dialog is over in either case. The dialog's own context ends at
 // once and is not the one to wait with. A reason that is not empty goes into the Reason header (RFC 3326).
 func (d *Dialog) Hangup(ctx context.Context, reason string) error {
-	d.hangup(occasion{reason: reason, cause: ErrHangup})
+	o := occasion{cause: ErrHangup}
+	if reason != "" {
+		o.reason = Reason{"Q.850", normalClearing, reason}
+	}
+	d.hangup(o)
 	select {
 	case <-d.done:
 		return nil

@@ -174,7 +174,7 @@ func FuzzCancel(f *testing.F) {
 		msg, _ := sip.ParseMessage([]byte(invite))
 		i, _ := g.invites.take(msg.(*sip.Request), src.Addr())
 		told := false
-		g.invites.watch(i, func() { told = true })
+		g.invites.watch(i, func(string) { told = true })
 		from := src
 		if !sameAddress {
 			from = netip.MustParseAddrPort("192.0.2.2:5060")
@@ -195,7 +195,59 @@ func FuzzCancel(f *testing.F) {
 }
 
 // FuzzBody: the SDP that is found is in the body.
-func FuzzBody(f *testing.F) {
+// FuzzKey holds that only keys are read as keys, and each one that is written is read.
+func FuzzKey(f *testing.F) {
+	f.Add("Signal=5\r\nDuration=160\r\n")
+	f.Add("#")
+	f.Add("11")
+	f.Fuzz(func(t *testing.T, body string) {
+		key := keyOf([]byte(body))
+		if key == 0 {
+			return
+		}
+		if !strings.ContainsRune("0123456789*#ABCD", key) {
+			t.Fatalf("%q is read as %q", body, key)
+		}
+		if again := keyOf([]byte("Signal=" + string(key) + "\r\nDuration=100\r\n")); again != key {
+			t.Fatalf("%q is read as %q", key, again)
+		}
+	})
+}
+
+// FuzzReason holds that what a peer says is one line, and not much.
+func FuzzReason(f *testing.F) {
+	f.Add(`Q.850;cause=16;text="Normal call clearing"`)
+	f.Fuzz(func(t *testing.T, value string) {
+		if got := reasonText([]string{value}); len(got) > maxReason || !printable(got) {
+			t.Fatalf("%q is read as %q", value, got)
+		}
+	})
+}
+
+// FuzzSession holds that a session interval is none, or one that can be kept.
+func FuzzSession(f *testing.F) {
+	f.Add("1800;refresher=uac", "90")
+	f.Fuzz(func(t *testing.T, expires, least string) {
+		res := sip.NewResponse(200, "OK")
+		res.AppendHeader(sip.NewHeader("Session-Expires", expires))
+		res.AppendHeader(sip.NewHeader("Min-SE", least))
+		a := readSession(res)
+		if a.interval < 0 || a.interval > maxSession || a.least < 0 || a.least > maxSession || a.interval%time.Second != 0 {
+			t.Fatalf("%q, %q: %+v", expires, least, a)
+		}
+		if a.interval == 0 {
+			return
+		}
+		again := sip.NewResponse(200, "OK")
+		again.AppendHeader(sip.NewHeader("Session-Expires", wholeSeconds(a.interval)+";refresher="+a.refresher))
+		again.AppendHeader(sip.NewHeader("Min-SE", wholeSeconds(a.least)))
+		if b := readSession(again); b != a {
+			t.Fatalf("%q, %q: %+v, printed %+v", expires, least, a, b)
+		}
+	})
+}
+
+func Fuzz(f *testing.F) {
 	f.Add("application/sdp", []byte("v=0\r\n"))
 	f.Add("multipart/mixed;boundary=b", []byte("--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n\r\n--b--\r\n"))
 	f.Add("multipart/mixed", []byte("--\r\n\r\n"))

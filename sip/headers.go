@@ -58,12 +58,20 @@ func headerKey(name string) string {
 		return "content-length"
 	case "m":
 		return "contact"
+	case "o":
+		return "event"
+	case "r":
+		return "refer-to"
 	case "s":
 		return "subject"
 	case "t":
 		return "to"
+	case "u":
+		return "allow-events"
 	case "v":
 		return "via"
+	case "x":
+		return "session-expires"
 	}
 	return name
 }

@@ -8,11 +8,32 @@ import (
 	"testing"
 )
 
+// answering is a Negotiator that answers, and offers what offer says.
+type answering struct {
+	answer func(ctx context.Context, offer []byte) (answer []byte, err error)
+	offer  string
+	agree  func(answer []byte) error
+}
+
+func (a answering) Answer(ctx context.Context, offer []byte) ([]byte, error) {
+	return a.answer(ctx, offer)
+}
+func (a answering) Offer() ([]byte, error)  { return []byte(a.offer), nil }
+func (a answering) Repeat() ([]byte, error) { return []byte(a.offer), nil }
+func (a answering) Agree(answer []byte) error {
+	if a.agree == nil {
+		return nil
+	}
+	return a.agree(answer)
+}
+
 // offerTaker is a handler that answers, and its offers with answer.
-func offerTaker(f OfferFunc, ends chan<- error) HandlerFunc {
+func offerTaker(f func(context.Context, []byte) ([]byte, error), ends chan<- error) HandlerFunc {
 	h := answerAll(ends)
 	return func(ctx context.Context, d *Dialog) {
-		d.OnOffer(f)
+		if f != nil {
+			d.Negotiate(answering{answer: f, offer: testSDP})
+		}
 		h(ctx, d)
 	}
 }
@@ -34,18 +55,24 @@ func TestReinvite(t *testing.T) {
 			t.Errorf("got CSeq %q, want the 200 to the re-INVITE again", again.header("CSeq"))
 		}
 		p.send(p.request("ACK", "holdack", 2, tag, ""))
-		p.send(p.request("INVITE", "empty", 3, tag, "")) // on hold: nothing sensible to offer
-		p.expect(488)
-		p.send(p.request("ACK", "empty", 3, tag, ""))
+		p.send(p.request("INVITE", "empty", 3, tag, "")) // how a call manager resumes
+		if ok := p.expect(200); ok.body != testSDP {
+			t.Errorf("got offer %q", ok.body)
+		}
+		p.send(p.request("ACK", "emptyack", 3, tag, testSDP))
 		p.send(p.request("INVITE", "resume", 4, tag, testSDP))
 		p.expect(200)
 		p.send(p.request("ACK", "resumeack", 4, tag, ""))
-		p.send(p.request("INVITE", "empty2", 5, tag, "")) // not on hold: what we said last
-		if ok := p.expect(200); ok.body != testSDP {
-			t.Errorf("got offer %q, want what was said last", ok.body)
-		}
+		p.send(p.request("INVITE", "empty2", 5, tag, ""))
+		p.expect(200)
 		p.send(p.request("INVITE", "glare", 6, tag, testSDP)) // our offer has no answer yet
-		p.expect(491)
+		m := p.hear()
+		for m.code == 200 { // again, meanwhile
+			m = p.hear()
+		}
+		if m.code != 491 {
+			t.Errorf("got %q, want a 491", m.start)
+		}
 		p.send(p.request("ACK", "glare", 6, tag, ""))
 		p.send(p.request("ACK", "empty2ack", 5, tag, testSDP))
 		p.send(p.request("BYE", "bye", 7, tag, ""))
@@ -114,7 +141,7 @@ func (refusing) Warning() (int, string)   { return 305, "no common codec" }
 func TestOfferRefused(t *testing.T) {
 	for _, c := range []struct {
 		rule string
-		f    OfferFunc
+		f    func(context.Context, []byte) ([]byte, error)
 		want int
 	}{
 		{"an error with a status", func(context.Context, []byte) ([]byte, error) { return nil, refusing{} }, 488},
@@ -153,11 +180,14 @@ func TestRequestsInDialog(t *testing.T) {
 		{"UPDATE without a body", "UPDATE", "", nil, 200, "Contact"},
 		{"OPTIONS", "OPTIONS", "", nil, 200, "Allow"},
 		{"INFO without a body", "INFO", "", nil, 200, ""},
-		{"NOTIFY", "NOTIFY", "", nil, 489, ""},
-		{"SUBSCRIBE", "SUBSCRIBE", "", nil, 489, ""},
-		{"a method that we do not do", "REFER", "", nil, 405, "Allow"},
+		{"NOTIFY", "NOTIFY", "", nil, 489, "Allow-Events"},
+		{"SUBSCRIBE", "SUBSCRIBE", "", nil, 489, "Allow-Events"},
+		{"a method that we do not do", "MESSAGE", "", nil, 405, "Allow"},
+		{"a transfer", "REFER", "", nil, 603, "Warning"},
+		{"PRACK of nothing", "PRACK", "", []string{"RAck: 1 1 INVITE"}, 481, ""},
+		{"an info package", "INFO", "", []string{"Info-Package: nothing"}, 469, ""},
 		{"a method that nobody knows", "DANCE", "", nil, 501, "Allow"},
-		{"an extension that we do not have", "UPDATE", "", []string{"Require: 100rel, timer"}, 420, "Unsupported"},
+		{"an extension that we do not have", "UPDATE", "", []string{"Require: timer, nothingSupportsThis"}, 420, "Unsupported"},
 		{"UPDATE with an offer that nobody answers", "UPDATE", testSDP, nil, 488, ""},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
@@ -286,12 +316,12 @@ func TestSDPInMultipart(t *testing.T) {
 func TestOffersAreAnsweredOneAtATime(t *testing.T) {
 	began, left := make(chan struct{}, 2), make(chan struct{})
 	p := serve(t, Config{}, func(ctx context.Context, d *Dialog) {
-		d.OnOffer(func(ctx context.Context, _ []byte) ([]byte, error) {
+		d.Negotiate(answering{answer: func(ctx context.Context, _ []byte) ([]byte, error) {
 			began <- struct{}{}
 			<-ctx.Done()
 			<-left
 			return nil, ctx.Err()
-		})
+		}})
 		answerAll(nil)(ctx, d)
 	}).peer("udp", "")
 	ok := p.establish()

@@ -28,7 +28,7 @@ type requestID struct {
 	cseq            uint32
 }
 
-// inviteInProgress is one INVITE. Only cancelled and onCancel change, under the lock of invites.
+// inviteInProgress is one INVITE. Only cancelled, reason and onCancel change, under the lock of invites.
 type inviteInProgress struct {
 	key    string
 	id     requestID
@@ -36,7 +36,8 @@ type inviteInProgress struct {
 	tag    string // the To tag of all our answers to it
 
 	cancelled bool
-	onCancel  func() // must not block
+	reason    string              // of the CANCEL
+	onCancel  func(reason string) // must not block
 }
 
 func newInvites() *invites {
@@ -111,13 +112,13 @@ func (v *invites) done(i *inviteInProgress) {
 }
 
 // watch sets who is told of a CANCEL, and tells at once if there was one. f must not block.
-func (v *invites) watch(i *inviteInProgress, f func()) {
+func (v *invites) watch(i *inviteInProgress, f func(reason string)) {
 	v.mu.Lock()
 	i.onCancel = f
-	cancelled := i.cancelled
+	cancelled, reason := i.cancelled, i.reason
 	v.mu.Unlock()
 	if cancelled {
-		f()
+		f(reason)
 	}
 }
 
@@ -152,11 +153,14 @@ func (v *invites) cancel(req *sip.Request, src netip.Addr) (result cancelResult,
 	tell := i.onCancel
 	if i.cancelled {
 		tell = nil // once is enough
+	} else {
+		i.reason = reasonText(headerValues(req, "reason"))
 	}
 	i.cancelled = true
+	reason := i.reason
 	v.mu.Unlock()
 	if tell != nil {
-		tell()
+		tell(reason)
 	}
 	return cancelTaken, i.tag
 }

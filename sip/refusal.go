@@ -85,12 +85,18 @@ func phrase(code int) string {
 		return "Request Terminated"
 	case sip.StatusNotAcceptableHere:
 		return "Not Acceptable Here"
+	case statusIntervalTooSmall:
+		return "Session Interval Too Small"
+	case statusBadInfoPackage:
+		return "Bad Info Package"
 	case statusBadEvent:
 		return "Bad Event"
 	case sip.StatusRequestPending:
 		return "Request Pending"
 	case sip.StatusInternalServerError:
 		return "Server Internal Error"
+	case sip.StatusGatewayTimeout:
+		return "Server Time-out"
 	case sip.StatusVersionNotSupported:
 		return "Version Not Supported"
 	case sip.StatusGlobalBusyEverywhere:
@@ -111,7 +117,9 @@ func phrase(code int) string {
 // Statuses that sipgo has no name for.
 const (
 	statusUnsupportedScheme = 416
-	statusBadEvent          = 489
+	statusIntervalTooSmall  = 422 // RFC 4028
+	statusBadInfoPackage    = 469 // RFC 6086
+	statusBadEvent          = 489 // RFC 6665
 )
 
 // statusError turns a final answer into the error that a caller gets.

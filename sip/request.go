@@ -17,7 +17,10 @@ import (
 // 8.2.7): the transaction is terminated at once, and a request that comes again is answered again.
 
 // allow lists the methods that have a meaning here.
-const allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
+const allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK"
+
+// supportedByUs lists the extensions that a peer may require (RFC 3262, RFC 4028).
+const supportedByUs = "100rel, timer"
 
 // origin is where a message came from.
 type origin struct {
@@ -71,7 +74,7 @@ func (s *Server) onRequest(req *sip.Request, tx *sip.ServerTx) {
 func (s *Server) invite(in inbound, tx *sip.ServerTx) {
 	i, merged := s.guard.invites.take(in.req, in.from.src.Addr())
 	defer s.guard.invites.done(i)
-	in.watch = func(f func()) { s.guard.invites.watch(i, f) }
+	in.watch = func(f func(string)) { s.guard.invites.watch(i, f) }
 	if merged {
 		s.respond(in, sip.StatusLoopDetected, i.tag) // section 8.2.2.2
 	} else {
@@ -105,7 +108,7 @@ func (s *Server) dispatch(in inbound) {
 		s.respond(in, s.options(), "", capabilities()...)
 	case sip.INVITE:
 		s.newCall(in)
-	default: // BYE, INFO, UPDATE
+	default: // BYE, INFO, UPDATE, PRACK
 		s.respond(in, sip.StatusCallTransactionDoesNotExists, "")
 	}
 }
@@ -122,10 +125,12 @@ func refusedOutright(req *sip.Request) (code int, extra []sip.Header) {
 		return sip.StatusVersionNotSupported, nil
 	}
 	switch req.Method {
-	case sip.INVITE, sip.BYE, sip.OPTIONS, sip.INFO, sip.UPDATE:
+	case sip.INVITE, sip.BYE, sip.OPTIONS, sip.INFO, sip.UPDATE, sip.PRACK:
 	case sip.SUBSCRIBE, sip.NOTIFY:
-		return statusBadEvent, nil // RFC 6665 section 8.3.2
-	case sip.REGISTER, sip.REFER, sip.MESSAGE, sip.PRACK, sip.PUBLISH:
+		return statusBadEvent, []sip.Header{allowEvents()}
+	case sip.REFER:
+		return sip.StatusGlobalDecline, Refusal{Warning: Warning{399, "calls are not transferred here"}}.headers(hostOf(req.Recipient.Host))
+	case sip.REGISTER, sip.MESSAGE, sip.PUBLISH:
 		return sip.StatusMethodNotAllowed, []sip.Header{sip.NewHeader("Allow", allow)}
 	default:
 		return sip.StatusNotImplemented, []sip.Header{sip.NewHeader("Allow", allow)}
@@ -133,11 +138,27 @@ func refusedOutright(req *sip.Request) (code int, extra []sip.Header) {
 	if !slices.Contains([]string{"sip", "sips", "tel"}, req.Recipient.Scheme) {
 		return statusUnsupportedScheme, nil
 	}
-	if tags := optionTags(req, "require"); len(tags) > 0 { // no extension is implemented
+	if tags := unsupported(req); len(tags) > 0 {
 		return sip.StatusBadExtension, []sip.Header{sip.NewHeader("Unsupported", oneLine(strings.Join(tags, ", ")))}
 	}
 	return 0, nil
 }
+
+// unsupported returns the option tags that a request requires and we do not have (section 8.2.2.3).
+func unsupported(req *sip.Request) []string {
+	var tags []string
+	known := strings.Split(supportedByUs, ", ")
+	for _, tag := range optionTags(req, "require") {
+		if !hasTag(known, tag) {
+			tags = append(tags, tag)
+		}
+	}
+	return tags
+}
+
+// allowEvents goes with every 489 (RFC 6665 section 8.3.2). The header wants a name; there is no package
+// that could be subscribed to.
+func allowEvents() sip.Header { return sip.NewHeader("Allow-Events", "none") }
 
 // respond answers a request outside of a dialog, without state.
 func (s *Server) respond(in inbound, code int, tag string, extra ...sip.Header) {
@@ -160,7 +181,11 @@ func (s *Server) options() int {
 
 // capabilities are what an answer to OPTIONS says (section 11.2).
 func capabilities() []sip.Header {
-	return []sip.Header{sip.NewHeader("Allow", allow), acceptSDP(), sip.NewHeader("Accept-Language", "en, fr")}
+	return []sip.Header{
+		sip.NewHeader("Allow", allow), sip.NewHeader("Supported", supportedByUs), acceptSDP(),
+		sip.NewHeader("Accept-Encoding", "identity"), sip.NewHeader("Accept-Language", "en, fr"),
+	}
 }
 
-func acceptSDP() sip.Header { return sip.NewHeader("Accept", "application/sdp") }
+// acceptSDP says which bodies are read; of a multipart one, the session description in it.
+func acceptSDP() sip.Header { return sip.NewHeader("Accept", "application/sdp, multipart/mixed") }

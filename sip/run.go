@@ -16,7 +16,7 @@ type occasion struct {
 	res     *sip.Response // an answer of the peer
 	sdp     []byte        // our answer
 	refusal Refusal
-	reason  string // of our hanging up
+	reason  Reason // of our hanging up
 	cause   error  // why, where the event does not say it
 	again   *acceptance
 }
@@ -26,8 +26,8 @@ type inbound struct {
 	req   *sip.Request
 	tx    responder
 	from  origin
-	watch func(func()) // INVITE: sets who is told of a CANCEL; must not block
-	tag   string       // INVITE: our To tag
+	watch func(func(reason string)) // INVITE: sets who is told of a CANCEL, and why; must not block
+	tag   string                    // INVITE: our To tag
 }
 
 // responder answers a request; *sip.ServerTx in real life.
@@ -84,6 +84,9 @@ func (d *Dialog) step(e event, o occasion) error {
 	}
 	d.state = r.to
 	d.reason = or(d.reason, o.reason)
+	if o.sdp != nil {
+		d.owed = o.sdp
+	}
 	err := d.act(r.do, o)
 	switch r.to {
 	case leaving, givingUp, cancelling, ending, ended: // no longer a call
@@ -102,6 +105,8 @@ func causeOf(e event, o occasion) error {
 		return o.cause
 	case e == byeHeard:
 		return ErrBye
+	case e == prackMissed:
+		return ErrNoPRACK
 	case e == cancelHeard:
 		return ErrCancelled
 	case e == rejectWe:
@@ -119,10 +124,12 @@ func causeOf(e event, o occasion) error {
 // act does what a row says.
 func (d *Dialog) act(a action, o occasion) error {
 	switch a {
+	case sendRingingSurely:
+		return d.ringSurely()
 	case sendRinging:
 		return d.respond(d.in, sip.StatusRinging, "Ringing", d.path.contact())
 	case sendAnswer:
-		return d.answer(o.sdp)
+		return d.answer()
 	case sendRefusal:
 		return d.refuse(d.in, o.refusal)
 	case sendUnavailable:
@@ -132,8 +139,17 @@ func (d *Dialog) act(a action, o occasion) error {
 		return d.refuse(d.in, o.refusal)
 	case sendTerminated:
 		return d.respond(d.in, sip.StatusRequestTerminated, "Request Terminated")
-	case sendOK:
+	case sendOK, sendPrackOK:
 		return d.respond(o.in, sip.StatusOK, "OK")
+	case resendRinging:
+		return d.in.tx.Respond(d.reliable.res)
+	case sendPrackOKAndAnswer:
+		_ = d.respond(o.in, sip.StatusOK, "OK")
+		return d.answer()
+	case sendTimeout:
+		return d.respond(d.in, sip.StatusGatewayTimeout, phrase(sip.StatusGatewayTimeout))
+	case sendRefresh:
+		d.refresh()
 	case sendOKAndTerminated:
 		_ = d.respond(o.in, sip.StatusOK, "OK")
 		return d.respond(d.in, sip.StatusRequestTerminated, "Request Terminated")
@@ -157,20 +173,37 @@ func (d *Dialog) act(a action, o occasion) error {
 	return nil
 }
 
-// answer sends our 2xx to the INVITE and sees to it that it arrives.
-func (d *Dialog) answer(sdp []byte) error {
-	late := d.negotiation == stable // the INVITE had no offer: this is ours
-	if late {
-		d.negotiation, _ = nextOffer(d.negotiation, offerWe)
-	} else {
+// answer sends our 2xx to the INVITE: with our answer, or our offer where it had none, or nothing where that was in a
+// provisional answer. It sees to it that it arrives.
+func (d *Dialog) answer() error {
+	switch {
+	case d.offeredEarly:
+		return d.accept(d.in, nil, false)
+	case !d.late():
 		d.negotiation, _ = nextOffer(d.negotiation, answeredWe)
+		return d.accept(d.in, d.owed, false)
 	}
-	return d.accept(d.in, sdp, late)
+	offer := d.owed
+	if len(offer) == 0 {
+		var err error
+		if offer, err = d.ourOffer(); err != nil {
+			_ = d.refuse(d.in, RefusalFor(err))
+			d.abandonFor(err)
+			return err
+		}
+	}
+	d.negotiation, _ = nextOffer(d.negotiation, offerWe)
+	return d.accept(d.in, offer, true)
+}
+
+// abandonFor ends the dialog, which has got its last answer.
+func (d *Dialog) abandonFor(err error) {
+	d.end(err)
+	d.state = ended
 }
 
 // accept answers an INVITE or re-INVITE with 2xx, again and again until the ACK.
 func (d *Dialog) accept(in inbound, sdp []byte, offer bool) error {
-	d.sdp = sdp
 	seq := in.req.CSeq().SeqNo
 	a := &acceptance{in: in, res: d.ok(in, sdp), offer: offer, wait: d.timing.t1}
 	d.unacked[seq] = a
@@ -197,18 +230,23 @@ func (d *Dialog) resendDue(seq uint32, a *acceptance) {
 
 func (d *Dialog) ackMissed(seq uint32, a *acceptance) {
 	if d.unacked[seq] == a {
-		_ = d.step(ackMissed, occasion{})
+		_ = d.step(ackMissed, occasion{reason: Reason{"SIP", sip.StatusRequestTimeout, ErrNoACK.Error()}})
 	}
 }
 
-// acked takes an ACK. One that acknowledges nothing is not news.
-func (d *Dialog) acked(seq uint32) {
+// acked takes an ACK, with the answer where our 2xx had the offer. One that acknowledges nothing is not news.
+func (d *Dialog) acked(ack *sip.Request) {
+	seq := ack.CSeq().SeqNo
 	a := d.unacked[seq]
 	if a == nil {
 		return
 	}
 	d.settle(seq, a)
 	_ = d.step(ackHeard, occasion{})
+	if a.offer && d.state == confirmed {
+		d.answeredInACK(a, ack)
+	}
+	d.release(d.overtaker)
 }
 
 func (d *Dialog) settle(seq uint32, a *acceptance) {
@@ -222,6 +260,12 @@ func (d *Dialog) settle(seq uint32, a *acceptance) {
 
 // settleAll stops whatever still runs for a dialog that is over.
 func (d *Dialog) settleAll() {
+	d.stopSession()
+	d.settleReliable()
+	if in := d.overtaker; in.tx != nil {
+		d.overtaker = inbound{}
+		_ = d.respond(in, sip.StatusRequestTerminated, "Request Terminated")
+	}
 	for seq, a := range d.unacked {
 		d.settle(seq, a)
 	}
@@ -235,8 +279,8 @@ func (d *Dialog) settleAll() {
 // bye sends BYE and waits for its answer elsewhere.
 func (d *Dialog) bye() {
 	req := d.request(sip.BYE)
-	if d.reason != "" {
-		req.AppendHeader(sip.NewHeader("Reason", "Q.850;cause=16;text="+quoted(d.reason)))
+	for _, h := range d.reason.header() {
+		req.AppendHeader(h)
 	}
 	p := d.path
 	started := d.wire.spawn("BYE", func() {
@@ -291,11 +335,16 @@ func (d *Dialog) respond(in inbound, code int, reason string, extra ...sip.Heade
 	return in.tx.Respond(res)
 }
 
-// ok makes a 200 with a session description.
+// ok makes a 200 to an INVITE or UPDATE, with a session description where there is one, and winds up the session
+// timer.
 func (d *Dialog) ok(in inbound, sdp []byte) *sip.Response {
 	res := newResponse(in.req, in.from.src, sip.StatusOK, "OK", d.localTag, d.server)
 	res.AppendHeader(d.path.contact())
 	res.AppendHeader(sip.NewHeader("Allow", allow))
+	res.AppendHeader(sip.NewHeader("Supported", supportedByUs))
+	for _, h := range d.keep(in.req) {
+		res.AppendHeader(h)
+	}
 	if sdp != nil {
 		res.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))
 		res.SetBody(sdp)

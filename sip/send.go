@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	"github.com/emiago/sipgo/sip"
 )
@@ -30,6 +31,50 @@ func (s *Server) roundTrip(p path, req *sip.Request) (*sip.Response, error) {
 			}
 		case <-tx.Done():
 			return nil, errors.Join(ErrNoAnswer, wireError(tx.Err()))
+		}
+	}
+}
+
+// reinvite sends a re-INVITE and returns its final answer. The transaction sends the ACK to a refusal, we the one to
+// a 2xx.
+func (s *Server) reinvite(p path, req *sip.Request, ack func(*sip.Response) (path, *sip.Request)) (*sip.Response, error) {
+	if err := s.aim(p, req); err != nil {
+		return nil, err
+	}
+	tx, err := s.client.TransactionRequest(context.WithoutCancel(s.base), req)
+	if err != nil {
+		return nil, wireError(err)
+	}
+	acknowledge := func(res *sip.Response) {
+		if !res.IsSuccess() {
+			return
+		}
+		if err := s.write(ack(res)); err != nil {
+			s.log.Debug("ACK", "error", err)
+		}
+	}
+	tx.OnRetransmission(func(res *sip.Response) { // on a goroutine of sipgo's
+		if !s.tasks.enter() {
+			return
+		}
+		defer s.tasks.leave()
+		defer recovered(s.log, "2xx")
+		acknowledge(res)
+	})
+	late := time.NewTimer(s.timing.patience())
+	defer late.Stop()
+	for {
+		select {
+		case res := <-tx.Responses():
+			if !res.IsProvisional() {
+				acknowledge(res)
+				return res, nil // the transaction ends by its timers
+			}
+		case <-tx.Done():
+			return nil, errors.Join(ErrNoAnswer, wireError(tx.Err()))
+		case <-late.C:
+			tx.Terminate()
+			return nil, ErrNoAnswer
 		}
 	}
 }

@@ -150,7 +150,7 @@ func (s *Server) hangUpAll() {
 	defer late.Stop()
 	all := s.dialogs.all()
 	for _, d := range all {
-		d.hangup(occasion{cause: ErrShutdown})
+		d.hangup(occasion{cause: ErrShutdown, reason: Reason{"Q.850", normalClearing, ErrShutdown.Error()}})
 	}
 	for _, d := range all {
 		select {

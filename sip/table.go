@@ -9,38 +9,48 @@ import "slices"
 type state uint8
 
 const (
-	incoming   state = iota + 1 // callee: INVITE received, nothing said
-	ringing                     // callee: early dialog
-	answered                    // callee: 2xx sent, ACK awaited
-	leaving                     // callee: 2xx sent, ACK awaited, BYE owed
-	calling                     // caller: INVITE sent, nothing heard
-	proceeding                  // caller: provisional answer heard
-	givingUp                    // caller: CANCEL owed, nothing heard yet
-	cancelling                  // caller: CANCEL sent, final answer awaited
-	confirmed                   // both: 2xx and ACK
-	ending                      // both: BYE sent, its answer awaited
-	ended                       // both
+	incoming      state = iota + 1 // callee: INVITE received, nothing said
+	ringing                        // callee: early dialog
+	ringingSurely                  // callee: early dialog by a reliable answer, PRACK awaited
+	owing                          // callee: that, and our 2xx owed
+	answered                       // callee: 2xx sent, ACK awaited
+	leaving                        // callee: 2xx sent, ACK awaited, BYE owed
+	calling                        // caller: INVITE sent, nothing heard
+	proceeding                     // caller: provisional answer heard
+	givingUp                       // caller: CANCEL owed, nothing heard yet
+	cancelling                     // caller: CANCEL sent, final answer awaited
+	confirmed                      // both: 2xx and ACK
+	ending                         // both: BYE sent, its answer awaited
+	ended                          // both
 )
 
 // event is what happens to a dialog: what we want (…We), what the peer sent (…Heard), or time.
 type event uint8
 
 const (
-	ringWe event = iota + 1
+	ringWe       event = iota + 1
+	ringSurelyWe       // the caller requires 100rel
 	answerWe
 	rejectWe
 	hangupWe
 	cancelHeard
 	ackHeard
 	byeHeard
+	prackHeard
 	provisionalHeard
 	successHeard
 	successAgain // the same 2xx once more
 	refusalHeard
 	byeAnswered
-	resendDue // T1, doubling up to T2, while a 2xx has no ACK
-	ackMissed // 64*T1 after a 2xx
-	noAnswer  // timer B, 64*T1 after CANCEL, or the network is gone
+	disagreed      // there is no answer to our offer where it is due, or not one to agree to
+	resendDue      // T1, doubling up to T2, while a 2xx has no ACK
+	ringDue        // T1, doubling, while a reliable 180 has no PRACK
+	prackMissed    // 64*T1 after it
+	refreshTurn    // half of the session interval, where we refresh
+	sessionExpired // the peer, or we, did not refresh in time
+	peerGone       // 408, 481 or nothing for a refresh of ours
+	ackMissed      // 64*T1 after a 2xx
+	noAnswer       // timer B, 64*T1 after CANCEL, or the network is gone
 )
 
 // action is what the dialog does about an event.
@@ -49,6 +59,11 @@ type action uint8
 const (
 	nothing action = iota + 1
 	sendRinging
+	sendRingingSurely
+	resendRinging
+	sendPrackOK
+	sendPrackOKAndAnswer
+	sendTimeout
 	sendAnswer
 	sendRefusal
 	sendUnavailable
@@ -58,6 +73,7 @@ const (
 	stopResending
 	resendAnswer
 	sendBye
+	sendRefresh
 	tellProgress
 	sendACK
 	sendACKAgain
@@ -86,20 +102,44 @@ func next(s state, e event) (row, bool) {
 }
 
 // dialogTable returns the rows in the order of a call. Sections are those of RFC 3261.
-func dialogTable() []row {
+func dialogTable() []row { return slices.Concat(calleeRows(), callerRows(), upRows()) }
+
+// calleeRows are those of a call that comes in, until its ACK.
+func calleeRows() []row {
 	return []row{
 		{incoming, ringWe, ringing, sendRinging, "a provisional answer makes an early dialog (12.1)"},
+		{incoming, ringSurelyWe, ringingSurely, sendRingingSurely, "a reliable one, where the caller requires it (RFC 3262 3)"},
 		{incoming, answerWe, answered, sendAnswer, "answer (13.3.1.4)"},
 		{incoming, rejectWe, ended, sendRefusal, "refuse (13.3.1.3)"},
 		{incoming, hangupWe, ended, sendUnavailable, "hang up before the answer: 480"},
 		{incoming, cancelHeard, ended, sendTerminated, "cancelled: 487 (9.2)"},
 
 		{ringing, ringWe, ringing, sendRinging, "ring on"},
+		{ringing, ringSurelyWe, ringing, nothing, "it rings already"},
 		{ringing, answerWe, answered, sendAnswer, "answer (13.3.1.4)"},
 		{ringing, rejectWe, ended, sendRefusal, "refuse (13.3.1.3)"},
 		{ringing, hangupWe, ended, sendUnavailable, "hang up before the answer: 480"},
 		{ringing, cancelHeard, ended, sendTerminated, "cancelled: 487 (9.2)"},
 		{ringing, byeHeard, ended, sendOKAndTerminated, "a caller may end an early dialog with BYE (15, 15.1.2)"},
+
+		{ringingSurely, ringSurelyWe, ringingSurely, nothing, "it rings already"},
+		{ringingSurely, ringDue, ringingSurely, resendRinging, "no PRACK yet: T1, doubling (RFC 3262 3)"},
+		{ringingSurely, prackHeard, ringing, sendPrackOK, "the PRACK arrives (RFC 3262 3)"},
+		{ringingSurely, prackMissed, ended, sendTimeout, "no PRACK in 64*T1: 504 (RFC 3262 3)"},
+		{ringingSurely, disagreed, ended, sendRefusal, "the PRACK has no answer that we can take: refuse"},
+		{ringingSurely, answerWe, owing, nothing, "no 2xx before the PRACK (RFC 3262 3)"},
+		{ringingSurely, rejectWe, ended, sendRefusal, "refuse (13.3.1.3)"},
+		{ringingSurely, hangupWe, ended, sendUnavailable, "hang up before the answer: 480"},
+		{ringingSurely, cancelHeard, ended, sendTerminated, "cancelled: 487 (9.2)"},
+		{ringingSurely, byeHeard, ended, sendOKAndTerminated, "a caller may end an early dialog with BYE (15, 15.1.2)"},
+
+		{owing, ringDue, owing, resendRinging, "no PRACK yet: T1, doubling (RFC 3262 3)"},
+		{owing, prackHeard, answered, sendPrackOKAndAnswer, "the PRACK arrives: now answer (RFC 3262 3)"},
+		{owing, prackMissed, ended, sendTimeout, "no PRACK in 64*T1: 504 (RFC 3262 3)"},
+		{owing, disagreed, ended, sendRefusal, "the PRACK has no answer that we can take: refuse"},
+		{owing, hangupWe, ended, sendUnavailable, "hang up before the answer: 480"},
+		{owing, cancelHeard, ended, sendTerminated, "cancelled: 487 (9.2)"},
+		{owing, byeHeard, ended, sendOKAndTerminated, "a caller may end an early dialog with BYE (15, 15.1.2)"},
 
 		{answered, ackHeard, confirmed, stopResending, "the ACK arrives (13.3.1.4)"},
 		{answered, resendDue, answered, resendAnswer, "no ACK yet: T1, doubling up to T2 (13.3.1.4)"},
@@ -114,7 +154,12 @@ func dialogTable() []row {
 		{leaving, cancelHeard, leaving, nothing, "200 crosses CANCEL: the 200 stands (9.2)"},
 		{leaving, byeHeard, ended, sendOK, "BYE before ACK"},
 		{leaving, hangupWe, leaving, nothing, "hung up already"},
+	}
+}
 
+// callerRows are those of a call of ours, until its answer.
+func callerRows() []row {
+	return []row{
 		{calling, provisionalHeard, proceeding, tellProgress, "progress (13.2.2.1)"},
 		{calling, successHeard, confirmed, sendACK, "answered: ACK (13.2.2.4)"},
 		{calling, refusalHeard, ended, nothing, "refused; the transaction sends the ACK (17.1.1.2)"},
@@ -138,10 +183,19 @@ func dialogTable() []row {
 		{cancelling, refusalHeard, ended, nothing, "cancelled: 487 (9.1)"},
 		{cancelling, noAnswer, ended, nothing, "no final answer in 64*T1 after CANCEL (9.1)"},
 		{cancelling, hangupWe, cancelling, nothing, "hung up already"},
+	}
+}
 
+// upRows are those of a call that is up, and of its end.
+func upRows() []row {
+	return []row{
 		{confirmed, byeHeard, ended, sendOK, "the peer hangs up (15.1.2)"},
 		{confirmed, hangupWe, ending, sendBye, "hang up (15.1.1)"},
 		{confirmed, ackHeard, confirmed, stopResending, "the ACK to a re-INVITE's 2xx, or one repeated (14.2)"},
+		{confirmed, disagreed, ending, sendBye, "the peer's answer is none, or no good: BYE (14.1, 13.2.2.4)"},
+		{confirmed, refreshTurn, confirmed, sendRefresh, "our turn to refresh the session (RFC 4028 7.4, 9)"},
+		{confirmed, sessionExpired, ending, sendBye, "nobody has refreshed it: BYE (RFC 4028 10)"},
+		{confirmed, peerGone, ending, sendBye, "408, 481 or nothing for our refresh: BYE (12.2.1.2)"},
 		{confirmed, resendDue, confirmed, resendAnswer, "no ACK to a re-INVITE's 2xx yet (14.2)"},
 		{confirmed, ackMissed, ending, sendBye, "no ACK to a re-INVITE's 2xx in 64*T1: BYE (14.2)"},
 		{confirmed, successAgain, confirmed, sendACKAgain, "our ACK was lost (13.2.2.4)"},
@@ -162,6 +216,10 @@ func (s state) String() string {
 		return "Incoming"
 	case ringing:
 		return "Ringing"
+	case ringingSurely:
+		return "Ringing surely"
+	case owing:
+		return "Owing"
 	case answered:
 		return "Answered"
 	case leaving:
@@ -188,6 +246,8 @@ func (e event) String() string {
 	switch e {
 	case ringWe:
 		return "we ring"
+	case ringSurelyWe:
+		return "we ring surely"
 	case answerWe:
 		return "we answer"
 	case rejectWe:
@@ -200,6 +260,8 @@ func (e event) String() string {
 		return "ACK"
 	case byeHeard:
 		return "BYE"
+	case prackHeard:
+		return "PRACK"
 	case provisionalHeard:
 		return "1xx"
 	case successHeard:
@@ -212,6 +274,18 @@ func (e event) String() string {
 		return "BYE answered"
 	case resendDue:
 		return "2xx due again"
+	case disagreed:
+		return "no agreement"
+	case ringDue:
+		return "180 due again"
+	case prackMissed:
+		return "no PRACK"
+	case refreshTurn:
+		return "refresh due"
+	case sessionExpired:
+		return "session expires"
+	case peerGone:
+		return "refresh failed"
 	case ackMissed:
 		return "no ACK"
 	case noAnswer:
@@ -226,6 +300,18 @@ func (a action) String() string {
 		return "-"
 	case sendRinging:
 		return "180"
+	case sendRingingSurely:
+		return "180 with RSeq, and again until PRACK"
+	case resendRinging:
+		return "180 again"
+	case sendPrackOK:
+		return "200 to PRACK"
+	case sendPrackOKAndAnswer:
+		return "200 to PRACK; 200, and again until ACK"
+	case sendTimeout:
+		return "504"
+	case sendRefresh:
+		return "UPDATE or re-INVITE"
 	case sendAnswer:
 		return "200, and again until ACK"
 	case sendRefusal:

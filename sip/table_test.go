@@ -68,6 +68,24 @@ func TestDialogPaths(t *testing.T) {
 		{"BYE crosses BYE", calling,
 			[]event{successHeard, hangupWe, byeHeard, byeAnswered},
 			[]action{sendACK, sendBye, sendOK, nothing}, ended},
+		{"the caller requires 100rel", incoming,
+			[]event{ringSurelyWe, ringDue, prackHeard, answerWe, ackHeard, byeHeard},
+			[]action{sendRingingSurely, resendRinging, sendPrackOK, sendAnswer, stopResending, sendOK}, ended},
+		{"answered before the PRACK", incoming,
+			[]event{ringSurelyWe, answerWe, ringDue, prackHeard, ackHeard, byeHeard},
+			[]action{sendRingingSurely, nothing, resendRinging, sendPrackOKAndAnswer, stopResending, sendOK}, ended},
+		{"no PRACK", incoming, []event{ringSurelyWe, prackMissed}, []action{sendRingingSurely, sendTimeout}, ended},
+		{"no PRACK, and answered", incoming, []event{ringSurelyWe, answerWe, prackMissed}, []action{sendRingingSurely, nothing, sendTimeout}, ended},
+		{"a bad answer in the PRACK", incoming, []event{ringSurelyWe, disagreed}, []action{sendRingingSurely, sendRefusal}, ended},
+		{"a bad answer in the ACK", incoming,
+			[]event{answerWe, ackHeard, disagreed, byeAnswered},
+			[]action{sendAnswer, stopResending, sendBye, nothing}, ended},
+		{"we refresh, and the peer is gone", calling,
+			[]event{successHeard, refreshTurn, refreshTurn, peerGone, byeAnswered},
+			[]action{sendACK, sendRefresh, sendRefresh, sendBye, nothing}, ended},
+		{"the peer does not refresh", calling,
+			[]event{successHeard, sessionExpired, byeAnswered},
+			[]action{sendACK, sendBye, nothing}, ended},
 		{"no ACK to a re-INVITE", calling,
 			[]event{successHeard, resendDue, ackMissed, byeAnswered},
 			[]action{sendACK, resendAnswer, sendBye, nothing}, ended},
@@ -214,9 +232,27 @@ INVITE with another tag than the first is another phone that answered too, and g
 		}
 	}
 	b.WriteString(`
-A re-INVITE while one is being answered is 500 with Retry-After too (14.2). An empty re-INVITE, which asks for our offer, gets
-200 with what we said last, which keeps the call up; the answer in its ACK is not looked at yet. On hold it gets 488, and the
-call stays as it is. An UPDATE without a body is 200. BYE during any of this answers the open re-INVITE with 487 (15.1.2).
+A re-INVITE while one is being answered is 500 with Retry-After too (14.2). An INVITE or re-INVITE without a body asks for our
+offer, which is all that we can do, both ways: it is in the 200 (or in a reliable 180, RFC 3262 section 5), and the answer in the
+ACK (or PRACK). Where the ACK has none, a new call is ended with BYE and a Reason, and one that is up stays as it was. An UPDATE
+without a body is 200. BYE during any of this answers the open re-INVITE with 487 (15.1.2).
+
+## The session timer
+
+RFC 4028. The interval is what the peer asks for, 1800 s where it asks for none, never below 90 s: less gets 422 with Min-SE. Whoever
+the peer names refreshes; where it names nobody, or knows no session timer, we do, since a phone that only says that it can may
+not. Every 2xx to INVITE or UPDATE winds the clock anew.
+
+| we are | after | then |
+|---|---|---|
+| the refresher | half of the interval | UPDATE without a body, where Allow has UPDATE; else a re-INVITE with what we said last, word for word |
+| the refresher, but an offer is under way | 10 s | again |
+| the refresher, and get 491 | 0 to 2 s; 2.1 to 4 s where the Call-ID is ours (14.1) | again |
+| the refresher, and get 422 | at once | again, with the interval that it asks for |
+| the refresher, and get 405 or 501 to UPDATE | at once | re-INVITE |
+| the refresher, and get another refusal | 10 s, until the interval is nearly over | again; or nothing, where the peer knows no timer: it lives |
+| the refresher, and get 408, 481 or nothing | at once | BYE, Reason 408 |
+| not the refresher | the interval less a third, or less 32 s where that is shorter | BYE, Reason 408 |
 `)
 	return b.String()
 }

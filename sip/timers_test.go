@@ -3,9 +3,12 @@ package sip
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -22,6 +25,7 @@ type paper struct {
 	mu   sync.Mutex
 	sent []string // "200", "BYE"
 	at   []time.Duration
+	last *sip.Response // of ours
 }
 
 func (p *paper) note(what string) {
@@ -32,6 +36,9 @@ func (p *paper) note(what string) {
 
 func (p *paper) Respond(res *sip.Response) error {
 	p.note(res.StartLine()[8:11])
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.last = res
 	return nil
 }
 
@@ -42,15 +49,30 @@ func (p *paper) roundTrip(_ path, req *sip.Request) (*sip.Response, error) {
 	return sip.NewResponse(200, "OK"), nil
 }
 
+func (p *paper) reinvite(_ path, req *sip.Request, ack func(*sip.Response) (path, *sip.Request)) (*sip.Response, error) {
+	res, err := p.roundTrip(path{}, req)
+	if err == nil && res.IsSuccess() {
+		_, req := ack(res)
+		p.note(string(req.Method))
+	}
+	return res, err
+}
+
 func (p *paper) write(_ path, req *sip.Request) error { p.note(string(req.Method)); return nil }
 
 func (p *paper) spawn(_ string, f func()) bool { p.wg.Go(f); return true }
 
 // onPaper makes a callee's dialog without sockets, at the RFC's own T1.
-func onPaper(t *testing.T, p *paper) *Dialog {
+func onPaper(t *testing.T, p *paper) *Dialog { t.Helper(); return onWire(t, p, p, "") }
+
+// onWire is onPaper with another wire, and more headers of the INVITE.
+func onWire(t *testing.T, p *paper, w wire, headers string) *Dialog {
 	t.Helper()
+	if headers != "" {
+		headers = strings.ReplaceAll(headers, "\n", "\r\n") + "\r\n"
+	}
 	msg, err := sip.ParseMessage([]byte("INVITE sip:room@192.0.2.9 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKx\r\n" +
-		"From: <sip:a@x>;tag=f\r\nTo: <sip:room@y>\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\nContact: <sip:a@192.0.2.1>\r\n\r\n"))
+		"From: <sip:a@x>;tag=f\r\nTo: <sip:room@y>\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\nContact: <sip:a@192.0.2.1>\r\n" + headers + "\r\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,9 +80,10 @@ func onPaper(t *testing.T, p *paper) *Dialog {
 	src := netip.MustParseAddrPort("192.0.2.1:5060")
 	req.SetSource(src.String())
 	d := &Dialog{
-		callID: "c", localTag: "t", timing: timing{500 * time.Millisecond, 4 * time.Second}, wire: p,
+		callID: "c", localTag: "t", timing: timing{500 * time.Millisecond, 4 * time.Second}, wire: w,
 		log: slog.New(slog.DiscardHandler), mail: make(chan func()), done: make(chan struct{}),
 	}
+	d.invite.Body = []byte(testSDP)
 	d.ctx, d.end = context.WithCancelCause(t.Context())
 	d.owned = owned{
 		state: incoming, negotiation: remoteOffer, remoteTag: "f", remoteSeq: 1, remoteHeard: true,
@@ -68,8 +91,36 @@ func onPaper(t *testing.T, p *paper) *Dialog {
 		unacked: map[uint32]*acceptance{},
 	}
 	d.path.learn(req, src, false)
+	d.learnAllow(req)
 	go d.run()
 	return d
+}
+
+// ackOnPaper is the ACK to the INVITE of onPaper.
+func ackOnPaper(t *testing.T, body string) *sip.Request {
+	t.Helper()
+	return inboundOnPaper(t, nil, "ACK", 1, body).req
+}
+
+// inboundOnPaper is a request in the dialog of onPaper.
+func inboundOnPaper(t *testing.T, p *paper, method string, seq int, body string, more ...string) inbound {
+	t.Helper()
+	text := fmt.Sprintf("%[1]s sip:room@192.0.2.9 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK%[2]d\r\nFrom: <sip:a@x>;tag=f\r\n"+
+		"To: <sip:room@y>;tag=t\r\nCall-ID: c\r\nCSeq: %[2]d %[1]s\r\n", method, seq)
+	for _, line := range more {
+		text += line + "\r\n"
+	}
+	if body != "" {
+		text += "Content-Type: application/sdp\r\n"
+	}
+	msg, err := sip.ParseMessage([]byte(text + "Content-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	src := netip.MustParseAddrPort("192.0.2.1:5060")
+	req := msg.(*sip.Request)
+	req.SetSource(src.String())
+	return inbound{req: req, tx: p, from: origin{src: src}}
 }
 
 func TestAnswerIsSentAgainAtTheRFCsSpacing(t *testing.T) {
@@ -105,7 +156,7 @@ func TestAnswerIsNotSentAgainAfterItsACK(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * time.Second)
-		d.post(func() { d.acked(1) })
+		d.post(func() { d.acked(ackOnPaper(t, "")) })
 		time.Sleep(time.Minute)
 		if err := d.Hangup(t.Context(), ""); err != nil {
 			t.Fatal(err)

@@ -46,6 +46,16 @@ func (s *Session) Offer() ([]byte, error) {
 	return body, nil
 }
 
+// Repeat makes an offer of our last description, word for word, its version too: nothing shall change (RFC 3264
+// section 8), and the session is only refreshed.
+func (s *Session) Repeat() ([]byte, error) {
+	if s.last == nil {
+		return nil, errors.New("sdp: nothing was said that could be repeated")
+	}
+	s.offer = s.last
+	return s.last, nil
+}
+
 // ReadAnswer reads the peer's answer to the last Offer. After an error what was agreed before still is.
 func (s *Session) ReadAnswer(answer []byte) (Media, error) {
 	if s.offer == nil {

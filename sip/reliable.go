@@ -1,0 +1,125 @@
+package sip
+
+import (
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// Provisional answers that must arrive (RFC 3262), for a caller that requires it: Require: 100rel. It is sent
+// again until its PRACK comes, and the 200 waits for that. For a caller that only supports it a 180 may be lost.
+// Everything in this file is called on the dialog's owner.
+
+// reliable is a provisional answer of ours whose PRACK is awaited.
+type reliable struct {
+	res            *sip.Response
+	number         uint32 // RSeq
+	offer          bool   // it carries our offer
+	wait           time.Duration
+	resend, giveUp *time.Timer
+}
+
+// ring sends 180, reliably where the caller requires it. An INVITE without an offer wants ours in the first
+// reliable answer (RFC 3261 section 13.2.1); where nobody could make it, there is no 180.
+func (d *Dialog) ring() error {
+	if !hasTag(optionTags(d.in.req, "require"), "100rel") {
+		return d.step(ringWe, occasion{})
+	}
+	if d.late() && d.negotiates() == nil {
+		return nil
+	}
+	return d.step(ringSurelyWe, occasion{})
+}
+
+// ringSurely sends a 180 with a number, again and again until the PRACK (RFC 3262 section 3).
+func (d *Dialog) ringSurely() error {
+	var offer []byte
+	if d.late() {
+		var err error
+		if offer, err = d.ourOffer(); err != nil {
+			return err
+		}
+		d.negotiation, _ = nextOffer(d.negotiation, offerWe)
+		d.offeredEarly = true
+	}
+	r := &reliable{number: rand.Uint32N(1<<31-1) + 1, offer: offer != nil, wait: d.timing.t1}
+	r.res = newResponse(d.in.req, d.in.from.src, sip.StatusRinging, "Ringing", d.localTag, d.server)
+	r.res.AppendHeader(d.path.contact())
+	r.res.AppendHeader(sip.NewHeader("Allow", allow))
+	r.res.AppendHeader(sip.NewHeader("Require", "100rel"))
+	r.res.AppendHeader(sip.NewHeader("RSeq", strconv.FormatUint(uint64(r.number), 10)))
+	if offer != nil {
+		r.res.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))
+		r.res.SetBody(offer)
+	}
+	d.reliable = r
+	r.resend = time.AfterFunc(r.wait, func() { d.post(func() { d.ringAgain(r) }) })
+	r.giveUp = time.AfterFunc(d.timing.patience(), func() { d.post(func() { d.prackMissed(r) }) })
+	return d.in.tx.Respond(r.res)
+}
+
+// ringAgain sends it again: at T1, doubling without a bound.
+func (d *Dialog) ringAgain(r *reliable) {
+	if d.reliable != r {
+		return
+	}
+	r.wait *= 2
+	r.resend.Reset(r.wait)
+	_ = d.step(ringDue, occasion{})
+}
+
+func (d *Dialog) prackMissed(r *reliable) {
+	if d.reliable == r {
+		_ = d.step(prackMissed, occasion{cause: ErrNoPRACK})
+	}
+}
+
+// prack takes a PRACK. What it acknowledges must be what was sent last (section 3), or it belongs to nothing.
+func (d *Dialog) prack(in inbound) {
+	r := d.reliable
+	if r == nil || !acknowledges(in.req, r.number, d.in.req.CSeq().SeqNo) {
+		d.stranger(in)
+		return
+	}
+	if !r.offer && len(in.req.Body()) > 0 { // an offer over an offer that has no answer yet
+		d.refuseForNow(in, retry)
+		return
+	}
+	d.settleReliable()
+	if r.offer {
+		d.negotiation, _ = nextOffer(d.negotiation, answerHeard)
+		if err := d.agree(in.req); err != nil {
+			_ = d.respond(in, sip.StatusOK, "OK")
+			_ = d.step(disagreed, occasion{cause: err, refusal: refusalFor(reasonOf(err))})
+			return
+		}
+	}
+	_ = d.step(prackHeard, occasion{in: in})
+}
+
+// acknowledges reads RAck: the number of the response, and the INVITE's of the request.
+func acknowledges(req *sip.Request, number, cseq uint32) bool {
+	v := headerValues(req, "rack")
+	if len(v) != 1 {
+		return false
+	}
+	f := strings.Fields(v[0])
+	return len(f) == 3 && f[0] == strconv.FormatUint(uint64(number), 10) &&
+		f[1] == strconv.FormatUint(uint64(cseq), 10) && f[2] == string(sip.INVITE)
+}
+
+func (d *Dialog) settleReliable() {
+	if r := d.reliable; r != nil {
+		r.resend.Stop()
+		r.giveUp.Stop()
+		d.reliable = nil
+	}
+}
+
+// refusalFor is a reason as a refusal.
+func refusalFor(r Reason) Refusal {
+	return Refusal{Code: r.Cause, Warning: Warning{Code: 399, Text: r.Text}}
+}
