@@ -69,6 +69,7 @@ func conversation(t *testing.T, pcm []int16, loss int, jitter time.Duration) (be
 	distant.phone.Join(other)
 	track := other.AddTrack("near")
 	talker.now = 3 * ms
+	talker.phone.up.gain.off = false
 	talker.phone.SetLoss(float64(loss) / 100)
 	toPhone, toRoom := newLink(loss, jitter, 11), newLink(loss, jitter, 12)
 	var n int64

@@ -12,7 +12,7 @@ import (
 //
 //  1. Find its place: late ones are dropped, losses are concealed, jumps move our timestamp (place).
 //  2. Decode it; mute.
-//  3. Ask the gate whether there is a voice in it (gate.go).
+//  3. Ask the gate whether there is a voice in it (gate.go), and bring that to its level (gain.go).
 //  4. Silence is a DTX packet, at once and then now and then, and goes into the look-back (hush).
 //  5. A voice goes, with what the look-back holds when it begins, into Opus frames (say, framer.go).
 //  6. Each is encoded and handed to the seat at once; the same sound goes to the phones beside (encode, toRing).
@@ -33,6 +33,7 @@ type up struct {
 
 	time   timeline
 	gate   gate
+	gain   leveller
 	frames framer
 	past   lookBack
 	ring   *ring
@@ -141,6 +142,7 @@ func (u *up) conceal(n int, silenced bool) {
 		if _, err := u.decoder.Conceal(pcm); err != nil || silenced {
 			clear(pcm)
 		}
+		u.gain.level(pcm, false)
 		u.say(pcm, u.time.our)
 		u.time.pass(uint32(len(pcm)) * units)
 		u.ringSeq++ // the mix makes it up itself, when it is due
@@ -175,6 +177,7 @@ func (u *up) comfort(f *codec.Frame) {
 // hear takes the sound of the packet in hand.
 func (u *up) hear(pcm []int16) {
 	voice, open := u.gate.hear(pcm)
+	u.gain.level(pcm, voice)
 	u.out.Voice = voice
 	if !open {
 		u.close()
