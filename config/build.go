@@ -72,11 +72,13 @@ func anyText(text string) (string, error) { return text, nil }
 func (b *builder) build(root *tree) *Config {
 	b.mark(root)
 	value(b, root.get("version"), parseVersion)
+	value(b, root.get("sound").get("gain"), parseSwitch) // the trunks'
 	return &Config{
 		Static: Static{
 			Networks: each(root.get("networks"), b.network),
 			Engines:  each(root.get("engines"), b.engine),
 			HTTP:     b.http(root.get("http")),
+			Sound:    Sound{Limiter: value(b, root.get("sound").get("limiter"), parseSwitch)},
 		},
 		Live: Live{
 			Trunks: each(root.get("trunks"), b.trunk),
@@ -134,11 +136,15 @@ func (b *builder) http(t *tree) HTTP {
 
 func (b *builder) trunk(t *tree) Trunk {
 	from := t.get("accept").get("from")
+	if gain := b.root.get("sound").get("gain"); t.get("gain") == nil && gain.ok() {
+		t.put("gain", gain.text)
+	}
 	k := Trunk{
 		Name:    value(b, t.get("name"), parseName),
 		From:    values(b, from, parsePrefix),
 		Trusted: value(b, t.get("trusted"), parseBool),
 		Codecs:  values(b, t.get("codecs"), parseCodec),
+		Gain:    value(b, t.get("gain"), parseSwitch),
 		Calls:   value(b, t.get("limits").get("calls"), parseNumber(0, 100000)),
 	}
 	for _, list := range []*tree{from, t.get("codecs")} {

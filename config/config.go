@@ -33,6 +33,12 @@ type Static struct {
 	Networks []Network
 	Engines  []Engine // one at least; one at most is embedded
 	HTTP     HTTP     // the zero HTTP where no engine is embedded: there is no page then
+	Sound    Sound
+}
+
+// Sound is what is done to the sound.
+type Sound struct {
+	Limiter bool // what phones hear is turned down where it would be clipped; true by default
 }
 
 // Live is what may change while calls are up.
@@ -133,6 +139,7 @@ type Trunk struct {
 	From    []netip.Prefix // accept.from: who may call us; at least one, masked, and in no other trunk
 	Trusted bool           // what its network says of callers is believed; false by default
 	Codecs  []Codec        // the one we like best first; PCMA and PCMU by default
+	Gain    bool           // its callers' voices are brought to one level; sound.gain, true, by default
 	Calls   int            // limits.calls: calls at once; 0, the default, is no limit of its own
 }
 

@@ -77,6 +77,27 @@ func TestExpressionsAreAnchored(t *testing.T) {
 	}
 }
 
+func TestTrunksHaveTheGainOfTheWhole(t *testing.T) {
+	const trunks = "trunks: [{name: a, accept: {from: [192.0.2.1]}}, {name: b, accept: {from: [192.0.2.2]}, gain: %s}]\n"
+	for _, test := range []struct {
+		sound, b    string
+		wantA, want bool
+		limiter     bool
+	}{
+		{"", "off", true, false, true},
+		{"sound: {gain: off}\n", "on", false, true, true},
+		{"sound: {gain: on, limiter: off}\n", "on", true, true, false},
+	} {
+		c, err := loadText("version: 1\n" + test.sound + fmt.Sprintf(trunks, test.b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, b := c.Live.Trunks[0].Gain, c.Live.Trunks[1].Gain; a != test.wantA || b != test.want || c.Static.Sound.Limiter != test.limiter {
+			t.Errorf("%q, %s: gain %v and %v, limiter %v", test.sound, test.b, a, b, c.Static.Sound.Limiter)
+		}
+	}
+}
+
 func TestFileIsFound(t *testing.T) {
 	t.Chdir(t.TempDir())
 	write := func(name, drain string) {

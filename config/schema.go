@@ -18,6 +18,12 @@ func schema() *setting {
 		{key: "routes", is: mappings, unset: "[]", keys: routeSettings(),
 			doc: "Where calls go. The first that matches wins; a call that none takes is answered 404."},
 		{key: "http", is: mapping, unset: "{}", keys: httpSettings(), doc: "The page where browsers join."},
+		{key: "sound", is: mapping, unset: "{}", doc: "What is done to the sound.", keys: []setting{
+			{key: "gain", values: "on or off", unset: "on", bare: true,
+				doc: "Whether callers' voices are brought to one level, by -6 to +12 dB."},
+			{key: "limiter", values: "on or off", unset: "on", bare: true,
+				doc: "Whether what phones hear is turned down where it would be clipped."},
+		}},
 		{key: "limits", is: mapping, unset: "{}", doc: "Bounds of the whole gateway.", keys: []setting{
 			{key: "calls", values: "number, 1 to 100000", unset: "1000", bare: true, override: true,
 				doc: "Calls at once; one more is answered 503 with Retry-After."},
@@ -110,6 +116,7 @@ func trunkSettings() []setting {
 		{key: "trusted", values: "true or false", unset: "false", bare: true,
 			doc: "What its network says of callers is believed (P-Asserted-Identity, Remote-Party-ID, Diversion, History-Info), and routes without from take its calls."},
 		{key: "codecs", is: scalars, values: "PCMA or PCMU", unset: "[PCMA, PCMU]", doc: "What may be spoken, the best first."},
+		{key: "gain", values: "on or off", bare: true, means: "sound.gain", doc: "Whether its callers' voices are brought to one level."},
 		{key: "limits", is: mapping, unset: "{}", doc: "Bounds of this trunk.", keys: []setting{
 			{key: "calls", values: "number, 0 to 100000", unset: "0", bare: true, means: "0, no limit but the gateway's", doc: "Calls at once."},
 		}},

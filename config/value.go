@@ -32,6 +32,16 @@ func parseBool(text string) (bool, error) {
 	return false, errors.New("true or false is wanted")
 }
 
+func parseSwitch(text string) (bool, error) {
+	switch text {
+	case "on":
+		return true, nil
+	case "off":
+		return false, nil
+	}
+	return false, errors.New("on or off is wanted")
+}
+
 // parseNumber returns a function for whole numbers between least and most.
 func parseNumber(least, most int) func(string) (int, error) {
 	return func(text string) (int, error) {

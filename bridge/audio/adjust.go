@@ -10,19 +10,20 @@ const (
 	lookEvery  = 50                    // ticks
 	cutOver    = 25 * time.Millisecond // a whole tick and some: what is left is still enough
 	insertAt   = 5 * time.Millisecond  // below the target
-	forceOver  = 40 * time.Millisecond // then sound is cut too, where no silence comes
-	forceEvery = 10                    // ticks
+	forceOver  = 40 * time.Millisecond // then sound is made shorter too, where no silence comes
+	forceUnder = 7 * time.Millisecond  // below the target; then it is made longer
+	forceEvery = 10                    // ticks, where it does not repeat itself
 	stillLevel = 45                    // -dBov; from here it is silence, to cut or to repeat
 	seamLength = 10 * time.Millisecond // of the blend where something was cut
 )
 
 // adjuster watches how long packets really waited, and says when that is too long or too short.
 type adjuster struct {
-	least  time.Duration // slack since the last look
+	least  time.Duration // from when a packet was spoken to its tick, since the last look; on whatever clocks
 	ticks  int           // since then
 	excess time.Duration // to be cut
-	short  bool          // a block is to be inserted
-	forced int           // ticks since the last cut into sound
+	lack   time.Duration // to be filled up
+	forced int           // ticks since sound was last made shorter or longer
 
 	seam  [160]int16 // the beginning of what was cut
 	seamN int
@@ -30,25 +31,32 @@ type adjuster struct {
 
 func (a *adjuster) reset() {
 	a.again()
-	a.excess, a.short, a.seamN = 0, false, 0
+	a.excess, a.lack, a.seamN = 0, 0, 0
 }
 
-// played notes by how much a packet came before its time.
-func (a *adjuster) played(slack time.Duration) { a.least = min(a.least, slack) }
+// played notes how long a packet took to its tick.
+func (a *adjuster) played(transit time.Duration) { a.least = min(a.least, transit) }
 
-// look ends a tick.
+// look ends a tick; target is what packets should take.
 func (a *adjuster) look(target time.Duration) {
 	a.ticks++
 	a.forced++
 	if a.ticks < lookEvery || a.least == math.MaxInt64 {
 		return
 	}
-	a.excess = max(0, a.least-target)
+	a.excess, a.lack = a.least-target, target-a.least
+	a.settle()
+	a.again()
+}
+
+// settle forgets what is too little to be done anything about.
+func (a *adjuster) settle() {
 	if a.excess <= cutOver {
 		a.excess = 0
 	}
-	a.short = a.least < target-insertAt
-	a.again()
+	if a.lack <= insertAt {
+		a.lack = 0
+	}
 }
 
 // again begins another second: what was measured before does not hold any more.
@@ -58,32 +66,64 @@ func (a *adjuster) again() { a.least, a.ticks = math.MaxInt64, 0 }
 func (a *adjuster) blend(pcm []int16) []int16 {
 	n := min(a.seamN, len(pcm))
 	for i := range n {
-		pcm[i] = int16((int(a.seam[i])*(n-i) + int(pcm[i])*(i+1)) / (n + 1))
+		pcm[i] = fade(a.seam[i], pcm[i], i, n)
 	}
 	a.seamN = 0
 	return pcm
 }
 
-// fit returns what is to be played of a packet's sound: less or more than all of it, where the delay is
-// wrong and the sound is still.
+// fit returns what is to be played of a packet's sound: less or more than all of it, where the delay is wrong. Silence
+// is cut and repeated; sound is made shorter or longer by a period where the delay is very wrong.
 func (j *jitter) fit(pcm []int16) []int16 {
 	a := &j.adjust
 	pcm = a.blend(pcm)
-	if a.excess == 0 && !a.short {
+	if a.excess == 0 && a.lack == 0 {
 		return pcm
 	}
-	still := level(power(pcm)) >= stillLevel
-	force := a.excess > forceOver && a.forced >= forceEvery
-	switch {
-	case a.excess > 0 && (still || force):
+	switch still := level(power(pcm)) >= stillLevel; {
+	case a.excess > 0 && still:
 		return j.cut(pcm)
-	case a.short && still && len(pcm) >= j.block:
-		a.short = false
-		a.again()
+	case a.lack > 0 && still && len(pcm) >= j.block:
+		j.changed(-j.block)
 		j.count.inserted.add(1)
 		return append(pcm[:len(pcm):cap(pcm)], pcm[len(pcm)-j.block:]...)
+	case a.excess > forceOver || a.lack > forceUnder:
+		return j.stretch(pcm)
 	}
 	return pcm
+}
+
+// stretch makes sound shorter or longer by a period, if it has one, or if it is high time.
+func (j *jitter) stretch(pcm []int16) []int16 {
+	a := &j.adjust
+	period, likeness := findPeriod(pcm, j.rate)
+	switch {
+	case period == 0 || likeness < alike && a.forced < forceEvery:
+		return pcm
+	case a.excess > 0:
+		j.changed(period)
+		j.count.shortened.add(1)
+		return shorten(pcm, period, j.rate)
+	case len(pcm)+period > cap(pcm):
+		return pcm
+	}
+	j.changed(-period)
+	j.count.lengthened.add(1)
+	return lengthen(pcm, period, j.rate)
+}
+
+// changed notes that n samples less are played; more, if it is negative. What was measured before does not hold.
+func (j *jitter) changed(n int) {
+	a := &j.adjust
+	by := time.Duration(n) * time.Second / time.Duration(j.rate)
+	if a.excess > 0 {
+		a.excess -= by
+	} else {
+		a.lack += by
+	}
+	a.forced = 0
+	a.settle()
+	a.again()
 }
 
 // cut leaves out up to a block at the beginning of pcm.
@@ -91,12 +131,7 @@ func (j *jitter) cut(pcm []int16) []int16 {
 	a := &j.adjust
 	n := min(j.block, len(pcm))
 	a.seamN = copy(a.seam[:min(n, samples(seamLength, j.rate))], pcm)
-	a.forced = 0
-	a.again()
-	a.excess -= time.Duration(n) * time.Second / time.Duration(j.rate)
-	if a.excess <= cutOver {
-		a.excess = 0
-	}
+	j.changed(n)
 	j.count.cut.add(1)
 	if n == len(pcm) {
 		return nil

@@ -16,6 +16,7 @@ type Config struct {
 	MixRate    int                  // of the mixes, in Hz; 0 is 8000, the only one so far
 	Shards     int                  // goroutines that mix; 0 is one a core
 	Complexity int                  // libopus' complexity, 1 to 10; 0 is 5
+	NoLimiter  bool                 // clips a mix that is too loud, rather than turning it down
 	Clock      func() time.Duration // the gateway's monotonic clock, as in codec.Frame.Arrival; nil counts from NewEngine
 	Log        *slog.Logger         // hears of a mix that panicked and of ticks that were skipped; nil is silence
 }
@@ -24,6 +25,7 @@ type Config struct {
 type Engine struct {
 	rate       int
 	complexity int
+	noLimiter  bool
 	clock      func() time.Duration
 	log        *slog.Logger
 	shards     []*shard
@@ -43,7 +45,7 @@ type encoder interface {
 
 // NewEngine returns an Engine that does not run yet. Mixes and phones may be made at once.
 func NewEngine(cfg Config) *Engine {
-	e := &Engine{rate: cfg.MixRate, complexity: cfg.Complexity, clock: cfg.Clock, log: cfg.Log}
+	e := &Engine{rate: cfg.MixRate, complexity: cfg.Complexity, noLimiter: cfg.NoLimiter, clock: cfg.Clock, log: cfg.Log}
 	if e.rate == 0 {
 		e.rate = 8000
 	}
@@ -94,7 +96,7 @@ func (e *Engine) Stats() EngineStats {
 
 // NewMix opens a mix on the shard that has least to do. The name is for the log. It must be closed.
 func (e *Engine) NewMix(name string) *Mix {
-	m := &Mix{name: name, shard: e.idlest(), done: make(chan struct{})}
+	m := &Mix{name: name, shard: e.idlest(), done: make(chan struct{}), limiter: newLimiter(e.rate)}
 	m.shard.load.Add(1)
 	if !m.shard.post(func(s *shard) { s.mixes = append(s.mixes, m) }) {
 		m.end(ErrStopped)

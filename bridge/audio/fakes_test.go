@@ -78,7 +78,7 @@ func (p *plainOpus) Close() error { return nil }
 
 // plainEngine is an Engine whose Opus is plain. Nobody runs it: tests tick its shards.
 func plainEngine(shards int) *Engine {
-	e := NewEngine(Config{Shards: shards, Clock: func() time.Duration { return 0 }})
+	e := NewEngine(Config{Shards: shards, NoLimiter: true, Clock: func() time.Duration { return 0 }})
 	e.newEncoder = func(int) (encoder, error) { return &plainOpus{}, nil }
 	e.newDecoder = func(int) (codec.Decoder, error) { return &plainOpus{}, nil }
 	return e
@@ -116,7 +116,8 @@ type sink struct{ frames int }
 
 func (s *sink) WriteFrame(*codec.Frame) error { s.frames++; return nil }
 
-// handset is a phone as it sends: PCMU packets of its own sequence, timestamps and time.
+// handset is a phone as it sends: PCMU packets of its own sequence, timestamps and time. It is heard as loud as
+// it speaks.
 type handset struct {
 	phone *Phone
 	seat  *recorder
@@ -130,7 +131,7 @@ type handset struct {
 func newHandset(t testing.TB, e *Engine, ptime time.Duration) *handset {
 	t.Helper()
 	h := &handset{seat: &recorder{}, line: &recorder{}, now: time.Second, seq: 65530, ts: math.MaxUint32 - 1000}
-	phone, err := e.NewPhone(PhoneConfig{Kind: codec.PCMU, PTime: ptime, Up: h.seat, Down: h.line})
+	phone, err := e.NewPhone(PhoneConfig{Kind: codec.PCMU, PTime: ptime, Up: h.seat, Down: h.line, NoGain: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,14 +59,15 @@ func (u *up) flush() {
 	c.carry = c.carry[:0]
 }
 
-// lookBack keeps the last 20 ms of silence: the beginning of a word may be in it.
+// lookBack keeps the last of a silence: the beginning of a word may be in it. That it is sent later than it
+// was said delays nothing that comes after it: it is a burst of packets, each with the time at which it was said.
 type lookBack struct {
 	pcm []int16
 	n   int // samples held, at the end of pcm
 }
 
 func newLookBack(rate int) lookBack {
-	return lookBack{pcm: make([]int16, samples(20*time.Millisecond, rate))}
+	return lookBack{pcm: make([]int16, samples(lookBackMost, rate))}
 }
 
 func (l *lookBack) size() int { return len(l.pcm) }
@@ -85,9 +86,9 @@ func (l *lookBack) put(pcm []int16) {
 	l.n = min(l.n+len(pcm), len(l.pcm))
 }
 
-// take returns what is held, and holds nothing any more.
-func (l *lookBack) take() []int16 {
-	pcm := l.pcm[len(l.pcm)-l.n:]
+// take returns the last n samples of what is held, or all of it, and holds nothing any more.
+func (l *lookBack) take(n int) []int16 {
+	pcm := l.pcm[len(l.pcm)-min(n, l.n):]
 	l.n = 0
 	return pcm
 }

@@ -13,7 +13,7 @@ import (
 //     wait while nothing is there (refill).
 //  4. Where sequence numbers go on but timestamps jump, or a DTX packet says so, fall silent (fallSilent).
 //  5. Once a second compare the delay with the target; what is too much is cut, too little filled up,
-//     on silence if there is any (adjust.go).
+//     on silence if there is any (adjust.go), else by periods of the sound (stretch.go).
 //
 // The time in which sound is spoken is media time; its unit here is the 48 kHz RTP tick.
 
@@ -96,7 +96,7 @@ func (j *jitter) pull(now time.Duration, out []int16) bool {
 		j.left = j.left[c:]
 		n += c
 	}
-	j.adjust.look(j.meter.target)
+	j.adjust.look(j.meter.base() + j.meter.target)
 	return true
 }
 
@@ -374,13 +374,17 @@ func (j *jitter) decode(p *slot, now time.Duration) bool {
 		return false
 	}
 	j.leave(p)
-	j.count.inserted.add(uint64(j.stalled / (int64(j.block) * j.scale)))
+	if j.stalled > 0 {
+		j.count.inserted.add(uint64(j.stalled / (int64(j.block) * j.scale)))
+		j.adjust.again() // there is more delay now than was measured
+		j.adjust.lack = 0
+	}
 	j.stalled, j.madeUp = 0, 0
 	j.next = ts + int64(n)*j.scale
-	slack := now - j.meter.base() - mediaTime(ts)
-	j.count.delay.Store(int64(slack))
+	transit := now - mediaTime(ts)
+	j.count.delay.Store(int64(transit - j.meter.base()))
 	j.count.target.Store(int64(j.meter.target))
-	j.adjust.played(slack)
+	j.adjust.played(transit)
 	j.left = j.fit(j.buf[:n])
 	return len(j.left) > 0
 }

@@ -10,7 +10,8 @@ import (
 //
 //  1. Every voice of the room, and every player, into the sum (gather).
 //  2. Every phone's voice likewise, where there is another phone to hear it.
-//  3. To every phone the sum less its own voice (spread).
+//  3. Turn the sum down where it would be clipped (scratch.limit).
+//  4. To every phone the sum less its own voice (spread).
 
 // ErrStopped is why a mix ended that was open when its engine stopped.
 var ErrStopped = errors.New("the audio engine has stopped")
@@ -36,6 +37,7 @@ type Mix struct {
 	tracks  []*Track
 	phones  []*Phone
 	players []*Player
+	limiter limiter
 	ended   bool
 	ticked  bool
 	last    int64 // tick
@@ -129,6 +131,9 @@ func (m *Mix) tick(s *shard, n int64) {
 	m.ticked, m.last = true, n
 	s.work.begin()
 	m.gather(s, n)
+	if !s.engine.noLimiter {
+		s.work.limit(&m.limiter)
+	}
 	m.spread(s, n)
 }
 

@@ -30,7 +30,9 @@ type PhoneConfig struct {
 	// Down is the line: it takes frames of Kind from the shard, with RTP time counted in frames from
 	// 0; sequence numbers are its own.
 	Down codec.Writer
-	Log  *slog.Logger // nil is silence
+	// NoGain leaves the phone's voice as loud as it is.
+	NoGain bool
+	Log    *slog.Logger // nil is silence
 }
 
 // Phone is one telephone in the engine room. Up, it is a [codec.Reader] driven by the phone's own
@@ -91,6 +93,7 @@ func (e *Engine) NewPhone(cfg PhoneConfig) (*Phone, error) {
 	if err := p.up.init(e, cfg.Kind, rate, cfg.Up); err != nil {
 		return nil, err
 	}
+	p.up.gain.off = cfg.NoGain
 	p.voice = newJitter(p.up.ring, &phoneVoice{past: newConcealer(e.rate)}, e.rate, phoneWindow)
 	p.line.Store(line)
 	s := e.idlest()
@@ -114,6 +117,7 @@ func (u *up) init(e *Engine, kind codec.Kind, rate int, seat codec.Writer) error
 	u.sentEnd = u.time.our
 	u.seq = uint16(rand.Uint32())
 	u.gate, u.frames, u.past = newGate(rate), newFramer(rate), newLookBack(rate)
+	u.gain = newLeveller(rate)
 	u.ring = newRing(phoneRing)
 	u.pcm = make([]int16, samples(mostSound, rate))
 	u.out.Kind = codec.Opus

@@ -135,7 +135,7 @@ func (p *Phone) share(w *scratch) ([]byte, error) {
 	w.mix(own)
 	if len(p.players) > 0 {
 		p.players = play(p.players, w.widen())
-		w.narrow()
+		w.narrow(!p.engine.noLimiter)
 	}
 	_, err := w.shared[kind].encoder.Encode(w.bytes, w.mixed)
 	return w.bytes, err

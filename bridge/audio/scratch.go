@@ -7,14 +7,16 @@ import (
 
 // scratch is what a mix needs during its tick and not after: each shard has one.
 type scratch struct {
-	block  []int16 // one source
-	sum    []int32 // all sources; what is in it counts only if loud
-	loud   bool    // somebody sounds
-	wide   []int32 // mixed, while players are added
-	mixed  []int16 // what somebody hears
-	bytes  []byte  // ... encoded
-	frame  codec.Frame
-	shared [codec.ComfortNoise + 1]sharedPayload // by kind: what all hear who do not sound themselves
+	block   []int16   // one source
+	sum     []int32   // all sources; what is in it counts only if loud
+	loud    bool      // somebody sounds
+	gains   []float32 // of each sample of the sum, if limited
+	limited bool      // the sum is too loud as it is
+	wide    []int32   // mixed, while players are added
+	mixed   []int16   // what somebody hears
+	bytes   []byte    // ... encoded
+	frame   codec.Frame
+	shared  [codec.ComfortNoise + 1]sharedPayload // by kind: what all hear who do not sound themselves
 }
 
 // sharedPayload is G.711 of one kind, whose encoder has no state: what two phones hear alike is encoded once.
@@ -27,7 +29,7 @@ type sharedPayload struct {
 func newScratch(block int) scratch {
 	w := scratch{
 		block: make([]int16, block), sum: make([]int32, block), wide: make([]int32, block), mixed: make([]int16, block),
-		bytes: make([]byte, block),
+		gains: make([]float32, block), bytes: make([]byte, block),
 	}
 	for _, kind := range []codec.Kind{codec.PCMU, codec.PCMA} {
 		if enc, err := g711.NewEncoder(kind); err == nil {
@@ -39,7 +41,7 @@ func newScratch(block int) scratch {
 
 // begin forgets the tick before.
 func (w *scratch) begin() {
-	w.loud = false
+	w.loud, w.limited = false, false
 	for i := range w.shared {
 		w.shared[i].made = false
 	}
@@ -75,15 +77,32 @@ func (w *scratch) common(kind codec.Kind) ([]byte, error) {
 	return c.bytes, nil
 }
 
+// limit finds out where the sum is to be turned down. One gain serves all: it is what the whole sum needs, and
+// whoever hears less than that, since his own voice is left out, hears the rest as others do.
+func (w *scratch) limit(l *limiter) {
+	if w.loud || l.gain < 1 {
+		w.limited = l.shape(w.gains, w.open())
+	}
+}
+
 // mix puts the sum, less somebody's own sound, into mixed.
 func (w *scratch) mix(own []int16) {
 	mixed, sum := w.mixed, w.sum[:len(w.mixed)]
 	switch {
 	case !w.loud:
 		clear(mixed)
+	case own == nil && w.limited:
+		for i := range mixed {
+			mixed[i] = clamp(int32(float32(sum[i]) * w.gains[i]))
+		}
 	case own == nil:
 		for i := range mixed {
 			mixed[i] = clamp(sum[i])
+		}
+	case w.limited:
+		own = own[:len(mixed)]
+		for i := range mixed {
+			mixed[i] = softened(int32(float32(sum[i]-int32(own[i])) * w.gains[i]))
 		}
 	default:
 		own = own[:len(mixed)]
@@ -101,9 +120,13 @@ func (w *scratch) widen() []int32 {
 	return w.wide
 }
 
-// narrow takes back what was added.
-func (w *scratch) narrow() {
+// narrow takes back what was added; limited softens what has become too loud, sample by sample.
+func (w *scratch) narrow(limited bool) {
 	for i, s := range w.wide {
-		w.mixed[i] = clamp(s)
+		if limited {
+			w.mixed[i] = softened(s)
+		} else {
+			w.mixed[i] = clamp(s)
+		}
 	}
 }

@@ -22,6 +22,10 @@ type JitterStats struct {
 	Recovered uint64 // made from the next packet's FEC
 	Inserted  uint64 // added to wait for late packets or a slower clock
 	Cut       uint64 // left out to come back to the target
+
+	// Periods of 2.5 to 15 ms.
+	Shortened  uint64 // left out likewise, within sound
+	Lengthened uint64 // added, likewise
 }
 
 // EngineStats is what the shards have done, at one instant. Counts only grow.
@@ -73,6 +77,7 @@ type jitterCounters struct {
 	target, delay                                 atomic.Int64
 	packets, duplicates, late, dropped, lost      counter
 	restarts, concealed, recovered, inserted, cut counter
+	shortened, lengthened                         counter
 }
 
 // upCounters are a phone's way up, written by the line reader.
@@ -88,5 +93,6 @@ func (j *jitter) stats() JitterStats {
 		Packets: c.packets.load(), Duplicates: c.duplicates.load(), Late: c.late.load(),
 		Dropped: c.dropped.load() + j.in.dropped.Load(), Lost: c.lost.load(), Restarts: c.restarts.load(),
 		Concealed: c.concealed.load(), Recovered: c.recovered.load(), Inserted: c.inserted.load(), Cut: c.cut.load(),
+		Shortened: c.shortened.load(), Lengthened: c.lengthened.load(),
 	}
 }

@@ -12,8 +12,8 @@ import (
 //
 //  1. Find its place: late ones are dropped, losses are concealed, jumps move our timestamp (place).
 //  2. Decode it; mute.
-//  3. Ask the gate whether there is a voice in it (gate.go).
-//  4. Silence goes into the look-back, and a DTX packet is sent now and then (hush).
+//  3. Ask the gate whether there is a voice in it (gate.go), and bring that to its level (gain.go).
+//  4. Silence is a DTX packet, at once and then now and then, and goes into the look-back (hush).
 //  5. A voice goes, with what the look-back holds when it begins, into Opus frames (say, framer.go).
 //  6. Each is encoded and handed to the seat at once; the same sound goes to the phones beside (encode, toRing).
 
@@ -33,6 +33,7 @@ type up struct {
 
 	time   timeline
 	gate   gate
+	gain   leveller
 	frames framer
 	past   lookBack
 	ring   *ring
@@ -141,6 +142,7 @@ func (u *up) conceal(n int, silenced bool) {
 		if _, err := u.decoder.Conceal(pcm); err != nil || silenced {
 			clear(pcm)
 		}
+		u.gain.level(pcm, false)
 		u.say(pcm, u.time.our)
 		u.time.pass(uint32(len(pcm)) * units)
 		u.ringSeq++ // the mix makes it up itself, when it is due
@@ -175,6 +177,7 @@ func (u *up) comfort(f *codec.Frame) {
 // hear takes the sound of the packet in hand.
 func (u *up) hear(pcm []int16) {
 	voice, open := u.gate.hear(pcm)
+	u.gain.level(pcm, voice)
 	u.out.Voice = voice
 	if !open {
 		u.close()
@@ -182,17 +185,17 @@ func (u *up) hear(pcm []int16) {
 		return
 	}
 	if !u.talking {
-		u.open()
+		u.open(u.gate.onset(len(pcm)))
 	}
 	u.say(pcm, u.at)
 	u.toRing(pcm, u.at)
 }
 
-// open begins to talk, with what was heard just before.
-func (u *up) open() {
+// open begins to talk, with the last samples of what was heard before.
+func (u *up) open(before int) {
 	u.talking, u.marker = true, true
 	u.openNow.Store(true)
-	if pcm := u.past.take(); len(pcm) > 0 {
+	if pcm := u.past.take(before); len(pcm) > 0 {
 		at := u.at - u.ours(len(pcm))
 		u.say(pcm, at)
 		u.toRing(pcm, at)
@@ -210,22 +213,26 @@ func (u *up) close() {
 	u.openNow.Store(false)
 }
 
-// hush keeps silence for the look-back, and says now and then that it is silence. The DTX packet stands
-// for the time just before the look-back, which may still be sent.
+// hush says that silence begins, at once, and then keeps it for the look-back and says now and then that it
+// goes on. Those DTX packets stand for the time just before the look-back, which may still be sent.
 func (u *up) hush(pcm []int16) {
+	if !u.dtxSent && u.dtx(u.at) {
+		u.past.clear()
+		return
+	}
 	u.past.put(pcm)
-	u.dtx(u.time.our - 2*u.ours(u.past.size()))
+	u.dtx(u.time.our - u.ours(u.past.size()) - dtxLength)
 }
 
-// dtx sends a DTX packet for our time at, if one is due.
-func (u *up) dtx(at uint32) {
-	if int32(at-u.sentEnd) < 0 || u.dtxSent && at-u.dtxAt < dtxUnits {
-		return
+// dtx sends a DTX packet for our time at; false means that none is due.
+func (u *up) dtx(at uint32) bool {
+	if int32(at-u.sentEnd) < 0 || u.dtxSent && int32(at-u.dtxAt) < int32(dtxUnits) {
+		return false
 	}
 	u.dtxSent, u.dtxAt = true, at
 	u.levelNow.Store(uint32(codec.Silence))
 	if u.seat == nil {
-		return
+		return true
 	}
 	n := u.encoder.DTXPayload(u.payload[:])
 	u.out.Level, u.out.Voice = codec.Silence, false
@@ -233,9 +240,14 @@ func (u *up) dtx(at uint32) {
 	u.send(at, n)
 	u.sentEnd = at + 1
 	u.count.dtx.add(1)
+	return true
 }
 
-const dtxUnits = uint32(dtxEvery / time.Millisecond * mediaRate / 1000)
+// In our time.
+const (
+	dtxUnits  = uint32(dtxEvery / time.Millisecond * mediaRate / 1000)
+	dtxLength = 20 * mediaRate / 1000
+)
 
 // toRing hands sound that begins at our time at to the phones beside, a tick's worth at a time. Each
 // piece is said to have arrived when it would have, had it been a packet.

@@ -63,7 +63,7 @@ func TestUp(t *testing.T) {
 		{"the carry is flushed when the gate closes", func(h *handset) {
 			h.speak(30*ms, 2)
 			h.hush(30*ms, 9) // 7 in the hang-over
-		}, seq([]sent{{p, 0, true}, talk}, hang, []sent{talk, {10 * ms, p, false}, {0, 30 * ms, false}})},
+		}, seq([]sent{{p, 0, true}, talk}, hang, []sent{talk, {10 * ms, p, false}, {0, 10 * ms, false}})},
 		{"25 ms are carried likewise", func(h *handset) {
 			h.speak(25*ms, 4)
 		}, []sent{{p, 0, true}, talk, talk, talk, talk}},
@@ -159,11 +159,11 @@ func TestUp(t *testing.T) {
 			h.speak(p, 2)
 		}, []sent{{p, 0, true}, talk, talk}},
 		{"silence from the beginning is DTX every 400 ms", func(h *handset) {
-			h.hush(p, 43)
+			h.hush(p, 49)
 		}, []sent{{0, 0, false}, {0, 400 * ms, false}, {0, 400 * ms, false}}},
 		{"200 ms after the voice are encoded, then DTX", func(h *handset) {
 			h.speak(p, 1)
-			h.hush(p, 33)
+			h.hush(p, 39)
 		}, seq([]sent{{p, 0, true}}, hang, []sent{{0, p, false}, {0, 400 * ms, false}})},
 		{"an onset has the marker and 20 ms of look-back", func(h *handset) {
 			h.hush(p, 3)
@@ -172,7 +172,7 @@ func TestUp(t *testing.T) {
 		{"an onset at 60 ms has 20 ms of look-back", func(h *handset) {
 			h.hush(60*ms, 2)
 			h.speak(60*ms, 2)
-		}, []sent{{0, 0, false}, {p, 80 * ms, true}, {60 * ms, p, false}, {60 * ms, 60 * ms, false}}},
+		}, []sent{{0, 0, false}, {p, 100 * ms, true}, {60 * ms, p, false}, {60 * ms, 60 * ms, false}}},
 		{"an onset at 10 ms has 20 ms of look-back", func(h *handset) {
 			h.hush(10*ms, 4)
 			h.speak(10*ms, 1)

@@ -93,7 +93,7 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 		}
 	}(h)
 
-	h.engine = audio.NewEngine(audio.Config{Clock: clock, Log: log})
+	h.engine = audio.NewEngine(audio.Config{NoLimiter: !cfg.Static.Sound.Limiter, Clock: clock, Log: log})
 
 	places := make(map[string]bridge.Rooms)
 	for _, c := range cfg.Static.Engines {
