@@ -46,6 +46,24 @@ func requestMethod(msg []byte) string {
 	return string(line[:first])
 }
 
+// strangeScheme reports whether the Request-URI has a scheme that is not one of a telephone's: the parser may not even
+// read it (section 8.2.2.1).
+func strangeScheme(msg []byte) bool {
+	line, _, _ := bytes.Cut(msg, []byte(crlf))
+	fields := strings.Split(string(line), " ")
+	if len(fields) != 3 {
+		return false
+	}
+	scheme, _, found := strings.Cut(fields[1], ":")
+	if !found || scheme == "" || strings.Trim(strings.ToLower(scheme), "abcdefghijklmnopqrstuvwxyz0123456789+-.") != "" {
+		return false
+	}
+	return !slices.Contains(phoneSchemes(), strings.ToLower(scheme))
+}
+
+// phoneSchemes are those that a call may go to.
+func phoneSchemes() []string { return []string{"sip", "sips", "tel"} }
+
 // maxMethod is the longest method in bytes that is answered at all. RFC 4475 has one of 37.
 const maxMethod = 64
 
