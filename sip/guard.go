@@ -221,8 +221,8 @@ func (g *guard) bad(p packet, reason string) verdict {
 	return g.answer(p, sip.StatusBadRequest, reason)
 }
 
-func (g *guard) answer(p packet, code int, reason string, extra ...string) verdict {
-	reply := rawReply(p.data, code, reason, g.server, extra...)
+func (g *guard) answer(p packet, code int, reason string) verdict {
+	reply := rawReply(p.data, code, reason, g.server)
 	if reply == nil {
 		return verdict{why: "not SIP"}
 	}

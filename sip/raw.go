@@ -78,7 +78,7 @@ func echoed() []string { return []string{"via", "from", "to", "call-id", "cseq"}
 // rawReply makes a best-effort answer to a request that the parser refuses, with whatever of the headers of
 // an answer can be found. It returns nil where no answer is due (ACK, responses) or none could arrive
 // (no Via).
-func rawReply(msg []byte, code int, reason, server string, extra ...string) []byte {
+func rawReply(msg []byte, code int, reason, server string) []byte {
 	method := requestMethod(msg)
 	if method == "" || method == "ACK" {
 		return nil
@@ -105,9 +105,6 @@ func rawReply(msg []byte, code int, reason, server string, extra ...string) []by
 			}
 			fmt.Fprintf(&b, "%s: %s\r\n", longName(key), v)
 		}
-	}
-	for _, line := range extra {
-		fmt.Fprintf(&b, "%s\r\n", line)
 	}
 	fmt.Fprintf(&b, "Server: %s\r\nContent-Length: 0\r\n\r\n", server)
 	return b.Bytes()

@@ -112,6 +112,7 @@ func (n note) Terminate()                      {}
 func TestTortureClasses(t *testing.T) {
 	files := tortureFiles(t)
 	s := serve(t, Config{}, func(ctx context.Context, d *Dialog) { d.Reject(ctx, Refusal{Code: 404}) })
+	<-s.serving
 	src := netip.MustParseAddrPort("127.0.0.1:5060")
 	answer := func(data []byte) int {
 		v := s.guard.judge(packet{src: src, network: "udp", data: data}, time.Now())
