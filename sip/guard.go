@@ -117,6 +117,9 @@ func (g *guard) judge(p packet, now time.Time) (v verdict) {
 		return verdict{why: "not SIP", fatal: true}
 	}
 	msg, err := g.parse(p)
+	if err != nil && strangeScheme(p.data) {
+		return g.answer(p, statusUnsupportedScheme, phrase(statusUnsupportedScheme))
+	}
 	if err != nil {
 		return g.bad(p, "Bad Request")
 	}
@@ -150,8 +153,16 @@ func (g *guard) parse(p packet) (sip.Message, error) {
 	if via == nil || via.Host == "" || msg.From() == nil || msg.To() == nil || msg.CallID() == nil || msg.CSeq() == nil {
 		return nil, errors.New("a header that every message has is missing (RFC 3261 section 8.1.1)")
 	}
+	if m, ok := msg.(received); ok {
+		if name := repeated(m); name != "" {
+			return nil, errors.New(name + " more than once")
+		}
+	}
 	switch m := msg.(type) {
 	case *sip.Request:
+		if len(m.Recipient.Headers) > 0 {
+			return nil, errors.New("headers in the Request-URI (section 19.1.1)")
+		}
 		if !strings.EqualFold(strings.TrimSpace(string(m.CSeq().MethodName)), string(m.Method)) {
 			return nil, errors.New("CSeq names another method")
 		}
@@ -166,6 +177,21 @@ func (g *guard) parse(p packet) (sip.Message, error) {
 		_, err = sip.ClientTxKeyMake(m)
 	}
 	return msg, err
+}
+
+// repeated returns a header that there is more than one of, and must not be (RFC 4475 section 3.3.8 and 3.3.9).
+func repeated(msg received) string {
+	seen := map[string]bool{}
+	for _, h := range msg.Headers() {
+		switch key := headerKey(h.Name()); key {
+		case "call-id", "cseq", "from", "to", "max-forwards", "content-length":
+			if seen[key] {
+				return key
+			}
+			seen[key] = true
+		}
+	}
+	return ""
 }
 
 // cancel deals with a CANCEL (section 9.2). It goes no further.
@@ -195,8 +221,8 @@ func (g *guard) bad(p packet, reason string) verdict {
 	return g.answer(p, sip.StatusBadRequest, reason)
 }
 
-func (g *guard) answer(p packet, code int, reason string, extra ...string) verdict {
-	reply := rawReply(p.data, code, reason, g.server, extra...)
+func (g *guard) answer(p packet, code int, reason string) verdict {
+	reply := rawReply(p.data, code, reason, g.server)
 	if reply == nil {
 		return verdict{why: "not SIP"}
 	}

@@ -100,8 +100,8 @@ func (d *Dialog) renegotiate(in inbound) {
 }
 
 // holdBack keeps a request for a moment that may have overtaken the ACK before it, which brings the answer to our offer:
-// some phones send a re-INVITE right behind their ACK, and two messages may change places. Without the ACK in T1
-// it is a glare.
+// some phones send a re-INVITE right behind their ACK, and two messages may change places. Without the ACK in half of
+// T1 it is a glare.
 func (d *Dialog) holdBack(in inbound) bool {
 	expected := false
 	for _, a := range d.unacked {
@@ -111,7 +111,7 @@ func (d *Dialog) holdBack(in inbound) bool {
 		return false
 	}
 	d.overtaker = in
-	time.AfterFunc(d.timing.t1, func() { d.post(func() { d.release(in) }) })
+	time.AfterFunc(d.timing.t1/2, func() { d.post(func() { d.release(in) }) })
 	return true
 }
 

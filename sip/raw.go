@@ -46,6 +46,24 @@ func requestMethod(msg []byte) string {
 	return string(line[:first])
 }
 
+// strangeScheme reports whether the Request-URI has a scheme that is not one of a telephone's: the parser may not even
+// read it (section 8.2.2.1).
+func strangeScheme(msg []byte) bool {
+	line, _, _ := bytes.Cut(msg, []byte(crlf))
+	fields := strings.Split(string(line), " ")
+	if len(fields) != 3 {
+		return false
+	}
+	scheme, _, found := strings.Cut(fields[1], ":")
+	if !found || scheme == "" || strings.Trim(strings.ToLower(scheme), "abcdefghijklmnopqrstuvwxyz0123456789+-.") != "" {
+		return false
+	}
+	return !slices.Contains(phoneSchemes(), strings.ToLower(scheme))
+}
+
+// phoneSchemes are those that a call may go to.
+func phoneSchemes() []string { return []string{"sip", "sips", "tel"} }
+
 // maxMethod is the longest method in bytes that is answered at all. RFC 4475 has one of 37.
 const maxMethod = 64
 
@@ -60,7 +78,7 @@ func echoed() []string { return []string{"via", "from", "to", "call-id", "cseq"}
 // rawReply makes a best-effort answer to a request that the parser refuses, with whatever of the headers of
 // an answer can be found. It returns nil where no answer is due (ACK, responses) or none could arrive
 // (no Via).
-func rawReply(msg []byte, code int, reason, server string, extra ...string) []byte {
+func rawReply(msg []byte, code int, reason, server string) []byte {
 	method := requestMethod(msg)
 	if method == "" || method == "ACK" {
 		return nil
@@ -87,9 +105,6 @@ func rawReply(msg []byte, code int, reason, server string, extra ...string) []by
 			}
 			fmt.Fprintf(&b, "%s: %s\r\n", longName(key), v)
 		}
-	}
-	for _, line := range extra {
-		fmt.Fprintf(&b, "%s\r\n", line)
 	}
 	fmt.Fprintf(&b, "Server: %s\r\nContent-Length: 0\r\n\r\n", server)
 	return b.Bytes()

@@ -135,7 +135,7 @@ func refusedOutright(req *sip.Request) (code int, extra []sip.Header) {
 	default:
 		return sip.StatusNotImplemented, []sip.Header{sip.NewHeader("Allow", allow)}
 	}
-	if !slices.Contains([]string{"sip", "sips", "tel"}, req.Recipient.Scheme) {
+	if !slices.Contains(phoneSchemes(), req.Recipient.Scheme) {
 		return statusUnsupportedScheme, nil
 	}
 	if tags := unsupported(req); len(tags) > 0 {

@@ -158,3 +158,30 @@ func TestAnswerWithoutOffer(t *testing.T) {
 		t.Error("read")
 	}
 }
+
+// A repeated offer is the last description, word for word, and its answer is read as one to an offer: a refresh in the middle
+// of a hold leaves the hold.
+func TestRepeat(t *testing.T) {
+	if _, err := newSession(t).Repeat(); err == nil {
+		t.Error("there is nothing to repeat, and it is")
+	}
+	s := newSession(t)
+	held, media := answerOf(t, s, strings.Replace(roomOffer, "c=IN IP4 203.0.113.20", "c=IN IP4 203.0.113.20\na=sendonly", 1))
+	if media.Direction != RecvOnly {
+		t.Fatalf("held: %s", media.Direction)
+	}
+	again, err := s.Repeat()
+	if err != nil || string(again) != string(held) {
+		t.Fatalf("got %s, %v", again, err)
+	}
+	answer := strings.NewReplacer("17002", "0", "17006", "0", "101 8 0 119", "0 119", "m=audio 17000", "m=audio 19000", "c=IN IP4 203.0.113.20", "c=IN IP4 203.0.113.20\na=sendonly").Replace(roomOffer)
+	media, err = s.ReadAnswer(crlf(answer))
+	if err != nil || media.Direction != RecvOnly || media.Remote.Port() != 19000 || media.Kind != codec.PCMU {
+		t.Errorf("media %+v, %v", media, err)
+	}
+	resumed, err := s.Offer() // now all that we speak, both ways
+	if err != nil || lineOf(t, resumed, "a=send") != "a=sendrecv" {
+		t.Errorf("resumed by %s, %v", resumed, err)
+	}
+	wantOrigin(t, "resumed", resumed, "2")
+}

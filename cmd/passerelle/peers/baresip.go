@@ -18,6 +18,7 @@ type PhoneConfig struct {
 	Transport  string // "udp" (default) or "tcp"
 	Mux        bool   // offers rtcp-mux
 	AutoAnswer bool
+	INFO       bool   // keys are sent in INFO, not in RTP
 	Shows      string // the user part of its address, such as a number; its name, also shown, where it is empty
 }
 
@@ -69,6 +70,9 @@ func (p *Phone) write(t testing.TB, values map[string]any) {
 	account += ">;regint=0"
 	if p.Codec != "" {
 		account += ";audio_codecs=" + p.Codec
+	}
+	if p.INFO {
+		account += ";dtmfmode=info"
 	}
 	if p.AutoAnswer {
 		account += ";answermode=auto"

@@ -40,6 +40,8 @@ func TestPhones(t *testing.T) {
 	t.Run("options over tcp", func(t *testing.T) {
 		talk(t, gateway, Scenario{Name: "options", Number: "room-options", Transport: "tcp"})
 	})
+	t.Run("dialogs", func(t *testing.T) { dialogs(t, gateway) })
+	t.Run("keys in INFO", func(t *testing.T) { infoMutes(t, gateway) })
 	t.Run("a phone that dies", func(t *testing.T) { phoneDies(t, gateway) })
 	t.Run("no ack", func(t *testing.T) {
 		talk(t, gateway, Scenario{Name: "uac_no_ack", Number: "room-silent", Within: 60 * time.Second})
@@ -205,6 +207,50 @@ func digits(t *testing.T, gateway *Gateway) {
 	heard := Listen(t, "the phone", phone.Heard(t))
 	m := heard.Hears(t, man, OverG711())
 	heard.Until(m.Delay+3500*time.Millisecond).Silent(t, "while the keys were pressed")
+}
+
+// dialogs has sipps call as phones, trunks and call managers do, each by a scenario that judges itself.
+func dialogs(t *testing.T, gateway *Gateway) {
+	t.Parallel()
+	for _, s := range []Scenario{
+		{Name: "uac_late", Talk: 500 * time.Millisecond},
+		{Name: "uac_late", Talk: 500 * time.Millisecond, Transport: "tcp"},
+		{Name: "uac_late_unanswered"},
+		{Name: "uac_timer"},
+		{Name: "uac_refreshed_update", Within: 70 * time.Second},
+		{Name: "uac_refreshed_reinvite", Within: 70 * time.Second},
+		{Name: "uac_prack"},
+		{Name: "uac_prack_late", Transport: "tcp"},
+		{Name: "uac_update"},
+		{Name: "uac_glare"},
+		{Name: "uac_420"},
+		{Name: "uac_multipart"},
+	} {
+		s.Number = "room-" + strings.ReplaceAll(s.Name, "_", "") + s.Transport
+		t.Run(s.Name+" "+s.Transport, func(t *testing.T) { talk(t, gateway, s) })
+	}
+}
+
+// infoMutes has a phone that sends its keys in INFO mute itself before it speaks: nobody hears it.
+func infoMutes(t *testing.T, gateway *Gateway) {
+	t.Parallel()
+	dir := Folder(t)
+	woman := Says(t, dir, Woman, 3, 0)
+	ada := StartPhone(t, dir, PhoneConfig{Name: "ada", Microphone: woman.WAV(8000), INFO: true})
+	bob := StartPhone(t, dir, PhoneConfig{Name: "bob", Microphone: Says(t, Sub(t, dir, "quiet"), Man, 60, 0).WAV(8000)})
+	for _, p := range []*Phone{bob, ada} {
+		p.Dial(t, gateway.URI("room-keys", "udp"))
+		p.AwaitTalking(t, 5*time.Second)
+	}
+	ada.Press(t, "*6")
+	time.Sleep(woman.Length(t) + time.Second)
+	for _, p := range []*Phone{ada, bob} {
+		p.Hangup(t)
+		p.Quit(t)
+	}
+	heard := Listen(t, "bob", bob.Heard(t))
+	heard.HearsNot(t, woman)
+	heard.Silent(t, "of a phone that has muted itself")
 }
 
 // phoneDies has a phone fall silent, RTCP and all, without hanging up: after 30 s it gets a BYE. A phone
