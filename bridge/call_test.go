@@ -264,6 +264,11 @@ func toneShare(pcm []int16, hz float64) (share, power float64) {
 
 // whistle says a tone until the test ends or stop is called.
 func (p *telephone) whistle(hz float64) (stop func()) {
+	return p.sounds(func(at int) int16 { return int16(8000 * math.Sin(2*math.Pi*hz*float64(at)/g711.Rate)) })
+}
+
+// sounds sends what is said at each sample until the test ends or stop is called.
+func (p *telephone) sounds(said func(at int) int16) (stop func()) {
 	encoder, err := g711.NewEncoder(p.media.Kind)
 	if err != nil {
 		p.t.Fatal(err)
@@ -283,8 +288,7 @@ func (p *telephone) whistle(hz float64) (stop func()) {
 			case <-tick.C:
 			}
 			for i := range pcm {
-				phase := 2 * math.Pi * hz * float64(int(frame.Timestamp)+i) / g711.Rate
-				pcm[i] = int16(8000 * math.Sin(phase))
+				pcm[i] = said(int(frame.Timestamp) + i)
 			}
 			n, err := encoder.Encode(payload, pcm[:])
 			if err != nil {

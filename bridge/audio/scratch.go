@@ -87,13 +87,13 @@ func (w *scratch) limit(l *limiter) {
 
 // mix puts the sum, less somebody's own sound, into mixed.
 func (w *scratch) mix(own []int16) {
-	mixed, sum := w.mixed, w.sum[:len(w.mixed)]
+	mixed, sum, gains := w.mixed, w.sum[:len(w.mixed)], w.gains[:len(w.mixed)]
 	switch {
 	case !w.loud:
 		clear(mixed)
 	case own == nil && w.limited:
 		for i := range mixed {
-			mixed[i] = clamp(int32(float32(sum[i]) * w.gains[i]))
+			mixed[i] = clamp(int32(float32(sum[i]) * gains[i]))
 		}
 	case own == nil:
 		for i := range mixed {
@@ -102,7 +102,7 @@ func (w *scratch) mix(own []int16) {
 	case w.limited:
 		own = own[:len(mixed)]
 		for i := range mixed {
-			mixed[i] = softened(int32(float32(sum[i]-int32(own[i])) * w.gains[i]))
+			mixed[i] = clamp(int32(float32(sum[i]-int32(own[i])) * gains[i]))
 		}
 	default:
 		own = own[:len(mixed)]

@@ -218,3 +218,25 @@ func length(packet []byte, rate int) int {
 	}
 	return rate * tenths / 10000 * frames
 }
+
+// An encoder that is told of a loss in mid-stream adds FEC from then on, and leaves it out again when it is told of none.
+func TestFECFollowsTheLoss(t *testing.T) {
+	voice := speech(t, "slt", 8000)[:8000*6]
+	e := encoder(t, Config{Rate: 8000, FEC: true})
+	var shares [3]float64
+	for i, percent := range []int{0, 20, 0} {
+		if err := e.SetLoss(percent); err != nil {
+			t.Fatal(err)
+		}
+		coded := packets(t, e, voice[i*16000:(i+1)*16000], 160)
+		for _, p := range coded {
+			if len(p) > 2 && p[1]&0x40 != 0 { // the LBRR flag of a mono SILK frame (RFC 6716 section 4.2.3)
+				shares[i] += 1 / float64(len(coded))
+			}
+		}
+	}
+	t.Logf("with FEC: %.2f of the packets at no loss, %.2f at 20%%, %.2f at none again", shares[0], shares[1], shares[2])
+	if shares[0] > 0 || shares[1] < 0.5 || shares[2] > 0.02 {
+		t.Errorf("with FEC: %.2f at no loss, %.2f at 20%%, %.2f at none again; want none, most, none", shares[0], shares[1], shares[2])
+	}
+}
