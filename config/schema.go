@@ -70,7 +70,7 @@ func engineSettings() []setting {
 			{key: "api_key", values: "text, file:PATH or env:NAME", required: true, secret: true, doc: "The API key."},
 			{key: "api_secret", values: "text, file:PATH or env:NAME", required: true, secret: true, doc: "The secret of that key."},
 			{key: "udp", values: "first-last or address:first-last", unset: "0", bare: true, means: "0, free ports",
-				doc: "The local UDP ports of this engine's sound: one a call, and one a room. Without an address: all of this machine's."},
+				doc: "The local UDP ports of this engine's sound: one a call, and one a room, at each address. Without an address: all of this machine's."},
 		}},
 		{key: "meet", is: mapping, doc: "The Visio (La Suite Meet) whose meetings are rooms of this LiveKit.", keys: []setting{
 			{key: "url", values: "https:// or http:// URL", required: true, doc: "Where Meet is, without a path."},

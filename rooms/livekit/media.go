@@ -37,6 +37,7 @@ type media struct {
 	cert   webrtc.Certificate
 	engine *webrtc.MediaEngine
 	log    ready.Log
+	net    *ready.Network
 
 	mu   sync.Mutex
 	next uint16 // port to try first
@@ -52,28 +53,29 @@ func newMedia(cfg Config) (*media, error) {
 		return nil, err
 	}
 	m := &media{cfg: cfg, cert: cert, engine: engine, log: ready.NewQuietLog(cfg.Log), next: cfg.UDP.First}
-	conn, err := m.listen() // what cannot be had now cannot be had later
+	m.net = ready.NewNetwork(cfg.UDP.Addr, m.listen)
+	addr := cfg.UDP.Addr
+	if !addr.IsValid() {
+		addr = netip.IPv4Unspecified()
+	}
+	conn, err := m.listen(addr) // what cannot be had now cannot be had later
 	if err != nil {
 		return nil, err
 	}
 	return m, conn.Close()
 }
 
-// Ports are the local UDP ports for media, one for each participant: a cluster may have all its media on one
-// address and port, and then nothing but our own port tells our participants apart. The zero value is any port
-// of every address.
+// Ports are the local UDP ports for media, one for each participant at each address: a cluster may have all its
+// media on one address and port, and then nothing but our own port tells our participants apart. The zero value is
+// any port of every address.
 type Ports struct {
 	Addr        netip.Addr
 	First, Last uint16 // inclusive; both 0 leave them to the system
 }
 
-// listen takes the next free port.
-func (m *media) listen() (*net.UDPConn, error) {
+// listen takes the next free port at an address.
+func (m *media) listen(addr netip.Addr) (*net.UDPConn, error) {
 	p := m.cfg.UDP
-	addr := p.Addr
-	if !addr.IsValid() {
-		addr = netip.IPv4Unspecified()
-	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var err error
@@ -99,12 +101,12 @@ func (m *media) listen() (*net.UDPConn, error) {
 // relayPause is for how long a direct way is preferred to one through a TURN server that was found first.
 const relayPause = 500 * time.Millisecond
 
-// settings returns how pion is to use the network: through mux, and what it needs to know of our habits.
-func (m *media) settings(mux ice.UDPMux, relay bool) webrtc.SettingEngine {
+// settings returns how pion is to use the network, and what it needs to know of our habits.
+func (m *media) settings(relay bool) webrtc.SettingEngine {
 	set := webrtc.SettingEngine{LoggerFactory: m.log}
-	set.SetICEUDPMux(mux)
+	set.SetNet(m.net)
 	set.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
-	set.SetIncludeLoopbackCandidate(loopback(m.cfg.URL))     // each address costs two goroutines
+	set.SetIncludeLoopbackCandidate(loopback(m.cfg.URL))     // each address costs a socket
 	set.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled) // else a multicast socket for every phone
 	set.SetICETimeouts(iceDisconnected, iceFailed, iceKeepalive)
 	set.SetPrflxAcceptanceMinWait(0) // there is nothing better to wait for
@@ -128,25 +130,11 @@ func loopback(server *url.URL) bool {
 	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
-// peer is a peer connection with a socket of its own.
-type peer struct {
-	*webrtc.PeerConnection
-	socket *ice.UDPMuxDefault
-}
-
-// Close closes both.
-func (p *peer) Close() error { return errors.Join(p.PeerConnection.Close(), p.socket.Close()) }
-
 // newPeer makes a peer connection; with relay it speaks through TURN servers only. It has no interceptor: a phone's
 // packet that is lost is not sent again (its FEC is for that), and the reports are written by the voice.
-func (m *media) newPeer(servers []webrtc.ICEServer, relay bool) (*peer, error) {
-	conn, err := m.listen()
-	if err != nil {
-		return nil, err
-	}
-	p := &peer{socket: ice.NewUDPMuxDefault(ice.UDPMuxParams{Logger: m.log.NewLogger("udp"), UDPConn: conn})}
+func (m *media) newPeer(servers []webrtc.ICEServer, relay bool) (*webrtc.PeerConnection, error) {
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(m.engine), webrtc.WithInterceptorRegistry(&interceptor.Registry{}),
-		webrtc.WithSettingEngine(m.settings(p.socket, relay)))
+		webrtc.WithSettingEngine(m.settings(relay)))
 	c := webrtc.Configuration{
 		Certificates: []webrtc.Certificate{m.cert}, ICEServers: servers,
 		BundlePolicy: webrtc.BundlePolicyMaxBundle, RTCPMuxPolicy: webrtc.RTCPMuxPolicyRequire,
@@ -154,8 +142,9 @@ func (m *media) newPeer(servers []webrtc.ICEServer, relay bool) (*peer, error) {
 	if relay {
 		c.ICETransportPolicy = webrtc.ICETransportPolicyRelay
 	}
-	if p.PeerConnection, err = api.NewPeerConnection(c); err != nil {
-		return nil, errors.Join(fmt.Errorf("make a peer connection: %w", err), p.socket.Close())
+	p, err := api.NewPeerConnection(c)
+	if err != nil {
+		return nil, fmt.Errorf("make a peer connection: %w", err)
 	}
 	return p, nil
 }

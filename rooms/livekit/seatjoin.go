@@ -83,7 +83,7 @@ func (st *seat) prepare(s *session) (*livekit.SessionDescription, error) {
 		s.readData(data, st.heardData)
 	})
 	other.OnOpen(func() { s.readData(other, st.heardData) })
-	st.voice.pc.Store(s.pc.PeerConnection)
+	st.voice.pc.Store(s.pc)
 	st.mu.Lock()
 	st.data = data
 	st.mu.Unlock()

@@ -35,7 +35,7 @@ const mediaPatience = 3 * time.Second
 type session struct {
 	link   *link
 	socket atomic.Pointer[socket]
-	pc     *peer
+	pc     *webrtc.PeerConnection
 	sid    string // of the participant
 
 	steps    *livekit.SessionDescription // the offer, where it waits for the track to be known
@@ -219,7 +219,7 @@ func (s *session) offer(restart bool) (*livekit.SessionDescription, error) {
 
 // describe sets our description, and returns it as the server reads it, with all our candidates.
 func (s *session) describe(d webrtc.SessionDescription) (*livekit.SessionDescription, error) {
-	gathered := webrtc.GatheringCompletePromise(s.pc.PeerConnection)
+	gathered := webrtc.GatheringCompletePromise(s.pc)
 	if err := s.pc.SetLocalDescription(d); err != nil {
 		return nil, fmt.Errorf("%s: %w", d.Type, err)
 	}
