@@ -23,7 +23,7 @@ const (
 
 // How much of the past belongs to an onset.
 const (
-	lookBackLeast = 20 * time.Millisecond
+	lookBackLeast = 40 * time.Millisecond  // a soft consonant
 	lookBackNoisy = 60 * time.Millisecond  // in a car
 	lookBackMost  = 100 * time.Millisecond // where noise is as loud as the voice
 	noisyFrom     = -45.0                  // dBov

@@ -165,18 +165,18 @@ func TestUp(t *testing.T) {
 			h.speak(p, 1)
 			h.hush(p, 39)
 		}, seq([]sent{{p, 0, true}}, hang, []sent{{0, p, false}, {0, 400 * ms, false}})},
-		{"an onset has the marker and 20 ms of look-back", func(h *handset) {
+		{"an onset has the marker and 40 ms of look-back", func(h *handset) {
 			h.hush(p, 3)
 			h.speak(p, 2)
-		}, []sent{{0, 0, false}, {p, 2 * p, true}, talk, talk}},
-		{"an onset at 60 ms has 20 ms of look-back", func(h *handset) {
+		}, []sent{{0, 0, false}, {2 * p, p, true}, {p, 2 * p, false}, talk}},
+		{"an onset at 60 ms has 40 ms of look-back", func(h *handset) {
 			h.hush(60*ms, 2)
 			h.speak(60*ms, 2)
-		}, []sent{{0, 0, false}, {p, 100 * ms, true}, {60 * ms, p, false}, {60 * ms, 60 * ms, false}}},
-		{"an onset at 10 ms has 20 ms of look-back", func(h *handset) {
-			h.hush(10*ms, 4)
+		}, []sent{{0, 0, false}, {2 * p, 80 * ms, true}, {60 * ms, 2 * p, false}, {60 * ms, 60 * ms, false}}},
+		{"an onset at 10 ms has 40 ms of look-back", func(h *handset) {
+			h.hush(10*ms, 6)
 			h.speak(10*ms, 1)
-		}, []sent{{0, 0, false}, {p, p, true}, {10 * ms, p, false}}},
+		}, []sent{{0, 0, false}, {2 * p, p, true}, {10 * ms, 2 * p, false}}},
 		{"no look-back over a gap", func(h *handset) {
 			h.hush(p, 3)
 			h.pass(8000)
@@ -257,7 +257,7 @@ func (h *handset) heardAtSeat() []int16 {
 func TestUpCarriesTheSoundItself(t *testing.T) {
 	for _, ptime := range []time.Duration{10 * ms, 20 * ms, 30 * ms, 40 * ms, 60 * ms} {
 		h := newHandset(t, plainEngine(1), ptime)
-		h.hush(ptime, 4)
+		h.hush(ptime, 8)
 		var said []int16
 		whole := Tone(8000, 600*ms, -15, 317)
 		for rest := whole; len(rest) > 0; rest = rest[samples(ptime, 8000):] {
@@ -270,7 +270,7 @@ func TestUpCarriesTheSoundItself(t *testing.T) {
 			h.phone.PushFrame(&f)
 		}
 		got := h.heardAtSeat()
-		back := samples(20*ms, 8000)
+		back := samples(lookBackLeast, 8000)
 		if len(got) < back || !slices.Equal(got[:back], make([]int16, back)) {
 			t.Errorf("%v: no silent look-back", ptime)
 			continue
