@@ -9,15 +9,15 @@ import (
 // rate: whoever hears at one rate hears the voices of the other through the mix's half-band filter, which is run
 // at most once a tick. So a phone's own voice is among the voices of its own rate and can be taken out exactly.
 type scratch struct {
-	block   []int16 // one source
-	full    blend   // for those who hear at the mix rate
-	low     blend   // for the phones that are narrow where the mix is not
-	limits  bool    // what would be clipped is turned down
-	played  []int32 // what is played to one phone
-	mixed   []int16 // what somebody hears
-	bytes   []byte  // ... encoded
-	frame   codec.Frame
-	shared  [codec.ComfortNoise + 1]sharedPayload // by kind: what all hear who do not sound themselves
+	block  []int16 // one source
+	full   blend   // for those who hear at the mix rate
+	low    blend   // for the phones that are narrow where the mix is not
+	limits bool    // what would be clipped is turned down
+	played []int32 // what is played to one phone
+	mixed  []int16 // what somebody hears
+	bytes  []byte  // ... encoded
+	frame  codec.Frame
+	shared [codec.ComfortNoise + 1]sharedPayload // by kind: what all hear who do not sound themselves
 }
 
 // sum is sound added up; what is in it counts only if loud.
