@@ -21,7 +21,7 @@ type passed struct {
 	toc byte // of the packet before
 }
 
-var errPassed = errors.New("Opus is passed on and not encoded")
+var errPassed = errors.New("what is passed on is not encoded")
 
 func (p *passed) Encode([]byte, []int16) (int, error) { return 0, errPassed }
 func (p *passed) SetLoss(int) error                   { return nil }

@@ -204,11 +204,9 @@ func TestEverybodyHearsTheOthers(t *testing.T) {
 		{"an Opus phone", relayed, without(all, 2100, 6100)},
 	} {
 		t.Run(test.who, func(t *testing.T) {
-			tones := all
+			tones := slices.Concat(all, images[:3])
 			if test.set.rate == 8000 {
 				tones = slices.Concat(low, images[4:])
-			} else {
-				tones = slices.Concat(all, images[:3])
 			}
 			if got := hears(t, test.set.line.frames, tones...); !slices.Equal(got, test.want) {
 				t.Errorf("hears %v, want %v", got, test.want)

@@ -8,7 +8,6 @@ import (
 	"testing"
 )
 
-//nolint:gochecknoglobals // a flag
 var update = flag.Bool("update", false, "let ffmpeg write the golden files")
 
 // TestGolden: half a second of speech as ffmpeg codes it, and as it decodes that.
