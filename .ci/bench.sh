@@ -9,7 +9,7 @@ trap 'rm -f "$out"' EXIT
 
 # 1. The benchmarks of the packages.
 go test -run '^$' -bench . -benchmem -count "${COUNT:-3}" -benchtime "${BENCHTIME:-1s}" \
-	./bridge ./bridge/audio ./codec/g711 ./codec/opus ./sip/rtp ./rooms/sfu 2>&1 | tee "$out"
+	./bridge ./bridge/audio ./codec/g711 ./codec/g722 ./codec/halfband ./codec/opus ./sip/rtp ./rooms/sfu 2>&1 | tee "$out"
 
 # 2. The delays through the program itself. The test keeps its figures only where they are worth something.
 delay=.tmp/peers/delay.json

@@ -13,6 +13,7 @@ sipp sip-tester
 baresip baresip
 chromium chromium
 sox sox
+ffmpeg ffmpeg
 node nodejs
 npm npm
 END

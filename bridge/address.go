@@ -65,9 +65,12 @@ func resolve(ctx context.Context, host string, ip4 bool) (netip.Addr, error) {
 	return found[0].Unmap(), nil
 }
 
-// codecs are those that a trunk may speak, the one we like best first.
+// codecs are those that a trunk may speak, the one we like best first. Where it does not say, G.722 comes
+// before Opus: it sounds nearly as good from a phone, and what a phone is sent costs a tenth.
 func codecs(trunk *config.Trunk) []codec.Kind {
-	known := map[config.Codec]codec.Kind{config.PCMU: codec.PCMU, config.PCMA: codec.PCMA}
+	known := map[config.Codec]codec.Kind{
+		config.G722: codec.G722, config.Opus: codec.Opus, config.PCMA: codec.PCMA, config.PCMU: codec.PCMU,
+	}
 	var kinds []codec.Kind
 	for _, name := range trunk.Codecs {
 		if kind, ok := known[name]; ok {
@@ -75,7 +78,7 @@ func codecs(trunk *config.Trunk) []codec.Kind {
 		}
 	}
 	if len(kinds) == 0 {
-		kinds = []codec.Kind{codec.PCMA, codec.PCMU}
+		kinds = []codec.Kind{codec.G722, codec.Opus, codec.PCMA, codec.PCMU}
 	}
 	return append(kinds, codec.ComfortNoise)
 }

@@ -20,6 +20,8 @@ import (
 	"passerelle/bridge/ivr"
 	"passerelle/codec"
 	"passerelle/codec/g711"
+	"passerelle/codec/g722"
+	"passerelle/codec/opus"
 	"passerelle/config"
 	"passerelle/rooms"
 	"passerelle/rooms/roomstest"
@@ -138,7 +140,9 @@ type telephone struct {
 	sess   *sdp.Session
 
 	mu    sync.Mutex
-	heard []int16
+	ear   codec.Decoder
+	kind  codec.Kind // of ear
+	heard []int16    // at rateOf(kind)
 }
 
 // call dials a room and returns the phone once it is answered.
@@ -195,31 +199,73 @@ func (p *telephone) agree(answer []byte) {
 
 // PushFrame keeps what the phone hears.
 func (p *telephone) PushFrame(f *codec.Frame) {
-	decoder, err := g711.NewDecoder(f.Kind)
-	if err != nil {
-		return
-	}
-	var pcm [960]int16
-	n, err := decoder.Decode(pcm[:], f.Payload)
-	if err != nil {
-		return
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if f.Kind != p.kind {
+		p.kind, p.ear, p.heard = f.Kind, decoderOf(p.t, f.Kind), nil
+	}
+	var pcm [1920]int16
+	n, err := p.ear.Decode(pcm[:], f.Payload)
+	if err != nil {
+		return
+	}
 	p.heard = append(p.heard, pcm[:n]...)
+}
+
+// rateOf returns the rate at which a telephone hears and says kind.
+func rateOf(kind codec.Kind) int {
+	if kind == codec.G722 || kind == codec.Opus {
+		return 16000
+	}
+	return g711.Rate
+}
+
+func decoderOf(t *testing.T, kind codec.Kind) (d codec.Decoder) {
+	t.Helper()
+	var err error
+	switch kind {
+	case codec.G722:
+		d = g722.NewDecoder()
+	case codec.Opus:
+		d, err = opus.NewDecoder(rateOf(kind))
+	default:
+		d, err = g711.NewDecoder(kind)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func encoderOf(t *testing.T, kind codec.Kind) (e codec.Encoder) {
+	t.Helper()
+	var err error
+	switch kind {
+	case codec.G722:
+		e = g722.NewEncoder()
+	case codec.Opus:
+		e, err = opus.NewEncoder(opus.Config{Rate: rateOf(kind)})
+	default:
+		e, err = g711.NewEncoder(kind)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
 }
 
 // hears waits until the phone hears a tone of hz, or, with 0, half a second of silence.
 func (p *telephone) hears(hz float64) {
 	p.t.Helper()
-	const window = g711.Rate / 2
 	deadline := time.Now().Add(patience)
 	for time.Now().Before(deadline) {
 		p.mu.Lock()
+		rate := rateOf(p.kind)
+		window := rate / 2
 		pcm := append([]int16(nil), p.heard[max(0, len(p.heard)-window):]...)
 		p.mu.Unlock()
 		if len(pcm) == window {
-			if share, power := toneShare(pcm, hz); hz == 0 && power < 100 || hz > 0 && power > 1e5 && share > 0.8 {
+			if share, power := toneShare(pcm, rate, hz); hz == 0 && power < 100 || hz > 0 && power > 1e5 && share > 0.8 {
 				return
 			}
 		}
@@ -247,10 +293,10 @@ func (p *telephone) hearsNothing() {
 }
 
 // toneShare returns which part of pcm's power is a tone of hz, and the power of a sample.
-func toneShare(pcm []int16, hz float64) (share, power float64) {
+func toneShare(pcm []int16, rate int, hz float64) (share, power float64) {
 	var sin, cos, all float64
 	for i, s := range pcm {
-		phase := 2 * math.Pi * hz * float64(i) / g711.Rate
+		phase := 2 * math.Pi * hz * float64(i) / float64(rate)
 		sin += float64(s) * math.Sin(phase)
 		cos += float64(s) * math.Cos(phase)
 		all += float64(s) * float64(s)
@@ -264,23 +310,23 @@ func toneShare(pcm []int16, hz float64) (share, power float64) {
 
 // whistle says a tone until the test ends or stop is called.
 func (p *telephone) whistle(hz float64) (stop func()) {
-	return p.sounds(func(at int) int16 { return int16(8000 * math.Sin(2*math.Pi*hz*float64(at)/g711.Rate)) })
+	rate := float64(rateOf(p.media.Kind))
+	return p.sounds(func(at int) int16 { return int16(8000 * math.Sin(2*math.Pi*hz*float64(at)/rate)) })
 }
 
 // sounds sends what is said at each sample until the test ends or stop is called.
 func (p *telephone) sounds(said func(at int) int16) (stop func()) {
-	encoder, err := g711.NewEncoder(p.media.Kind)
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	kind := p.media.Kind
+	encoder, rate := encoderOf(p.t, kind), rateOf(kind)
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
 		tick := time.NewTicker(20 * time.Millisecond)
 		defer tick.Stop()
-		var pcm [160]int16
-		payload := make([]byte, 160)
-		frame := codec.Frame{Kind: p.media.Kind, Marker: true}
+		pcm := make([]int16, rate/50)
+		payload := make([]byte, opus.MaxPacket)
+		frame := codec.Frame{Kind: kind, Marker: true}
+		sent := 0
 		for {
 			select {
 			case <-done:
@@ -288,9 +334,10 @@ func (p *telephone) sounds(said func(at int) int16) (stop func()) {
 			case <-tick.C:
 			}
 			for i := range pcm {
-				pcm[i] = said(int(frame.Timestamp) + i)
+				pcm[i] = said(sent + i)
 			}
-			n, err := encoder.Encode(payload, pcm[:])
+			sent += len(pcm)
+			n, err := encoder.Encode(payload, pcm)
 			if err != nil {
 				p.t.Error(err)
 				return
@@ -298,7 +345,7 @@ func (p *telephone) sounds(said func(at int) int16) (stop func()) {
 			frame.Payload = payload[:n]
 			p.line.WriteFrame(&frame)
 			frame.Marker = false
-			frame.Timestamp += 160
+			frame.Timestamp += uint32(kind.ClockRate() / 50)
 		}
 	}()
 	var once sync.Once
@@ -431,7 +478,8 @@ func TestRefusals(t *testing.T) {
 		code   int
 	}{
 		{rule: "no route", to: "0123", kind: codec.PCMA, code: 404},
-		{rule: "no codec in common", to: "lobby", kind: codec.G722, code: 488},
+		{rule: "no codec in common", to: "lobby", kind: codec.G722, code: 488,
+			change: func(l *config.Live) { l.Trunks[0].Codecs = []config.Codec{config.PCMA} }},
 		{rule: "a stranger to every trunk", to: "lobby", kind: codec.PCMA, code: 403,
 			change: func(l *config.Live) { l.Trunks = nil }},
 		{rule: "a full house", to: "lobby", kind: codec.PCMA, code: 503,

@@ -66,7 +66,7 @@ func (c *call) change(media sdp.Media) error {
 	if err := c.setLine(media); err != nil {
 		return err
 	}
-	if err := c.phone.Renegotiate(media.Kind, media.PTime); err != nil {
+	if err := c.phone.Renegotiate(media.Kind, media.PTime, media.Bitrate); err != nil {
 		return fmt.Errorf("change codec: %w", err)
 	}
 	c.hold()

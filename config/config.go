@@ -138,7 +138,7 @@ type Trunk struct {
 	Network string         // of Static.Networks, never empty
 	From    []netip.Prefix // accept.from: who may call us; at least one, masked, and in no other trunk
 	Trusted bool           // what its network says of callers is believed; false by default
-	Codecs  []Codec        // the one we like best first; PCMA and PCMU by default
+	Codecs  []Codec        // the one we like best first; G722, Opus, PCMA, PCMU by default
 	Gain    bool           // its callers' voices are brought to one level; sound.gain, true, by default
 	Calls   int            // limits.calls: calls at once; 0, the default, is no limit of its own
 }
@@ -150,6 +150,8 @@ type Codec string
 const (
 	PCMU Codec = "PCMU"
 	PCMA Codec = "PCMA"
+	G722 Codec = "G722"
+	Opus Codec = "opus"
 )
 
 // Menu is the voice that asks a caller for a PIN.

@@ -115,7 +115,8 @@ func trunkSettings() []setting {
 		}},
 		{key: "trusted", values: "true or false", unset: "false", bare: true,
 			doc: "What its network says of callers is believed (P-Asserted-Identity, Remote-Party-ID, Diversion, History-Info), and routes without from take its calls."},
-		{key: "codecs", is: scalars, values: "PCMA or PCMU", unset: "[PCMA, PCMU]", doc: "What may be spoken, the best first."},
+		{key: "codecs", is: scalars, values: "G722, opus, PCMA or PCMU", unset: "[G722, opus, PCMA, PCMU]",
+			doc: "What may be spoken, the best first."},
 		{key: "gain", values: "on or off", bare: true, means: "sound.gain", doc: "Whether its callers' voices are brought to one level."},
 		{key: "limits", is: mapping, unset: "{}", doc: "Bounds of this trunk.", keys: []setting{
 			{key: "calls", values: "number, 0 to 100000", unset: "0", bare: true, means: "0, no limit but the gateway's", doc: "Calls at once."},

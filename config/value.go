@@ -109,13 +109,12 @@ func parseLevel(text string) (slog.Level, error) {
 }
 
 func parseCodec(text string) (Codec, error) {
-	switch c := Codec(strings.ToUpper(text)); c {
-	case PCMU, PCMA:
-		return c, nil
-	case "G722", "OPUS":
-		return "", errors.New("not supported yet")
+	for _, c := range []Codec{G722, Opus, PCMA, PCMU} {
+		if strings.EqualFold(text, string(c)) {
+			return c, nil
+		}
 	}
-	return "", errors.New("PCMA or PCMU is wanted")
+	return "", errors.New("G722, opus, PCMA or PCMU is wanted")
 }
 
 // parseLanguage reads a language that menus speak.

@@ -8,6 +8,7 @@ import (
 	"passerelle/codec"
 	"passerelle/codec/g711"
 	"passerelle/codec/opus"
+	"passerelle/codec/wav"
 )
 
 // crowd is an engine with one mix of many phones and one voice of the room, all with the real codecs.
@@ -18,7 +19,8 @@ type crowd struct {
 	talkers int
 	track   *Track
 	n       int64
-	g711    [][]byte // speech as PCMU, 20 ms each
+	kind    codec.Kind
+	said    [][]byte // speech as kind, 20 ms each
 	opus    [][]byte // ... and as Opus
 	silence []byte
 	frame   codec.Frame
@@ -26,11 +28,16 @@ type crowd struct {
 
 func newCrowd(tb testing.TB, phones, talkers int) *crowd {
 	tb.Helper()
+	return newCrowdOf(tb, codec.PCMU, phones, talkers)
+}
+
+func newCrowdOf(tb testing.TB, kind codec.Kind, phones, talkers int) *crowd {
+	tb.Helper()
 	e := NewEngine(Config{Shards: 1, Clock: func() time.Duration { return 0 }})
-	c := &crowd{engine: e, shard: e.shards[0], talkers: talkers}
+	c := &crowd{engine: e, shard: e.shards[0], talkers: talkers, kind: kind}
 	m := e.NewMix("room")
 	for range phones {
-		p, err := e.NewPhone(PhoneConfig{Kind: codec.PCMU, Up: &sink{}, Down: &sink{}})
+		p, err := e.NewPhone(PhoneConfig{Kind: kind, Up: &sink{}, Down: &sink{}})
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -40,7 +47,7 @@ func newCrowd(tb testing.TB, phones, talkers int) *crowd {
 	c.track = m.AddTrack("voice")
 	c.code(tb)
 	c.shard.tick(0)
-	c.frame.Kind = codec.PCMU
+	c.frame.Kind = kind
 	for range 100 {
 		c.step()
 	}
@@ -49,32 +56,25 @@ func newCrowd(tb testing.TB, phones, talkers int) *crowd {
 
 // code prepares a second of loud speech.
 func (c *crowd) code(tb testing.TB) {
-	enc, err := opus.NewEncoder(opus.Config{Rate: 8000})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	mu, err := g711.NewEncoder(codec.PCMU)
-	if err != nil {
-		tb.Fatal(err)
-	}
 	pcm := speech(tb)[8000:16000]
-	for ; len(pcm) > 0; pcm = pcm[160:] {
+	c.opus = code(tb, codec.Opus, pcm)
+	c.said = code(tb, c.kind, pcm)
+	c.silence = code(tb, c.kind, make([]int16, 8000))[49]
+}
+
+// code returns sound at 8 kHz in packets of 20 ms.
+func code(tb testing.TB, kind codec.Kind, pcm []int16) (packets [][]byte) {
+	s := newSinger(tb, kind)
+	pcm = wav.Resample(pcm, 8000, s.rate)
+	for size := s.rate / 50; len(pcm) >= size; pcm = pcm[size:] {
 		packet := make([]byte, opus.MaxPacket)
-		n, err := enc.Encode(packet, pcm[:160])
+		n, err := s.code.Encode(packet, pcm[:size])
 		if err != nil {
 			tb.Fatal(err)
 		}
-		c.opus = append(c.opus, packet[:n])
-		bytes := make([]byte, 160)
-		if _, err := mu.Encode(bytes, pcm[:160]); err != nil {
-			tb.Fatal(err)
-		}
-		c.g711 = append(c.g711, bytes)
+		packets = append(packets, packet[:n])
 	}
-	c.silence = make([]byte, 160)
-	for i := range c.silence {
-		c.silence[i] = 0xff
-	}
+	return packets
 }
 
 // say lets every phone and the room send the packets of the tick to come, into their rings alone: what
@@ -86,7 +86,7 @@ func (c *crowd) say() {
 		if i >= c.talkers || !u.heard.Load() {
 			continue
 		}
-		n, err := u.decoder.Decode(u.pcm, c.g711[int(c.n)%len(c.g711)])
+		n, err := u.decoder.Decode(u.pcm, c.said[int(c.n)%len(c.said)])
 		if err != nil {
 			panic(err)
 		}
@@ -108,7 +108,7 @@ func (c *crowd) step() {
 // push sends phone 0's next packet all the way up.
 func (c *crowd) push(payload []byte) {
 	c.frame.Seq++
-	c.frame.Timestamp += 160
+	c.frame.Timestamp += uint32(c.kind.ClockRate() / 50)
 	c.frame.Arrival += tickLength
 	c.frame.Payload = payload
 	c.phones[0].PushFrame(&c.frame)
@@ -126,7 +126,7 @@ func TestNothingIsAllocatedPerFrame(t *testing.T) {
 	}
 	alone, i := newCrowd(t, 1, 0), 0
 	gate("up, talking", func() {
-		alone.push(alone.g711[i%len(alone.g711)])
+		alone.push(alone.said[i%len(alone.said)])
 		i++
 	})
 	gate("up, silent", func() { alone.push(alone.silence) })
@@ -134,16 +134,34 @@ func TestNothingIsAllocatedPerFrame(t *testing.T) {
 		alone.frame.Seq += 2
 		alone.frame.Timestamp += 320
 		alone.frame.Arrival += 2 * tickLength
-		alone.push(alone.g711[i%len(alone.g711)][:80+i%80])
+		alone.push(alone.said[i%len(alone.said)][:80+i%80])
 		i++
 	})
 	two := newCrowd(t, 2, 2)
 	gate("up, with a phone beside it", func() {
-		two.push(two.g711[i%len(two.g711)])
+		two.push(two.said[i%len(two.said)])
 		i++
 		two.n++
 		two.shard.tick(two.n)
 	})
+	for _, kind := range []codec.Kind{codec.G722, codec.Opus} {
+		i := 0
+		two := newCrowdOf(t, kind, 2, 2)
+		gate(fmt.Sprintf("up, %v, with a phone beside it", kind), func() {
+			two.push(two.said[i%len(two.said)])
+			i++
+			two.n++
+			two.shard.tick(two.n)
+		})
+		gate(fmt.Sprintf("up, %v, with losses", kind), func() {
+			two.frame.Seq += 2
+			two.frame.Timestamp += uint32(kind.ClockRate() / 25)
+			two.frame.Arrival += 2 * tickLength
+			two.push(two.said[i%len(two.said)])
+			i++
+		})
+		gate(fmt.Sprintf("tick, %v", kind), newCrowdOf(t, kind, 10, 5).step)
+	}
 	for _, phones := range []int{1, 10, 100} {
 		for _, talkers := range []int{0, phones} {
 			c := newCrowd(t, phones, talkers)
@@ -166,7 +184,7 @@ func BenchmarkUp(b *testing.B) {
 		c, i := newCrowd(b, 1, 0), 0
 		b.ReportAllocs()
 		for b.Loop() {
-			c.push(c.g711[i%len(c.g711)])
+			c.push(c.said[i%len(c.said)])
 			i++
 		}
 	})
@@ -194,7 +212,7 @@ func BenchmarkFloor(b *testing.B) {
 	pcm, packet, i := make([]int16, 960), make([]byte, opus.MaxPacket), 0
 	b.ReportAllocs()
 	for b.Loop() {
-		n, err := dec.Decode(pcm, c.g711[i%len(c.g711)])
+		n, err := dec.Decode(pcm, c.said[i%len(c.said)])
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -205,28 +223,51 @@ func BenchmarkFloor(b *testing.B) {
 	}
 }
 
+// BenchmarkUpWide is one packet from a wide phone.
+func BenchmarkUpWide(b *testing.B) {
+	for _, kind := range []codec.Kind{codec.G722, codec.Opus} {
+		b.Run(kind.String(), func(b *testing.B) {
+			c, i := newCrowdOf(b, kind, 1, 0), 0
+			b.ReportAllocs()
+			for b.Loop() {
+				c.push(c.said[i%len(c.said)])
+				i++
+			}
+		})
+	}
+}
+
 // BenchmarkTick is one tick of one mix with one voice of the room in it, without what the phones' packets
 // cost on their way up.
 func BenchmarkTick(b *testing.B) {
 	for _, phones := range []int{1, 10, 100} {
 		for _, talking := range []string{"all", "tenth"} {
-			talkers := phones
-			if talking == "tenth" {
-				talkers = (phones + 9) / 10
-			}
 			b.Run(fmt.Sprintf("phones=%d/talking=%s", phones, talking), func(b *testing.B) {
-				c := newCrowd(b, phones, talkers)
-				var said time.Duration
-				b.ReportAllocs()
-				for b.Loop() {
-					began := time.Now()
-					c.say()
-					said += time.Since(began)
-					c.n++
-					c.shard.tick(c.n)
-				}
-				b.ReportMetric(float64((b.Elapsed()-said).Nanoseconds())/float64(b.N), "ns/tick")
+				benchTick(b, codec.PCMU, phones, talking == "all")
 			})
 		}
 	}
+	for _, kind := range []codec.Kind{codec.G722, codec.Opus} {
+		b.Run(fmt.Sprintf("phones=100/talking=tenth/codec=%v", kind), func(b *testing.B) {
+			benchTick(b, kind, 100, false)
+		})
+	}
+}
+
+func benchTick(b *testing.B, kind codec.Kind, phones int, all bool) {
+	talkers := phones
+	if !all {
+		talkers = (phones + 9) / 10
+	}
+	c := newCrowdOf(b, kind, phones, talkers)
+	var said time.Duration
+	b.ReportAllocs()
+	for b.Loop() {
+		began := time.Now()
+		c.say()
+		said += time.Since(began)
+		c.n++
+		c.shard.tick(c.n)
+	}
+	b.ReportMetric(float64((b.Elapsed()-said).Nanoseconds())/float64(b.N), "ns/tick")
 }

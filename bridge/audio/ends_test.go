@@ -1,11 +1,11 @@
 package audio
 
 import (
-	"math"
 	"testing"
 	"time"
 
 	"passerelle/codec"
+	"passerelle/codec/conceal"
 )
 
 // Tests of what one packet more or less, or later, does to those who hear it.
@@ -99,7 +99,7 @@ func TestTrackFallsSilentAtDTX(t *testing.T) {
 
 func TestSoundFadesOut(t *testing.T) {
 	r := newRing(trackRing)
-	j := newJitter(r, &phoneVoice{past: newConcealer(8000)}, 8000, trackWindow)
+	j := newJitter(r, &phoneVoice{past: conceal.New(8000)}, 8000, trackWindow)
 	block := make([]int16, 160)
 	*r.free() = packet{seq: 1, timestamp: 960, pcm: steady(20*ms, 8000)}
 	r.push()
@@ -233,42 +233,9 @@ func TestTargetGrowsAtOnceAndDecaysSlowly(t *testing.T) {
 	}
 }
 
-func TestConcealment(t *testing.T) {
-	const hz = 213.0
-	whole := Tone(8000, 400*ms, -12, hz)
-	c := newConcealer(8000)
-	got := make([]int16, 0, len(whole))
-	for at := 0; at < len(whole); at += 160 {
-		pcm := append([]int16(nil), whole[at:at+160]...)
-		if at == 1600 || at == 2240 {
-			c.fill(pcm)
-		} else {
-			c.hear(pcm)
-		}
-		got = append(got, pcm...)
-	}
-	step := int(math.Sqrt(2*powerAt(-12))*2*math.Pi*hz/8000) + 1
-	for i := 1; i < len(got); i++ {
-		if d := int(got[i]) - int(got[i-1]); d > step*3/2 || d < -step*3/2 {
-			t.Fatalf("a step of %d at sample %d, the tone's own are up to %d", d, i, step)
-		}
-	}
-	lost := got[1600:1760]
-	if l := level(power(lost)); l > 15 {
-		t.Errorf("a lost tone at 12 is made up at %d", l)
-	}
-	long := make([]int16, 1600)
-	c.fill(long)
-	for i, s := range long[480:] {
-		if s != 0 {
-			t.Fatalf("sample %d after 60 ms: %d, want silence", i, s)
-		}
-	}
-}
-
 func TestPacketizerSendsNoTickTwice(t *testing.T) {
 	line := &recorder{}
-	d := packetizer{line: must(newLine(codec.PCMU, 0))}
+	d := packetizer{line: must(plainEngine(1).newLine(codec.PCMU, 0, 0))}
 	for _, n := range []int64{5, 6, 6, 5, 7} {
 		d.write(line, n, make([]byte, 160), &codec.Frame{})
 	}

@@ -13,7 +13,7 @@ import (
 
 // Config says how an Engine works. Its zero value works.
 type Config struct {
-	MixRate    int                  // of the mixes, in Hz; 0 is 8000, the only one so far
+	MixRate    int                  // of the mixes, in Hz: 16000, or 8000 for narrow phones alone; 0 is 16000
 	Shards     int                  // goroutines that mix; 0 is one a core
 	Complexity int                  // libopus' complexity, 1 to 10; 0 is 5
 	NoLimiter  bool                 // clips a mix that is too loud, rather than turning it down
@@ -33,6 +33,7 @@ type Engine struct {
 	// Where codecs come from; tests have others.
 	newEncoder func(rate int) (encoder, error)
 	newDecoder func(rate int) (codec.Decoder, error)
+	newSpeaker func(rate, bitrate int) (codec.Encoder, error)
 }
 
 // encoder is what the way up asks of Opus.
@@ -47,7 +48,7 @@ type encoder interface {
 func NewEngine(cfg Config) *Engine {
 	e := &Engine{rate: cfg.MixRate, complexity: cfg.Complexity, noLimiter: cfg.NoLimiter, clock: cfg.Clock, log: cfg.Log}
 	if e.rate == 0 {
-		e.rate = 8000
+		e.rate = 16000
 	}
 	if e.clock == nil {
 		began := time.Now()
@@ -60,6 +61,9 @@ func NewEngine(cfg Config) *Engine {
 		return opus.NewEncoder(opus.Config{Rate: rate, Complexity: e.complexity, FEC: true})
 	}
 	e.newDecoder = func(rate int) (codec.Decoder, error) { return opus.NewDecoder(rate) }
+	e.newSpeaker = func(rate, bitrate int) (codec.Encoder, error) {
+		return opus.NewEncoder(opus.Config{Rate: rate, Complexity: e.complexity, Bitrate: bitrate})
+	}
 	shards := cfg.Shards
 	if shards == 0 {
 		shards = runtime.GOMAXPROCS(0)
@@ -96,7 +100,7 @@ func (e *Engine) Stats() EngineStats {
 
 // NewMix opens a mix on the shard that has least to do. The name is for the log. It must be closed.
 func (e *Engine) NewMix(name string) *Mix {
-	m := &Mix{name: name, shard: e.idlest(), done: make(chan struct{}), limiter: newLimiter(e.rate)}
+	m := &Mix{name: name, shard: e.idlest(), done: make(chan struct{}), full: newSide(e.rate), low: newLowSide()}
 	m.shard.load.Add(1)
 	if !m.shard.post(func(s *shard) { s.mixes = append(s.mixes, m) }) {
 		m.end(ErrStopped)

@@ -76,9 +76,13 @@ func (p *plainOpus) Reset() { p.resets++ }
 
 func (p *plainOpus) Close() error { return nil }
 
-// plainEngine is an Engine whose Opus is plain. Nobody runs it: tests tick its shards.
-func plainEngine(shards int) *Engine {
-	e := NewEngine(Config{Shards: shards, NoLimiter: true, Clock: func() time.Duration { return 0 }})
+// plainEngine is an Engine at 8 kHz, where no filter changes a sample, and its Opus is plain. Nobody runs it: tests
+// tick its shards.
+func plainEngine(shards int) *Engine { return plainEngineAt(8000, shards) }
+
+func plainEngineAt(rate, shards int) *Engine {
+	e := NewEngine(Config{MixRate: rate, Shards: shards, NoLimiter: true, Clock: func() time.Duration { return 0 }})
+	e.newSpeaker = func(int, int) (codec.Encoder, error) { return &plainOpus{}, nil }
 	e.newEncoder = func(int) (encoder, error) { return &plainOpus{}, nil }
 	e.newDecoder = func(int) (codec.Decoder, error) { return &plainOpus{}, nil }
 	return e

@@ -16,7 +16,17 @@ func FuzzPhone(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 0, 0, 0, 0, 0, 160, 0, 7, 0, 1, 0, 160, 0, 0, 0, 20, 0, 160, 0, 7, 0, 255, 255, 96, 255, 255, 255, 20, 0, 240, 0, 7, 1})
 	f.Add([]byte{0, 0, 0, 0, 0, 0, 0, 0, 200, 0, 9, 3, 232, 3, 0, 0, 0, 128, 0, 64, 160, 0, 9, 2})
 	f.Fuzz(func(t *testing.T, in []byte) {
+		if len(in) == 0 {
+			return
+		}
 		h := newHandset(t, plainEngine(1), 20*ms)
+		kinds := []codec.Kind{codec.PCMU, codec.PCMU, codec.PCMU, codec.ComfortNoise, codec.PCMA, codec.Opus}
+		if in[0]&1 != 0 { // a phone of Opus
+			if err := h.phone.Renegotiate(codec.Opus, 20*ms, 0); err != nil {
+				t.Fatal(err)
+			}
+			kinds = []codec.Kind{codec.Opus, codec.Opus, codec.Opus, codec.ComfortNoise, codec.PCMA, codec.PCMU}
+		}
 		m := h.phone.engine.NewMix("room")
 		beside := newHandset(t, h.phone.engine, 20*ms)
 		h.phone.Join(m)
@@ -32,7 +42,7 @@ func FuzzPhone(f *testing.F) {
 				Seq:       h.seq + binary.LittleEndian.Uint16(in),
 				Timestamp: h.ts + binary.LittleEndian.Uint32(in[2:]),
 				Arrival:   h.now + time.Duration(binary.LittleEndian.Uint16(in[6:]))*ms,
-				Kind:      []codec.Kind{codec.PCMU, codec.PCMU, codec.PCMU, codec.ComfortNoise, codec.PCMA, codec.Opus}[in[11]%6],
+				Kind:      kinds[in[11]%6],
 				Marker:    in[11]&128 != 0,
 				Payload:   payload,
 			}

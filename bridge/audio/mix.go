@@ -10,8 +10,7 @@ import (
 //
 //  1. Every voice of the room, and every player, into the sum (gather).
 //  2. Every phone's voice likewise, where there is another phone to hear it.
-//  3. Turn the sum down where it would be clipped (scratch.limit).
-//  4. To every phone the sum less its own voice (spread).
+//  3. To every phone the sum less its own voice, turned down where it would be clipped (spread, scratch.mix).
 
 // ErrStopped is why a mix ended that was open when its engine stopped.
 var ErrStopped = errors.New("the audio engine has stopped")
@@ -37,7 +36,8 @@ type Mix struct {
 	tracks  []*Track
 	phones  []*Phone
 	players []*Player
-	limiter limiter
+	full    side // of those who hear at the mix rate
+	low     side // of narrow phones
 	ended   bool
 	ticked  bool
 	last    int64 // tick
@@ -116,7 +116,7 @@ func (m *Mix) listen() {
 	heard := len(m.phones) > 1
 	for _, p := range m.phones {
 		if p.up.heard.Load() != heard {
-			p.voice.flush()
+			p.voice.Load().flush()
 			p.sounds = false // gather asks it no more while it is alone
 			p.up.heard.Store(heard)
 		}
@@ -129,11 +129,8 @@ func (m *Mix) tick(s *shard, n int64) {
 		m.skip()
 	}
 	m.ticked, m.last = true, n
-	s.work.begin()
+	s.work.begin(m, !s.engine.noLimiter)
 	m.gather(s, n)
-	if !s.engine.noLimiter {
-		s.work.limit(&m.limiter)
-	}
 	m.spread(s, n)
 }
 
@@ -143,7 +140,7 @@ func (m *Mix) skip() {
 		t.jitter.skip()
 	}
 	for _, p := range m.phones {
-		p.voice.skip()
+		p.voice.Load().skip()
 	}
 }
 
@@ -152,18 +149,18 @@ func (m *Mix) gather(s *shard, n int64) {
 	w, now := &s.work, s.due(n)
 	for _, t := range m.tracks {
 		if t.jitter.pull(now, w.block) {
-			w.add(w.block)
+			w.full.voices.add(w.block)
 		}
 	}
 	if len(m.phones) > 1 {
 		for _, p := range m.phones {
-			if p.sounds = p.voice.pull(now, p.own); p.sounds {
-				w.add(p.own)
+			if p.sounds = p.voice.Load().pull(now, p.own); p.sounds {
+				w.at(p.narrow).voices.add(p.own)
 			}
 		}
 	}
 	if len(m.players) > 0 {
-		m.players = play(m.players, w.open())
+		m.players = play(m.players, w.full.voices.open())
 	}
 }
 

@@ -270,7 +270,7 @@ func TestDownRenegotiated(t *testing.T) {
 	a := h.phone(m, 60*ms)
 	h.run(4, nil) // 20 ms are kept
 	a.forget()
-	if err := a.phone.Renegotiate(codec.PCMA, 20*ms); err != nil {
+	if err := a.phone.Renegotiate(codec.PCMA, 20*ms, 0); err != nil {
 		t.Fatal(err)
 	}
 	h.tick()
@@ -291,7 +291,7 @@ func TestDownRefusals(t *testing.T) {
 		kind  codec.Kind
 		ptime time.Duration
 		want  error
-	}{{codec.Opus, 0, ErrKind}, {codec.G722, 0, ErrKind}, {codec.PCMU, 25 * ms, ErrPTime}} {
+	}{{codec.ComfortNoise, 0, ErrKind}, {codec.G722, 0, ErrKind}, {codec.PCMU, 25 * ms, ErrPTime}, {codec.Opus, 30 * ms, ErrPTime}} {
 		if _, err := e.NewPhone(PhoneConfig{Kind: test.kind, PTime: test.ptime}); !errors.Is(err, test.want) {
 			t.Errorf("%v %v: %v, want %v", test.kind, test.ptime, err, test.want)
 		}

@@ -2,16 +2,14 @@ package audio
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"math"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"passerelle/codec"
-	"passerelle/codec/g711"
+	"passerelle/codec/conceal"
 )
 
 // Reasons why a phone cannot be served.
@@ -22,15 +20,17 @@ var (
 
 // PhoneConfig says what a phone speaks and where its sound goes.
 type PhoneConfig struct {
-	Kind  codec.Kind    // what the line sends and takes: PCMU or PCMA
-	PTime time.Duration // of what the line takes: 10, 20, 30, 40 or 60 ms; 0 is 20 ms
+	Kind  codec.Kind    // what the line sends and takes: PCMU, PCMA, Opus, and G722 in an engine at 16 kHz
+	PTime time.Duration // of what the line takes: 10, 20, 30 (not with Opus), 40 or 60 ms; 0 is 20 ms
+	// Bitrate is the most that the line takes of Opus, in bit/s; 0 is what speech needs.
+	Bitrate int
 	// Up is the seat: it takes Opus frames with RTP time in 48 kHz, from the goroutine that calls
 	// PushFrame. It may be nil until SetUp.
 	Up codec.Writer
 	// Down is the line: it takes frames of Kind from the shard, with RTP time counted in frames from
 	// 0; sequence numbers are its own.
 	Down codec.Writer
-	// NoGain leaves the phone's voice as loud as it is.
+	// NoGain leaves the phone's voice as loud as it is. That of a phone of Opus is left so anyway.
 	NoGain bool
 	Log    *slog.Logger // nil is silence
 }
@@ -59,12 +59,14 @@ type Phone struct {
 	gone  atomic.Bool
 
 	mix     *Mix
-	voice   *jitter // behind up.ring
-	own     []int16 // what it said in this tick, if it sounds
+	voice   atomic.Pointer[jitter] // behind the ring; others read its counters
+	narrow  bool                   // its sound is at another rate than the mix's
+	own     []int16                // what it said in this tick, if it sounds
 	sounds  bool
 	down    packetizer
 	players []*Player
-	counted bool // in the owner's load
+	played  converter // what they play, for a narrow phone
+	counted bool      // in the owner's load
 }
 
 var _ codec.Reader = (*Phone)(nil)
@@ -77,24 +79,19 @@ const (
 
 // NewPhone makes a phone that is in no mix yet. It must be closed.
 func (e *Engine) NewPhone(cfg PhoneConfig) (*Phone, error) {
-	line, err := newLine(cfg.Kind, cfg.PTime)
+	line, err := e.newLine(cfg.Kind, cfg.PTime, cfg.Bitrate)
 	if err != nil {
 		return nil, err
 	}
-	// Until the mix can be wide, every phone and every mix are narrow.
-	rate := cfg.Kind.SampleRate()
-	if rate != e.rate {
-		return nil, fmt.Errorf("phone: %w: %s in a mix at %d Hz", ErrKind, cfg.Kind, e.rate)
-	}
-	p := &Phone{engine: e, log: cfg.Log, out: cfg.Down, own: make([]int16, samples(tickLength, e.rate))}
+	p := &Phone{engine: e, log: cfg.Log, out: cfg.Down}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}
-	if err := p.up.init(e, cfg.Kind, rate, cfg.Up); err != nil {
+	if err := p.up.init(e, cfg.Kind, cfg.Up); err != nil {
 		return nil, err
 	}
 	p.up.gain.off = cfg.NoGain
-	p.voice = newJitter(p.up.ring, &phoneVoice{past: newConcealer(e.rate)}, e.rate, phoneWindow)
+	p.tune(p.up.rate, p.newVoice())
 	p.line.Store(line)
 	s := e.idlest()
 	p.owner.Store(s)
@@ -103,36 +100,23 @@ func (e *Engine) NewPhone(cfg PhoneConfig) (*Phone, error) {
 	return p, nil
 }
 
-// init opens the way up. Sequence and timestamp begin anywhere (RFC 3550 section 5.1).
-func (u *up) init(e *Engine, kind codec.Kind, rate int, seat codec.Writer) error {
-	enc, err := e.newEncoder(rate)
-	if err != nil {
-		return fmt.Errorf("phone encoder: %w", err)
-	}
-	u.encoder, u.rate, u.seat = enc, rate, seat
-	if err := u.setKind(kind); err != nil {
-		return err
-	}
-	u.time = newTimeline(kind.ClockRate(), rand.Uint32())
-	u.sentEnd = u.time.our
-	u.seq = uint16(rand.Uint32())
-	u.gate, u.frames, u.past = newGate(rate), newFramer(rate), newLookBack(rate)
-	u.gain = newLeveller(rate)
-	u.ring = newRing(phoneRing)
-	u.pcm = make([]int16, samples(mostSound, rate))
-	u.out.Kind = codec.Opus
-	u.levelNow.Store(uint32(codec.Silence))
-	return nil
+// newVoice returns a jitter buffer behind the way up.
+func (p *Phone) newVoice() *jitter {
+	rate := p.up.rate
+	return newJitter(p.up.ring, &phoneVoice{past: conceal.New(rate)}, rate, phoneWindow)
 }
 
-// setKind opens the decoder.
-func (u *up) setKind(kind codec.Kind) error {
-	dec, err := g711.NewDecoder(kind)
-	if err != nil {
-		return fmt.Errorf("phone decoder: %w", err)
+// tune sets the rate of the phone's sound, and where its voice is heard. Called on the phone's shard, or
+// before it has one.
+func (p *Phone) tune(rate int, voice *jitter) {
+	p.narrow = rate != p.engine.rate
+	p.own = make([]int16, samples(tickLength, rate))
+	p.sounds = false
+	p.voice.Store(voice)
+	if p.narrow && p.played.filter == nil {
+		p.played = newLowered()
 	}
-	u.kind, u.decoder = kind, dec
-	return nil
+	p.played.rings = p.played.rings && p.narrow
 }
 
 // PushFrame takes one packet from the phone and hands what it makes of it to the seat before it
@@ -165,21 +149,27 @@ func (p *Phone) SetUp(up codec.Writer) {
 	p.up.marker = p.up.talking
 }
 
-// Renegotiate tells what the line takes from now on, after a re-INVITE. The way up is re-based.
-func (p *Phone) Renegotiate(kind codec.Kind, ptime time.Duration) error {
-	line, err := newLine(kind, ptime)
+// Renegotiate tells what the line takes from now on, after a re-INVITE; bitrate as in PhoneConfig. The way up
+// is re-based. If it fails, all is as it was.
+func (p *Phone) Renegotiate(kind codec.Kind, ptime time.Duration, bitrate int) error {
+	line, err := p.engine.newLine(kind, ptime, bitrate)
 	if err != nil {
 		return err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if kind != p.up.kind {
-		if err := p.up.setKind(kind); err != nil {
+		before := p.up.ring
+		if err := p.up.change(p.engine, kind); err != nil {
 			return err
+		}
+		if p.up.ring != before {
+			rate, voice := p.up.rate, p.newVoice()
+			p.visit(func(*shard) { p.tune(rate, voice) })
 		}
 	}
 	p.up.time.renewed = true
-	if *line != *p.line.Load() {
+	if !line.same(p.line.Load()) {
 		p.line.Store(line)
 	}
 	return nil
@@ -214,6 +204,6 @@ func (p *Phone) Stats() PhoneStats {
 		Sent: c.sent.load(), DTX: c.dtx.load(), UpErrors: c.errors.load(),
 		Level: uint8(p.up.levelNow.Load()), Talking: p.up.openNow.Load(),
 		Written: p.down.written.load(), DownErrors: p.down.errors.load(),
-		Ring: p.voice.stats(),
+		Ring: p.voice.Load().stats(),
 	}
 }

@@ -86,7 +86,7 @@ func (p *Phone) finishPlayers() {
 // entered begins the phone's stay in m. Called on the shard.
 func (p *Phone) entered(m *Mix) {
 	p.mix = m
-	p.voice.flush()
+	p.voice.Load().flush()
 }
 
 // left ends it; for good when the engine stops. Called on the shard.
@@ -97,46 +97,4 @@ func (p *Phone) left(stopped bool) {
 	if stopped {
 		p.finishPlayers()
 	}
-}
-
-// hear sends the phone what it hears of its mix in tick n: everybody but itself. Called on the shard.
-func (p *Phone) hear(w *scratch, n int64) {
-	if p.gone.Load() {
-		return
-	}
-	if p.held.Load() {
-		if len(p.players) > 0 { // they go by: who waits for their end does not wait for the phone
-			p.players = play(p.players, w.widen())
-		}
-		return
-	}
-	if line := p.line.Load(); line != p.down.line {
-		p.down.line = line
-		p.down.interrupt()
-	}
-	payload, err := p.share(w)
-	if err != nil {
-		p.down.errors.add(1)
-		return
-	}
-	p.down.write(p.out, n, payload, &w.frame)
-}
-
-// share returns what the phone hears, encoded.
-func (p *Phone) share(w *scratch) ([]byte, error) {
-	kind := p.down.line.kind
-	if !p.sounds && len(p.players) == 0 {
-		return w.common(kind)
-	}
-	own := p.own
-	if !p.sounds {
-		own = nil
-	}
-	w.mix(own)
-	if len(p.players) > 0 {
-		p.players = play(p.players, w.widen())
-		w.narrow(!p.engine.noLimiter)
-	}
-	_, err := w.shared[kind].encoder.Encode(w.bytes, w.mixed)
-	return w.bytes, err
 }

@@ -62,7 +62,7 @@ func call(t *testing.T, e *Engine, mixes []*Mix, i int) {
 		h.phone.Hold(n%5 == 0)
 		h.phone.SetLoss(float64(n) / 20)
 		h.phone.Play(Sound{PCM: tone(50 * ms)})
-		if err := h.phone.Renegotiate(codec.PCMU, 20*ms); err != nil {
+		if err := h.phone.Renegotiate(codec.PCMU, 20*ms, 0); err != nil {
 			t.Error(err)
 		}
 		if n%4 == 0 {

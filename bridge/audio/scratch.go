@@ -5,18 +5,35 @@ import (
 	"passerelle/codec/g711"
 )
 
-// scratch is what a mix needs during its tick and not after: each shard has one.
+// scratch is what a mix needs during its tick and not after: each shard has one. There is a blend for each
+// rate: whoever hears at one rate hears the voices of the other through the mix's half-band filter, which is run
+// at most once a tick. So a phone's own voice is among the voices of its own rate and can be taken out exactly.
 type scratch struct {
-	block   []int16   // one source
-	sum     []int32   // all sources; what is in it counts only if loud
-	loud    bool      // somebody sounds
-	gains   []float32 // of each sample of the sum, if limited
-	limited bool      // the sum is too loud as it is
-	wide    []int32   // mixed, while players are added
-	mixed   []int16   // what somebody hears
-	bytes   []byte    // ... encoded
-	frame   codec.Frame
-	shared  [codec.ComfortNoise + 1]sharedPayload // by kind: what all hear who do not sound themselves
+	block  []int16 // one source
+	full   blend   // for those who hear at the mix rate
+	low    blend   // for the phones that are narrow where the mix is not
+	limits bool    // what would be clipped is turned down
+	played []int32 // what is played to one phone
+	mixed  []int16 // what somebody hears
+	bytes  []byte  // ... encoded
+	frame  codec.Frame
+	shared [codec.ComfortNoise + 1]sharedPayload // by kind: what all hear who do not sound themselves
+}
+
+// sum is sound added up; what is in it counts only if loud.
+type sum struct {
+	pcm  []int32
+	loud bool
+}
+
+// blend is what sounds in this tick at one rate.
+type blend struct {
+	side    *side
+	voices  sum       // of this rate
+	all     sum       // with those of the other
+	gains   []float32 // of each sample of all, if limited
+	limited bool      // it is too loud as it is
+	made    bool      // all is
 }
 
 // sharedPayload is G.711 of one kind, whose encoder has no state: what two phones hear alike is encoded once.
@@ -26,50 +43,69 @@ type sharedPayload struct {
 	made    bool // in this tick
 }
 
-func newScratch(block int) scratch {
+// newScratch returns what a tick of mixes at rate needs.
+func newScratch(rate int) scratch {
+	block, low := samples(tickLength, rate), samples(tickLength, g711.Rate)
 	w := scratch{
-		block: make([]int16, block), sum: make([]int32, block), wide: make([]int32, block), mixed: make([]int16, block),
-		gains: make([]float32, block), bytes: make([]byte, block),
+		block: make([]int16, block), full: newBlend(block), low: newBlend(low), played: make([]int32, block),
+		mixed: make([]int16, block), bytes: make([]byte, low),
 	}
 	for _, kind := range []codec.Kind{codec.PCMU, codec.PCMA} {
 		if enc, err := g711.NewEncoder(kind); err == nil {
-			w.shared[kind] = sharedPayload{encoder: enc, bytes: make([]byte, block)}
+			w.shared[kind] = sharedPayload{encoder: enc, bytes: make([]byte, low)}
 		}
 	}
 	return w
 }
 
-// begin forgets the tick before.
-func (w *scratch) begin() {
-	w.loud, w.limited = false, false
+func newBlend(block int) blend {
+	return blend{voices: sum{pcm: make([]int32, block)}, all: sum{pcm: make([]int32, block)}, gains: make([]float32, block)}
+}
+
+// begin forgets the tick before; it is m's turn. limits turns down what would be clipped.
+func (w *scratch) begin(m *Mix, limits bool) {
+	w.limits = limits
+	w.full.begin(&m.full)
+	w.low.begin(&m.low)
 	for i := range w.shared {
 		w.shared[i].made = false
 	}
 }
 
+func (b *blend) begin(s *side) {
+	b.side, b.made, b.voices.loud = s, false, false
+}
+
+// at returns the blend in which a phone's voice is.
+func (w *scratch) at(narrow bool) *blend {
+	if narrow {
+		return &w.low
+	}
+	return &w.full
+}
+
 // add adds a source to the sum.
-func (w *scratch) add(pcm []int16) {
-	sum := w.open()[:len(pcm)]
+func (s *sum) add(pcm []int16) {
+	sum := s.open()[:len(pcm)]
 	for i, s := range pcm {
 		sum[i] += int32(s)
 	}
 }
 
 // open returns the sum for adding.
-func (w *scratch) open() []int32 {
-	if !w.loud {
-		clear(w.sum)
-		w.loud = true
+func (s *sum) open() []int32 {
+	if !s.loud {
+		clear(s.pcm)
+		s.loud = true
 	}
-	return w.sum
+	return s.pcm
 }
 
-// common returns what everybody hears who does not sound, as kind.
-func (w *scratch) common(kind codec.Kind) ([]byte, error) {
+// common returns what everybody hears who does not sound, as kind, which is G.711.
+func (w *scratch) common(kind codec.Kind, narrow bool) ([]byte, error) {
 	c := &w.shared[kind]
 	if !c.made {
-		w.mix(nil)
-		if _, err := c.encoder.Encode(c.bytes, w.mixed); err != nil {
+		if _, err := c.encoder.Encode(c.bytes, w.mix(narrow, nil)); err != nil {
 			return nil, err
 		}
 		c.made = true
@@ -77,21 +113,18 @@ func (w *scratch) common(kind codec.Kind) ([]byte, error) {
 	return c.bytes, nil
 }
 
-// limit finds out where the sum is to be turned down. One gain serves all: it is what the whole sum needs, and
-// whoever hears less than that, since his own voice is left out, hears the rest as others do.
-func (w *scratch) limit(l *limiter) {
-	if w.loud || l.gain < 1 {
-		w.limited = l.shape(w.gains, w.open())
+// mix returns what sounds at one rate, less somebody's own sound. It is valid until the next call.
+func (w *scratch) mix(narrow bool, own []int16) []int16 {
+	b := w.at(narrow)
+	if !b.made {
+		w.complete(b, narrow)
 	}
-}
-
-// mix puts the sum, less somebody's own sound, into mixed.
-func (w *scratch) mix(own []int16) {
-	mixed, sum, gains := w.mixed, w.sum[:len(w.mixed)], w.gains[:len(w.mixed)]
+	sum := b.all.pcm
+	mixed, gains := w.mixed[:len(sum)], b.gains[:len(sum)]
 	switch {
-	case !w.loud:
+	case !b.all.loud:
 		clear(mixed)
-	case own == nil && w.limited:
+	case own == nil && b.limited:
 		for i := range mixed {
 			mixed[i] = clamp(int32(float32(sum[i]) * gains[i]))
 		}
@@ -99,7 +132,7 @@ func (w *scratch) mix(own []int16) {
 		for i := range mixed {
 			mixed[i] = clamp(sum[i])
 		}
-	case w.limited:
+	case b.limited:
 		own = own[:len(mixed)]
 		for i := range mixed {
 			mixed[i] = clamp(int32(float32(sum[i]-int32(own[i])) * gains[i]))
@@ -110,23 +143,25 @@ func (w *scratch) mix(own []int16) {
 			mixed[i] = clamp(sum[i] - int32(own[i]))
 		}
 	}
+	return mixed
 }
 
-// widen returns what is mixed, for adding.
-func (w *scratch) widen() []int32 {
-	for i, s := range w.mixed {
-		w.wide[i] = int32(s)
+// complete adds the voices of the other rate, and finds out where all is to be turned down. One gain serves all
+// who hear at a rate: it is what the whole sum needs, and whoever hears less than that, since his own voice is left
+// out, hears the rest as others do.
+func (w *scratch) complete(b *blend, narrow bool) {
+	b.made, b.limited, b.all.loud = true, false, false
+	if b.voices.loud {
+		copy(b.all.pcm, b.voices.pcm)
+		b.all.loud = true
 	}
-	return w.wide
-}
-
-// narrow takes back what was added; limited softens what has become too loud, sample by sample.
-func (w *scratch) narrow(limited bool) {
-	for i, s := range w.wide {
-		if limited {
-			w.mixed[i] = softened(s)
-		} else {
-			w.mixed[i] = clamp(s)
+	if c := &b.side.other; c.filter != nil && c.convert(&w.at(!narrow).voices) {
+		sum := b.all.open()
+		for i, s := range c.out {
+			sum[i] += s
 		}
+	}
+	if l := &b.side.limiter; w.limits && (b.all.loud || l.gain < 1) {
+		b.limited = l.shape(b.gains, b.all.open())
 	}
 }

@@ -39,7 +39,7 @@ type shard struct {
 
 func newShard(e *Engine, phase time.Duration) *shard {
 	return &shard{
-		engine: e, phase: phase, start: phase, bell: make(chan struct{}, 1), work: newScratch(samples(tickLength, e.rate)),
+		engine: e, phase: phase, start: phase, bell: make(chan struct{}, 1), work: newScratch(e.rate),
 	}
 }
 

@@ -29,6 +29,13 @@ type timeline struct {
 	our     uint32        // our time at end
 }
 
+// retime lets the phone count at another clock from now on.
+func (t *timeline) retime(clock int) {
+	newest := t.span(int32(t.end - t.ts))
+	t.clock, t.scale = clock, uint32(mediaRate/clock)
+	t.end = t.ts + t.units(newest)
+}
+
 // place says where a packet belongs.
 type place uint8
 

@@ -29,6 +29,7 @@ type up struct {
 	rate    int // of the sound, in Hz
 	decoder codec.Decoder
 	encoder encoder
+	passed  *passed      // is the encoder where Opus comes in; else nil
 	seat    codec.Writer // or nil
 
 	time   timeline
@@ -38,6 +39,7 @@ type up struct {
 	past   lookBack
 	ring   *ring
 	heard  atomic.Bool // there is a phone beside this one; set by the shard
+	inRing bool        // what it got last is sound
 
 	// The packet in hand.
 	pcm     []int16
@@ -71,10 +73,18 @@ func (u *up) push(f *codec.Frame, silenced bool) {
 	if !u.place(f, silenced) {
 		return
 	}
-	if f.Kind == codec.ComfortNoise {
+	switch {
+	case f.Kind == codec.ComfortNoise:
 		u.comfort(f)
-		return
+	case u.passed != nil:
+		u.relay(f, silenced)
+	default:
+		u.decode(f, silenced)
 	}
+}
+
+// decode takes one packet whose place in time was found.
+func (u *up) decode(f *codec.Frame, silenced bool) {
 	n, err := u.decoder.Decode(u.pcm, f.Payload)
 	if err != nil || n == 0 {
 		u.count.malformed.add(1)
@@ -84,19 +94,29 @@ func (u *up) push(f *codec.Frame, silenced bool) {
 	if silenced {
 		clear(pcm)
 	}
+	u.begins(f, n)
+	u.hear(pcm)
+}
+
+// begins makes f, of n samples, the packet in hand.
+func (u *up) begins(f *codec.Frame, n int) {
 	u.span = n
-	u.at, u.arrival = u.time.heard(f, uint32(n*u.time.clock/u.rate)), f.Arrival
+	u.at, u.arrival = u.time.heard(f, u.theirs(n)), f.Arrival
 	if behind := int32(u.sentEnd - u.at); behind > 0 {
 		// A DTX packet or a filled-up frame stands here already.
 		u.time.our += uint32(behind)
 		u.at += uint32(behind)
 	}
-	u.hear(pcm)
 }
 
-// fits says whether a payload is one that can be decoded.
+// fits says whether a payload is one that can be decoded: not longer than a packet of Opus may be, or than
+// mostSound of the others.
 func (u *up) fits(f *codec.Frame) bool {
-	return len(f.Payload) > 0 && len(f.Payload) <= samples(mostSound, codec.PCMU.ClockRate())
+	most := samples(mostSound, bytesPerMillisecond*1000)
+	if f.Kind == codec.Opus {
+		most = opus.MaxPacket
+	}
+	return len(f.Payload) > 0 && len(f.Payload) <= most
 }
 
 // place brings the timeline to where f begins; false means that f is not wanted.
@@ -107,9 +127,12 @@ func (u *up) place(f *codec.Frame, silenced bool) bool {
 		u.count.late.add(1)
 		return false
 	case lost:
-		if f.Kind == codec.ComfortNoise {
+		switch {
+		case f.Kind == codec.ComfortNoise:
 			u.jump(gap)
-		} else {
+		case u.passed != nil:
+			u.miss(f, gap, silenced)
+		default:
 			u.conceal(int(gap)*u.rate/u.time.clock, silenced)
 		}
 	case later:
@@ -130,10 +153,9 @@ func (u *up) place(f *codec.Frame, silenced bool) bool {
 // mute, and must not repeat it.
 func (u *up) conceal(n int, silenced bool) {
 	u.count.concealed.add(1)
-	units := uint32(u.time.clock / u.rate)
 	if !u.talking {
 		// Nobody would hear it.
-		u.time.pass(uint32(n) * units)
+		u.time.pass(u.theirs(n))
 		u.past.clear()
 		return
 	}
@@ -144,7 +166,7 @@ func (u *up) conceal(n int, silenced bool) {
 		}
 		u.gain.level(pcm, false)
 		u.say(pcm, u.time.our)
-		u.time.pass(uint32(len(pcm)) * units)
+		u.time.pass(u.theirs(len(pcm)))
 		u.ringSeq++ // the mix makes it up itself, when it is due
 		n -= len(pcm)
 	}
@@ -237,7 +259,7 @@ func (u *up) dtx(at uint32) bool {
 	n := u.encoder.DTXPayload(u.payload[:])
 	u.out.Level, u.out.Voice = codec.Silence, false
 	u.marker = false
-	u.send(at, n)
+	u.send(at, u.payload[:n])
 	u.sentEnd = at + 1
 	u.count.dtx.add(1)
 	return true
@@ -255,6 +277,7 @@ func (u *up) toRing(pcm []int16, at uint32) {
 	if !u.heard.Load() {
 		return
 	}
+	u.inRing = true
 	for tick := samples(tickLength, u.rate); len(pcm) > 0; {
 		piece := pcm[:min(tick, len(pcm))]
 		pcm = pcm[len(piece):]
@@ -269,6 +292,7 @@ func (u *up) toRing(pcm []int16, at uint32) {
 
 // silenceRing tells the phones beside that silence begins.
 func (u *up) silenceRing() {
+	u.inRing = false
 	if !u.heard.Load() {
 		return
 	}
@@ -292,6 +316,9 @@ func (u *up) nextInRing(at uint32) *packet {
 // ours returns samples as our time.
 func (u *up) ours(n int) uint32 { return uint32(n * (mediaRate / u.rate)) }
 
+// theirs returns samples as the phone's time.
+func (u *up) theirs(n int) uint32 { return uint32(n * u.time.clock / u.rate) }
+
 // encode codes one Opus frame that begins at our time at, and hands it to the seat.
 func (u *up) encode(pcm []int16, at uint32) {
 	u.out.Level = level(power(pcm))
@@ -305,14 +332,14 @@ func (u *up) encode(pcm []int16, at uint32) {
 		u.count.errors.add(1)
 		return
 	}
-	u.send(at, n)
+	u.send(at, u.payload[:n])
 }
 
-// send hands n bytes of payload to the seat. What the seat refused was never sent: the next packet has
+// send hands a payload to the seat. What the seat refused was never sent: the next packet has
 // its number.
-func (u *up) send(at uint32, n int) {
+func (u *up) send(at uint32, payload []byte) {
 	u.out.Seq, u.out.Timestamp, u.out.Marker = u.seq, at, u.marker
-	u.out.Payload = u.payload[:n]
+	u.out.Payload = payload
 	if err := u.seat.WriteFrame(&u.out); err != nil {
 		u.count.errors.add(1)
 		return

@@ -152,7 +152,7 @@ func TestUp(t *testing.T) {
 		}, []sent{{p, 0, true}, {p, 10*time.Second + p, true}}},
 		{"a re-INVITE begins the mapping anew", func(h *handset) {
 			h.speak(p, 1)
-			if err := h.phone.Renegotiate(codec.PCMU, p); err != nil {
+			if err := h.phone.Renegotiate(codec.PCMU, p, 0); err != nil {
 				panic(err)
 			}
 			h.seq, h.ts = h.seq-10, h.ts-1600 // late, had nothing happened

@@ -2,6 +2,7 @@ package audio
 
 import (
 	"passerelle/codec"
+	"passerelle/codec/conceal"
 )
 
 // voice turns a source's packets into sound at the mix rate. Called on the shard.
@@ -71,17 +72,17 @@ func opusSteps(payload []byte) int {
 // phoneVoice is a phone of this gateway, decoded and concealed on its way up; what is lost between its
 // reader and the mix is made up here.
 type phoneVoice struct {
-	past concealer
+	past *conceal.Concealer
 }
 
 func (v *phoneVoice) decode(pcm []int16, p *packet) (int, error) {
 	n := copy(pcm, p.pcm)
-	v.past.hear(pcm[:n])
+	v.past.Hear(pcm[:n])
 	return n, nil
 }
 
 func (v *phoneVoice) conceal(pcm []int16) error {
-	v.past.fill(pcm)
+	v.past.Fill(pcm)
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"passerelle/codec"
+	"passerelle/codec/conceal"
 )
 
 // Rate is the sampling rate of G.711 in Hz. A byte is a sample.
@@ -20,16 +21,16 @@ var (
 // Decoder decodes one stream of G.711 and conceals what is lost of it.
 type Decoder struct {
 	expand func(pcm []int16, payload []byte)
-	hide   concealer
+	hide   *conceal.Concealer
 }
 
 // NewDecoder returns a Decoder for codec.PCMU or codec.PCMA.
 func NewDecoder(kind codec.Kind) (*Decoder, error) {
 	switch kind {
 	case codec.PCMU:
-		return &Decoder{expand: expandMu}, nil
+		return &Decoder{expand: expandMu, hide: conceal.New(Rate)}, nil
 	case codec.PCMA:
-		return &Decoder{expand: expandA}, nil
+		return &Decoder{expand: expandA, hide: conceal.New(Rate)}, nil
 	}
 	return nil, fmt.Errorf("g711 decoder: %s is not G.711", kind)
 }
@@ -42,14 +43,14 @@ func (d *Decoder) Decode(pcm []int16, payload []byte) (int, error) {
 	}
 	pcm = pcm[:len(payload)]
 	d.expand(pcm, payload)
-	d.hide.hear(pcm)
+	d.hide.Hear(pcm)
 	return len(pcm), nil
 }
 
 // Conceal makes up len(pcm) samples from the pitch of what was heard last. Called in a row it
 // attenuates after 10 ms and is silent after 60 ms.
 func (d *Decoder) Conceal(pcm []int16) (int, error) {
-	d.hide.fill(pcm)
+	d.hide.Fill(pcm)
 	return len(pcm), nil
 }
 
@@ -57,7 +58,7 @@ func (d *Decoder) Conceal(pcm []int16) (int, error) {
 func (d *Decoder) Recover(pcm []int16, _ []byte) (int, error) { return d.Conceal(pcm) }
 
 // Reset forgets the stream's past.
-func (d *Decoder) Reset() { d.hide = concealer{} }
+func (d *Decoder) Reset() { d.hide.Reset() }
 
 // Close has nothing to free.
 func (d *Decoder) Close() error { return nil }

@@ -4,14 +4,31 @@ import (
 	"errors"
 	"io"
 	"math"
+	"os"
 	"testing"
 
 	zaf "github.com/zaf/g711"
 
 	"passerelle/codec"
+	"passerelle/codec/wav"
 )
 
 var kinds = []codec.Kind{codec.PCMU, codec.PCMA}
+
+// speech returns one of the reference voices at 8 kHz.
+func speech(t testing.TB, voice string) []int16 {
+	t.Helper()
+	f, err := os.Open("../../testdata/speech/" + voice + ".wav")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	pcm, rate, err := wav.Read(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wav.Resample(pcm, rate, Rate)
+}
 
 func open(t testing.TB, kind codec.Kind) (*Encoder, *Decoder) {
 	t.Helper()
@@ -156,5 +173,26 @@ func BenchmarkConceal(b *testing.B) {
 	for b.Loop() {
 		_, _ = d.Conceal(pcm)
 		_, _ = d.Decode(pcm, payload[:160])
+	}
+}
+
+// After a loss sound is made up, and forgotten with the stream.
+func TestConcealsWhatIsLost(t *testing.T) {
+	e, d := open(t, codec.PCMU)
+	sound := speech(t, "rms")[8000:8800]
+	payload, pcm := make([]byte, len(sound)), make([]int16, len(sound))
+	mustDo(t)(e.Encode(payload, sound))
+	mustDo(t)(d.Decode(pcm, payload))
+	lost := make([]int16, 80)
+	mustDo(t)(d.Conceal(lost))
+	if lost[40] == 0 && lost[41] == 0 && lost[42] == 0 {
+		t.Error("a loss in speech is silent")
+	}
+	d.Reset()
+	mustDo(t)(d.Recover(lost, payload))
+	for i, s := range lost {
+		if s != 0 {
+			t.Fatalf("after Reset the old stream is still heard, at %d", i)
+		}
 	}
 }

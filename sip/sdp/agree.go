@@ -32,10 +32,15 @@ func agree(d *description, m *pion.MediaDescription, local Local, choose func([]
 		PeerName:       peerName(d.userName),
 	}
 	media.PTime = packetTime(m, media.Kind, local.PTime)
-	// 3. With what beside it. Digits share the RTP clock of the sound (RFC 4733 section 2.1).
+	media.Bitrate = bitrateOf(m, media.Kind, media.PayloadType)
+	// 3. With what beside it. Digits share the RTP clock of the sound (RFC 4733 section 2.1); phones of Opus that have
+	// them at 8000 Hz alone mean these.
 	clock := media.Kind.ClockRate()
-	if event, ok := findEvent(theirs, clock); ok && (own == nil || hasEvent(own, clock)) {
-		media.TelephoneEvent, media.EventClock = int(event.payloadType), clock
+	for _, at := range []int{clock, 8000} {
+		if event, ok := findEvent(theirs, at); ok && (own == nil || hasEvent(own, at)) {
+			media.TelephoneEvent, media.EventClock = int(event.payloadType), at
+			break
+		}
 	}
 	if noise, ok := findKind(theirs, codec.ComfortNoise); ok && clock == noise.clock &&
 		slices.Contains(local.Codecs, codec.ComfortNoise) {

@@ -139,7 +139,7 @@ func appendAttribute(to []byte, value string) []byte {
 	key, rest, valued := strings.Cut(value, ":")
 	key = strings.ToLower(strings.TrimSpace(key))
 	switch key {
-	case "rtpmap", "ptime", "maxptime", "rtcp":
+	case "rtpmap", "fmtp", "ptime", "maxptime", "rtcp":
 		if !valued {
 			return to
 		}

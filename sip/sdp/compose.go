@@ -52,7 +52,9 @@ func (l *line) add(f format, parameters string) {
 func parametersOf(f format) string {
 	switch {
 	case f.kind() == codec.Opus:
-		return "useinbandfec=1" // RFC 7587 section 6.1
+		// RFC 7587 section 6.1: what we get is passed on, so that FEC, and silence that takes nothing, are the
+		// room's; what we send has 8 kHz of sound.
+		return "useinbandfec=1;usedtx=1;sprop-maxcapturerate=16000"
 	case f.isEvent(f.clock):
 		return "0-15" // RFC 4733 section 2.4.1
 	}

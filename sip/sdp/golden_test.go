@@ -150,6 +150,9 @@ func printMedia(m Media) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "remote %s, rtcp %s, mux %v\n", m.Remote, m.RemoteRTCP, m.RTCPMux)
 	fmt.Fprintf(&b, "%s %d, %s, %s\n", m.Kind, m.PayloadType, m.PTime, m.Direction)
+	if m.Bitrate > 0 {
+		fmt.Fprintf(&b, "at most %d bit/s\n", m.Bitrate)
+	}
 	fmt.Fprintf(&b, "events %d at %d, comfort noise %d\n", m.TelephoneEvent, m.EventClock, m.ComfortNoise)
 	fmt.Fprintf(&b, "peer %q, refused %q\n", m.PeerName, m.Refused)
 	return b.String()

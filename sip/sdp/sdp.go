@@ -50,7 +50,10 @@ type Media struct {
 	PayloadType uint8 // of Kind, in both directions, as the offer gave it
 	// PTime is the sound that we put into one packet: 10, 20, 30, 40 or 60 ms, never 30 with Opus.
 	PTime time.Duration
-	// TelephoneEvent is the payload type of RFC 4733 digits at the RTP clock of Kind; -1 if there are none.
+	// Bitrate is the most that the peer takes of Opus, in bit/s; 0 if it does not say.
+	Bitrate int
+	// TelephoneEvent is the payload type of RFC 4733 digits, at the RTP clock of Kind if there are such; -1 if there
+	// are none.
 	TelephoneEvent int
 	EventClock     int // RTP clock of TelephoneEvent in Hz; 0 if there is none
 	// ComfortNoise is the payload type of RFC 3389 packets; -1 if there are none.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -13,8 +14,8 @@ import (
 // PhoneConfig says what kind of baresip to start.
 type PhoneConfig struct {
 	Name       string
-	Microphone string // a WAV file of 8000 Hz, mono; played once from the moment the call is up, then silence
-	Codec      string // "PCMU" or "PCMA"; both, PCMU first, where it is empty
+	Microphone string // a WAV file, mono; played once from the moment the call is up, then silence
+	Codec      string // "PCMU", "PCMA", "G722/16000/1" or "opus/48000/1"; both of the first, PCMU first, where it is empty
 	Transport  string // "udp" (default) or "tcp"
 	Mux        bool   // offers rtcp-mux
 	AutoAnswer bool
@@ -40,11 +41,12 @@ func StartPhone(t testing.TB, dir string, config PhoneConfig) *Phone {
 	p := &Phone{PhoneConfig: config, SIP: first, dir: Sub(t, dir, config.Name)}
 	control := first + 2
 	microphone := filepath.Join(p.dir, "microphone.wav")
-	Sox(t, "-D", config.Microphone, microphone, "pad", "0", "180") // a phone hangs up at its file's end
+	rate := p.rate()
+	Sox(t, "-D", config.Microphone, "-r", rate, microphone, "pad", "0", "180") // a phone hangs up at its file's end
 	p.write(t, map[string]any{
 		"Address": Loopback(), "SIP": first, "Control": control, "RTP": first + 4, "LastRTP": first + blockSize - 1,
 		"Microphone": microphone, "Modules": baresipModules(t), "Mux": config.Mux,
-		"Recordings": Sub(t, p.dir, "rec"),
+		"Recordings": Sub(t, p.dir, "rec"), "Rate": rate,
 	})
 	p.process = Start(t, Command{Name: config.Name, Path: "baresip", Args: []string{"-f", p.dir, "-s"}, Dir: p.dir})
 	p.process.Await(t, `baresip is ready`, 10*time.Second)
@@ -54,6 +56,15 @@ func StartPhone(t testing.TB, dir string, config PhoneConfig) *Phone {
 	}
 	t.Cleanup(p.control.close)
 	return p
+}
+
+// rate returns the rate of the phone's sound, in Hz, as its codec's name has it.
+func (p *Phone) rate() string {
+	if _, rest, ok := strings.Cut(p.Codec, "/"); ok {
+		rate, _, _ := strings.Cut(rest, "/")
+		return rate
+	}
+	return "8000"
 }
 
 func (p *Phone) write(t testing.TB, values map[string]any) {
@@ -68,9 +79,11 @@ func (p *Phone) write(t testing.TB, values map[string]any) {
 		account += ";transport=tcp"
 	}
 	account += ">;regint=0"
-	if p.Codec != "" {
-		account += ";audio_codecs=" + p.Codec
+	codecs := p.Codec
+	if codecs == "" {
+		codecs = "PCMU,PCMA"
 	}
+	account += ";audio_codecs=" + codecs
 	if p.INFO {
 		account += ";dtmfmode=info"
 	}

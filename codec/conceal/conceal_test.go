@@ -1,4 +1,4 @@
-package g711
+package conceal
 
 import (
 	"math"
@@ -6,29 +6,31 @@ import (
 	"slices"
 	"testing"
 
-	"passerelle/codec"
 	"passerelle/codec/wav"
 )
 
-// speech returns one of the reference voices at 8 kHz.
-func speech(t testing.TB, voice string) []int16 {
+// rates are those at which telephones sound.
+var rates = []int{8000, 16000}
+
+// speech returns one of the reference voices.
+func speech(t testing.TB, voice string, rate int) []int16 {
 	t.Helper()
 	f, err := os.Open("../../testdata/speech/" + voice + ".wav")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	pcm, rate, err := wav.Read(f)
+	pcm, from, err := wav.Read(f)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return wav.Resample(pcm, rate, Rate)
+	return wav.Resample(pcm, from, rate)
 }
 
-func sine(hz, amplitude float64, samples int) []int16 {
+func sine(rate int, hz, amplitude float64, samples int) []int16 {
 	pcm := make([]int16, samples)
 	for i := range pcm {
-		pcm[i] = int16(amplitude * math.Sin(2*math.Pi*hz*float64(i)/Rate))
+		pcm[i] = int16(amplitude * math.Sin(2*math.Pi*hz*float64(i)/float64(rate)))
 	}
 	return pcm
 }
@@ -42,28 +44,31 @@ func rms(pcm []int16) float64 {
 }
 
 func TestConcealedLevel(t *testing.T) {
-	var c concealer
-	c.hear(sine(200, 10000, 1600))
-	heard := rms(sine(200, 10000, 80))
-	lost := make([]int16, 800)
-	c.fill(lost)
-	tests := []struct {
-		name     string
-		from, to int // ms lost
-		want     float64
-	}{
-		{"the first 10 ms in full", 0, 10, 1},
-		{"then a fifth less every 10 ms", 10, 20, 0.9},
-		{"", 20, 30, 0.7},
-		{"", 30, 40, 0.5},
-		{"", 40, 50, 0.3},
-		{"", 50, 60, 0.1},
-		{"silent after 60 ms", 60, 100, 0},
-	}
-	for _, tt := range tests {
-		got := rms(lost[tt.from*8:tt.to*8]) / heard
-		if math.Abs(got-tt.want) > 0.03 {
-			t.Errorf("%s: %d to %d ms at %.2f of what was heard, want %.2f", tt.name, tt.from, tt.to, got, tt.want)
+	for _, rate := range rates {
+		ms := rate / 1000
+		c := New(rate)
+		c.Hear(sine(rate, 200, 10000, 200*ms))
+		heard := rms(sine(rate, 200, 10000, 10*ms))
+		lost := make([]int16, 100*ms)
+		c.Fill(lost)
+		tests := []struct {
+			name     string
+			from, to int // ms lost
+			want     float64
+		}{
+			{"the first 10 ms in full", 0, 10, 1},
+			{"then a fifth less every 10 ms", 10, 20, 0.9},
+			{"", 20, 30, 0.7},
+			{"", 30, 40, 0.5},
+			{"", 40, 50, 0.3},
+			{"", 50, 60, 0.1},
+			{"silent after 60 ms", 60, 100, 0},
+		}
+		for _, tt := range tests {
+			got := rms(lost[tt.from*ms:tt.to*ms]) / heard
+			if math.Abs(got-tt.want) > 0.03 {
+				t.Errorf("%d Hz: %s: %d to %d ms at %.2f of what was heard, want %.2f", rate, tt.name, tt.from, tt.to, got, tt.want)
+			}
 		}
 	}
 }
@@ -71,95 +76,115 @@ func TestConcealedLevel(t *testing.T) {
 // A voice with all its overtones is continued in its rhythm, without a step at the beginning, where
 // the cycle grows, nor at the end.
 func TestConcealedPitch(t *testing.T) {
-	for _, hz := range []float64{70, 95, 120, 150.5, 190} {
-		voice := make([]int16, 3200)
-		for overtone := 1.0; overtone <= 6; overtone++ {
-			for i, s := range sine(overtone*hz, 6000/overtone, len(voice)) {
-				voice[i] += s
-			}
+	for _, rate := range rates {
+		for _, hz := range []float64{70, 95, 120, 150.5, 190} {
+			continues(t, rate, hz)
 		}
-		var c concealer
-		pcm := slices.Clone(voice)
-		c.hear(pcm[:1600])
-		c.fill(pcm[1600:1760])
-		c.hear(pcm[1760:])
-		steepest := 0.0
-		for i := range voice[1:] {
-			steepest = math.Max(steepest, math.Abs(float64(voice[i+1])-float64(voice[i])))
+	}
+}
+
+func continues(t *testing.T, rate int, hz float64) {
+	ms := rate / 1000
+	voice := make([]int16, 400*ms)
+	for overtone := 1.0; overtone <= 6; overtone++ {
+		for i, s := range sine(rate, overtone*hz, 6000/overtone, len(voice)) {
+			voice[i] += s
 		}
-		var off, all float64
-		for i := 1590; i < 1900; i++ {
-			if step := math.Abs(float64(pcm[i+1]) - float64(pcm[i])); step > 1.3*steepest {
-				t.Errorf("%v Hz: a step of %.0f at %d; the voice's own are %.0f at most", hz, step, i-1600, steepest)
-			}
-			if i >= 1600 && i < 1680 { // before it is attenuated
-				off += math.Pow(float64(pcm[i])-float64(voice[i]), 2)
-				all += math.Pow(float64(voice[i]), 2)
-			}
+	}
+	c := New(rate)
+	pcm := slices.Clone(voice)
+	begin, end := 200*ms, 220*ms
+	c.Hear(pcm[:begin])
+	c.Fill(pcm[begin:end])
+	c.Hear(pcm[end:])
+	steepest := 0.0
+	for i := range voice[1:] {
+		steepest = math.Max(steepest, math.Abs(float64(voice[i+1])-float64(voice[i])))
+	}
+	var off, all float64
+	for i := begin - 10; i < 240*ms; i++ {
+		if step := math.Abs(float64(pcm[i+1]) - float64(pcm[i])); step > 1.3*steepest {
+			t.Errorf("%d Hz: %v Hz: a step of %.0f at %d; the voice's own are %.0f at most", rate, hz, step, i-begin, steepest)
 		}
-		if snr := 10 * math.Log10(all/(off+1)); snr < 12 {
-			t.Errorf("%v Hz: the first 10 ms made up are %.1f dB over their error, want 12", hz, snr)
+		if i >= begin && i < begin+10*ms { // before it is attenuated
+			off += math.Pow(float64(pcm[i])-float64(voice[i]), 2)
+			all += math.Pow(float64(voice[i]), 2)
 		}
+	}
+	if snr := 10 * math.Log10(all/(off+1)); snr < 12 {
+		t.Errorf("%d Hz: %v Hz: the first 10 ms made up are %.1f dB over their error, want 12", rate, hz, snr)
 	}
 }
 
 // Where a loss begins in speech, the first sample made up goes on from the last one heard as smoothly
 // as the voice itself: no click.
 func TestConcealWithoutClick(t *testing.T) {
-	var made, voice float64
-	for _, sound := range [][]int16{speech(t, "rms"), speech(t, "slt")} {
-		for at := 4000; at < len(sound); at += 400 {
-			if rms(sound[at-160:at]) < 1000 {
-				continue
+	for _, rate := range rates {
+		ms := rate / 1000
+		var made, voice float64
+		for _, sound := range [][]int16{speech(t, "rms", rate), speech(t, "slt", rate)} {
+			for at := 500 * ms; at < len(sound); at += 50 * ms {
+				if rms(sound[at-20*ms:at]) < 1000 {
+					continue
+				}
+				c := New(rate)
+				c.Hear(sound[at-60*ms : at])
+				first := make([]int16, 1)
+				c.Fill(first)
+				bend := func(s int16) float64 { return math.Abs(float64(s) - 2*float64(sound[at-1]) + float64(sound[at-2])) }
+				made += bend(first[0])
+				voice += bend(sound[at])
 			}
-			var c concealer
-			c.hear(sound[at-historyLen : at])
-			first := make([]int16, 1)
-			c.fill(first)
-			bend := func(s int16) float64 { return math.Abs(float64(s) - 2*float64(sound[at-1]) + float64(sound[at-2])) }
-			made += bend(first[0])
-			voice += bend(sound[at])
 		}
-	}
-	if made > 1.2*voice {
-		t.Errorf("the made up sound bends %.2f times as sharply as the voice where it begins, want 1.2 at most", made/voice)
+		if made > 1.2*voice {
+			t.Errorf("%d Hz: the made up sound bends %.2f times as sharply as the voice where it begins, want 1.2 at most", rate, made/voice)
+		}
 	}
 }
 
 func TestConcealBeforeAnythingWasHeard(t *testing.T) {
-	_, d := open(t, codec.PCMU)
+	c := New(8000)
 	pcm := slices.Repeat([]int16{99}, 480)
-	if n, err := d.Conceal(pcm); n != 480 || err != nil {
-		t.Fatalf("got %d samples, %v", n, err)
-	}
-	if rms(pcm) != 0 {
+	if c.Fill(pcm); rms(pcm) != 0 {
 		t.Error("a stream that has not begun is concealed by noise, want silence")
 	}
 }
 
 func TestResetForgets(t *testing.T) {
-	_, d := open(t, codec.PCMU)
-	pcm := make([]int16, 160)
-	mustDo(t)(d.Decode(pcm, slices.Repeat([]byte{0x80, 0, 0, 0x80}, 40)))
-	mustDo(t)(d.Conceal(pcm))
-	d.Reset()
-	mustDo(t)(d.Conceal(pcm))
-	if rms(pcm) != 0 {
+	c := New(8000)
+	pcm := sine(8000, 500, 8000, 160)
+	c.Hear(pcm)
+	c.Fill(pcm)
+	c.Reset()
+	if c.Fill(pcm); rms(pcm) != 0 {
 		t.Error("after Reset the old stream is still heard")
+	}
+}
+
+func TestNothingIsAllocated(t *testing.T) {
+	c := New(16000)
+	pcm := sine(16000, 500, 8000, 320)
+	allocs := testing.AllocsPerRun(100, func() {
+		c.Hear(pcm)
+		c.Fill(pcm)
+		c.Reset()
+	})
+	if allocs != 0 {
+		t.Errorf("%v allocations a loss, want 0", allocs)
 	}
 }
 
 // However the loss is cut into calls, the same is heard.
 func TestConcealInPieces(t *testing.T) {
-	voice := speech(t, "slt")[6000:8000]
+	voice := speech(t, "slt", 8000)[6000:8000]
 	whole, pieces := make([]int16, 480), make([]int16, 480)
-	var a, b concealer
-	a.hear(voice)
-	b.hear(voice)
-	a.fill(whole)
+	a, b := New(8000), New(8000)
+	a.Hear(voice)
+	b.Hear(voice)
+	a.Fill(whole)
 	for rest, n := pieces, 1; len(rest) > 0; n = n%97 + 7 {
 		n = min(n, len(rest))
-		b.fill(rest[:n])
+		b.Fill(rest[:n])
 		rest = rest[n:]
 	}
 	if !slices.Equal(whole, pieces) {
@@ -169,16 +194,14 @@ func TestConcealInPieces(t *testing.T) {
 
 // Packets of any size, tiny ones too, end a loss.
 func TestReturnInTinyPackets(t *testing.T) {
-	_, d := open(t, codec.PCMA)
-	e, _ := NewEncoder(codec.PCMA)
-	voice := sine(150, 8000, 1600)
-	payload := make([]byte, len(voice))
-	mustDo(t)(e.Encode(payload, voice))
-	mustDo(t)(d.Decode(make([]int16, 1600), payload))
-	mustDo(t)(d.Conceal(make([]int16, 2000)))
+	c := New(8000)
+	voice := sine(8000, 150, 8000, 1600)
+	c.Hear(slices.Clone(voice))
+	c.Fill(make([]int16, 2000))
 	pcm := make([]int16, 8)
 	for i := range 20 {
-		mustDo(t)(d.Decode(pcm, payload[8*i:][:8]))
+		copy(pcm, voice[8*i:])
+		c.Hear(pcm)
 	}
 	if want := rms(voice[152:160]); math.Abs(rms(pcm)-want) > want/20 {
 		t.Errorf("20 ms after a loss the level is %.0f, want %.0f", rms(pcm), want)
@@ -189,10 +212,10 @@ func TestReturnInTinyPackets(t *testing.T) {
 // be. In waveform always; in spectrum always nearer than silence, and nearer than the repeated packet
 // as long as it is not being attenuated.
 func TestConcealedSpeech(t *testing.T) {
-	conceal := func(d *Decoder, pcm, _ []int16) { _, _ = d.Conceal(pcm) }
-	silence := func(_ *Decoder, pcm, _ []int16) { clear(pcm) }
-	repeat := func(_ *Decoder, pcm, last []int16) { copy(pcm, last) }
-	voices := [][]int16{speech(t, "rms"), speech(t, "slt")}
+	conceal := func(c *Concealer, pcm, _ []int16) { c.Fill(pcm) }
+	silence := func(_ *Concealer, pcm, _ []int16) { clear(pcm) }
+	repeat := func(_ *Concealer, pcm, last []int16) { copy(pcm, last) }
+	voices := [][]int16{speech(t, "rms", 8000), speech(t, "slt", 8000)}
 	for i, want := range []float64{3, 1, 0.5} {
 		burst := i + 1
 		snr, distance := degrade(t, voices, burst, conceal)
@@ -212,20 +235,20 @@ func TestConcealedSpeech(t *testing.T) {
 // degrade loses packets of 20 ms, burst in a row of every ten, and returns how near to the original
 // what is heard instead is, over the packets that were lost and had speech: the mean ratio of signal
 // to error in dB, and the mean distance of their spectra in dB.
-func degrade(t *testing.T, voices [][]int16, burst int, instead func(d *Decoder, pcm, last []int16)) (snr, distance float64) {
+func degrade(t *testing.T, voices [][]int16, burst int, instead func(c *Concealer, pcm, last []int16)) (snr, distance float64) {
 	lost := 0
 	for phase, sound := range voices {
-		e, d := open(t, codec.PCMU)
-		pcm, last, payload := make([]int16, 160), make([]int16, 160), make([]byte, 160)
+		c := New(8000)
+		pcm, last := make([]int16, 160), make([]int16, 160)
 		for i := 0; i+160 <= len(sound); i += 160 {
 			original := sound[i : i+160]
 			if (i/160+5*phase)%10 >= burst {
-				mustDo(t)(e.Encode(payload, original))
-				mustDo(t)(d.Decode(pcm, payload))
+				copy(pcm, original)
+				c.Hear(pcm)
 				copy(last, pcm)
 				continue
 			}
-			instead(d, pcm, last)
+			instead(c, pcm, last)
 			if rms(original) < 300 {
 				continue
 			}
@@ -264,7 +287,7 @@ func band(pcm []int16, middle float64) float64 {
 	for hz := middle - 75; hz < middle+100; hz += 50 {
 		var re, im float64
 		for i, s := range pcm {
-			sin, cos := math.Sincos(2 * math.Pi * hz * float64(i) / Rate)
+			sin, cos := math.Sincos(2 * math.Pi * hz * float64(i) / 8000)
 			w := 1 - math.Cos(2*math.Pi*(float64(i)+0.5)/float64(len(pcm)))
 			re += w * float64(s) * cos
 			im += w * float64(s) * sin
