@@ -23,9 +23,9 @@ run: build ## builds and serves with no configuration file: dial it, open the pa
 	bin/passerelle serve
 
 .PHONY: build
-build: deps ## builds bin/passerelle as one static binary
+build: deps ## builds bin/passerelle and bin/sipload, each one static binary
 	@mkdir -p bin
-	$(STATIC) -ldflags '$(LDFLAGS)' -o bin/ ./cmd/passerelle
+	$(STATIC) -ldflags '$(LDFLAGS)' -o bin/ ./cmd/passerelle ./cmd/sipload
 
 .PHONY: deps
 deps: ## installs what a build needs and is absent (libopus-dev, pkg-config)

@@ -381,3 +381,16 @@ func (x *Chorus) takeReport(d datagram) {
 		}
 	}
 }
+
+// Books returns what every phone has heard since its book was opened, at one instant.
+func (x *Chorus) Books() map[*Voice]Book {
+	books := map[*Voice]Book{}
+	x.ask(func() {
+		x.read()
+		now := x.now()
+		for _, v := range x.from {
+			books[v] = v.ear.book(now)
+		}
+	})
+	return books
+}

@@ -80,7 +80,12 @@ func (e *Evidence) Judge(lateBefore float64) (v Verdict, err error) {
 		return v, err
 	}
 	tape.pcm = tape.pcm[:min(len(tape.pcm), samples(mostJudged))]
-	v.Match = score.Find(e.said(tape.begin, len(tape.pcm)), tape.pcm, score.Rate)
+	said := e.said(tape.begin, len(tape.pcm))
+	if len(v.Delays) == 0 {
+		v.Match = score.Find(said, tape.pcm, score.Rate)
+		return v, nil
+	}
+	v.Match = score.Compare(said, tape.pcm, score.Rate, typical)
 	return v, nil
 }
 
