@@ -97,6 +97,7 @@ func plots(r *load.Result) (all []template.HTML) {
 			over("goroutines", func(t load.Sample) float64 { return float64(t.Goroutines) }), over("open files", func(t load.Sample) float64 { return float64(t.Files) }),
 		}})
 	}
+	add(packetPlot(r))
 	add(gapPlot(r))
 	add(qualityPlot(r))
 	return all
@@ -108,10 +109,24 @@ func setUpPlot(r *load.Result) plot.Plot {
 	for _, c := range r.Each {
 		if c.Answered {
 			answered.X, answered.Y = append(answered.X, c.Began), append(answered.Y, c.SetUp)
+		}
+		if c.Ringing > 0 { // a gateway that answers at once need not ring
 			ringing.X, ringing.Y = append(ringing.X, c.Began), append(ringing.Y, c.Ringing)
 		}
 	}
 	return plot.Plot{Title: "Set-up of each call", X: "seconds", Y: "ms after the INVITE", Series: []plot.Series{answered, ringing}}
+}
+
+// packetPlot is packets a second, which should be as level as a table.
+func packetPlot(r *load.Result) plot.Plot {
+	sent, received := plot.Series{Name: "sent"}, plot.Series{Name: "received"}
+	for i := 1; i < len(r.Timeline); i++ {
+		was, is := r.Timeline[i-1], r.Timeline[i]
+		passed := is.At - was.At
+		sent.X, sent.Y = append(sent.X, is.At), append(sent.Y, float64(is.Sent-was.Sent)/passed)
+		received.X, received.Y = append(received.X, is.At), append(received.Y, float64(is.Received-was.Received)/passed)
+	}
+	return plot.Plot{Title: "Packets", X: "seconds", Y: "a second", Series: []plot.Series{sent, received}}
 }
 
 // gapPlot is how long each call was without a packet, at the longest.
@@ -131,8 +146,8 @@ func qualityPlot(r *load.Result) plot.Plot {
 	classes := []struct {
 		name string
 		from float64
-	}{{"all dissatisfied", 0}, {"nearly all diss.", 50}, {"many diss.", 60}, {"some diss.", 70}, {"satisfied", 80}, {"very satisfied", 90}}
-	p := plot.Plot{Title: "How users would find it (R, ITU-T G.107)", Y: "calls", Bars: true, Series: []plot.Series{{Y: make([]float64, len(classes))}}}
+	}{{"below 50", 0}, {"50 to 60", 50}, {"60 to 70", 60}, {"70 to 80", 70}, {"80 to 90", 80}, {"above 90", 90}}
+	p := plot.Plot{Title: "How users would find it", X: "R of ITU-T G.107: above 90 very satisfied, above 80 satisfied, below 60 nearly all dissatisfied", Y: "calls", Bars: true, Series: []plot.Series{{Y: make([]float64, len(classes))}}}
 	for i, c := range classes {
 		p.Names = append(p.Names, c.name)
 		for _, call := range r.Each {

@@ -118,8 +118,11 @@ func summary(w io.Writer, r *load.Result) {
 		r.Delay.P50, r.Delay.P99, r.Delay.N, r.Chirps, r.Jitter.P50, r.Buffer.P50)
 	fmt.Fprintf(w, "  quality  R %.1f (worst call %.1f), MOS %.2f (worst %.2f)\n", r.R.P50, r.R.Most, r.MOS.P50, r.MOS.Most)
 	for _, l := range r.Listeners {
-		fmt.Fprintf(w, "  call %-4d delay %.1f ms, level %.0f dBov, likeness %.3f, segmental SNR %.1f dB, spectrum off by %.1f dB, missing %.0f ms, R %.1f\n",
-			l.N, l.Delay, l.Level, l.Correlation, l.SNR, l.Spectrum, l.Missing, l.R)
+		whole := fmt.Sprintf("likeness %.3f, segmental SNR %.1f dB, spectrum off by %.1f dB", l.Correlation, l.SNR, l.Spectrum)
+		if !l.Alone() {
+			whole = fmt.Sprintf("%.1f talk at once", l.Together)
+		}
+		fmt.Fprintf(w, "  call %-4d delay %.1f ms, level %.0f dBov, %s, missing %.0f ms, R %.1f\n", l.N, l.Delay, l.Level, whole, l.Missing, l.R)
 	}
 	if g := r.Gateway; g.Resident > 0 {
 		fmt.Fprintf(w, "  gateway  %.2f cores, %.4f a call; %.0f MB, %.0f kB a call; generator %.2f cores, at most %.0f ms late\n",

@@ -55,6 +55,8 @@ type Verdict struct {
 	// stream in which its sound is, less its place in each. The listener's own buffer is not in it.
 	Delays []time.Duration
 	Playout
+	// Together is how many of the others talked at once, on average, whenever one did.
+	Together float64
 	// Match is what was heard, behind the buffer, against the sum of what the others said.
 	Match score.Match
 }
@@ -80,6 +82,7 @@ func (e *Evidence) Judge(lateBefore float64) (v Verdict, err error) {
 		return v, err
 	}
 	tape.pcm = tape.pcm[:min(len(tape.pcm), samples(mostJudged))]
+	v.Together = e.together(tape.begin, tape.begin+time.Duration(len(tape.pcm))*time.Second/score.Rate)
 	said := e.said(tape.begin, len(tape.pcm))
 	if len(v.Delays) == 0 {
 		v.Match = score.Find(said, tape.pcm, score.Rate)
@@ -181,4 +184,19 @@ func (e *Evidence) said(from time.Duration, n int) []int16 {
 		pcm[i] = int16(min(max(s, -32768), 32767))
 	}
 	return pcm
+}
+
+// together is how many of the others talk at once, on average over the ticks in which one does.
+func (e *Evidence) together(from, to time.Duration) float64 {
+	talk := map[int]int{}
+	sum := 0
+	for _, s := range e.others {
+		for _, t := range s.turns {
+			for tick := max(t.from, int(from/frameTime)); tick < min(t.to, int(to/frameTime)); tick++ {
+				talk[tick]++
+				sum++
+			}
+		}
+	}
+	return float64(sum) / float64(max(1, len(talk)))
 }

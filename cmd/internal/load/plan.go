@@ -101,8 +101,8 @@ func (p *Plan) Check() error {
 		return fmt.Errorf("--hold %v: a call cannot end before it begins", p.Hold)
 	case p.Talkers < 0 || p.Talkers > 1:
 		return fmt.Errorf("--talkers %v: the part of the phones that talk is 0 to 1", p.Talkers)
-	case p.Listen < 0 || p.Listen > p.Calls:
-		return fmt.Errorf("--listen %d: 0 to as many as there are calls (%d) are possible", p.Listen, p.Calls)
+	case p.Listen < 0:
+		return fmt.Errorf("--listen %d: 0 or more calls can be listened to", p.Listen)
 	case p.Network.Loss < 0 || p.Network.Loss > 1:
 		return fmt.Errorf("--loss: the part of the packets that are lost is 0 to 100 %%")
 	case p.Network.Delay < 0 || p.Network.Jitter < 0 || p.Network.Delay+p.Network.Jitter > 5*time.Second:

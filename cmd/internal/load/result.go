@@ -98,13 +98,18 @@ type Listener struct {
 	MouthToEar  float64 `json:"mouth_to_ear_ms"`
 	Loss        float64 `json:"loss_percent"` // both ways, and what came too late for the ear
 	Level       float64 `json:"level_dbov"`
-	Correlation float64 `json:"correlation"` // of windows of 300 ms, the median
+	Together    float64 `json:"talk_at_once"` // how many of the others, whenever one does
+	Correlation float64 `json:"correlation"`  // of windows of 300 ms, the median
 	SNR         float64 `json:"segmental_snr_db"`
 	Spectrum    float64 `json:"log_spectral_distance_db"`
 	Missing     float64 `json:"missing_speech_ms"` // of what the others said, gaps of 20 ms and more
 	R           float64 `json:"r"`
 	MOS         float64 `json:"mos"`
 }
+
+// Alone says that the others talked one at a time, nearly: what several say at once arrives with a delay of each one's
+// own, so that their sum is another wave.
+func (l Listener) Alone() bool { return l.Together < 1.25 }
 
 // Gateway is what the gateway's process took.
 type Gateway struct {
@@ -278,7 +283,7 @@ func (r *run) listen(result *Result) error {
 		}
 		l := Listener{
 			N: e.call.N, Chirps: v.Chirps, Heard: len(v.Delays), Buffer: millis(v.Depth), MouthToEar: millis(v.Path.Delay),
-			Loss: 100 * v.Path.Loss, Level: v.Level, Correlation: v.Match.Median, SNR: v.Match.SNRDB, Spectrum: v.Match.SpectrumDB,
+			Loss: 100 * v.Path.Loss, Level: v.Level, Together: v.Together, Correlation: v.Match.Median, SNR: v.Match.SNRDB, Spectrum: v.Match.SpectrumDB,
 			R: v.Path.R(), MOS: v.Path.MOS(),
 		}
 		for _, g := range v.Match.Gaps {
