@@ -284,7 +284,7 @@ func (x *Chorus) speak(tick, slot int) {
 		payload := v.next(tick, x.Sound)
 		now := x.now()
 		if r := v.room; first && len(r.chirps) > 0 {
-			r.chirps[len(r.chirps)-1].Sent = now
+			r.chirps[len(r.chirps)-1].Sent = v.due(tick)
 		}
 		v.ear.Sent++
 		x.sent++

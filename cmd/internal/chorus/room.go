@@ -26,7 +26,7 @@ const (
 // Chirp is one that a room was sent.
 type Chirp struct {
 	Voice *Voice
-	Sent  time.Duration // when its first packet was sent, on the chorus' clock
+	Sent  time.Duration // when its first packet was due, on the chorus' clock; how late the chorus was is not the peer's
 }
 
 // turn is what a voice has sent since a tick: speech from a frame on, or a chirp.

@@ -156,10 +156,12 @@ func (r *run) do(ctx context.Context) *Result {
 		from = r.watcher.look()
 		r.placeAtRate(ctx, int(r.Rate*r.For.Seconds()), place)
 		to = r.watcher.look()
+		r.phase("ending", r.Hold)
+		r.await(ctx, r.Hold+answerTime, func() bool { return len(r.calls) == r.progress.Placed })
 	} else {
 		r.phase("calling", time.Duration(float64(r.Calls)/r.Rate*float64(time.Second)))
 		r.placeAtRate(ctx, r.Calls, place)
-		r.awaitUp(ctx)
+		r.await(ctx, answerTime, func() bool { return r.progress.Answered+r.progress.Failed >= r.progress.Placed })
 		r.phase("settling", Settle)
 		wait(ctx, Settle)
 		r.chorus.Begin()
@@ -204,14 +206,13 @@ func (r *run) placeAtRate(ctx context.Context, n int, place func(int)) {
 // answerTime is how long calls may take before they are given up.
 const answerTime = 40 * time.Second
 
-// awaitUp waits until every call that was placed is up or has failed.
-func (r *run) awaitUp(ctx context.Context) {
-	deadline := time.Now().Add(answerTime)
-	for time.Now().Before(deadline) {
+// await waits until something is so, which it asks under the lock, but not for ever.
+func (r *run) await(ctx context.Context, patience time.Duration, so func() bool) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		r.mu.Lock()
-		all := r.progress.Answered+r.progress.Failed >= r.progress.Placed
+		done := so()
 		r.mu.Unlock()
-		if all || !wait(ctx, 20*time.Millisecond) {
+		if done || !wait(ctx, 20*time.Millisecond) {
 			return
 		}
 	}

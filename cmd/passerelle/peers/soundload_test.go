@@ -54,7 +54,7 @@ func measureCapacity(t *testing.T, r *soundReport) {
 	for _, c := range []struct {
 		talkers float64
 		calls   []int
-	}{{1, []int{100, 200, 250, 300}}, {0.1, []int{400, 600, 800, 1000}}} {
+	}{{1, []int{200, 300, 400, 500}}, {0.1, []int{600, 800, 1000}}} {
 		for _, calls := range c.calls {
 			t.Run(fmt.Sprintf("%d at %.0f%%", calls, 100*c.talkers), func(t *testing.T) {
 				run := oneRoomLoad(t, "capacity", calls, c.talkers, 10*time.Second)
