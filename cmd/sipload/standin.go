@@ -25,7 +25,7 @@ type standin struct {
 	calls  int
 	kind   codec.Kind
 	encode bool // decode each packet, encode it as Opus, and send that too
-	pairs  bool // packets go to the neighbour and not back
+	pairs  bool // packets go to the call half of all further on, and not back
 
 	conns []*net.UDPConn
 }
@@ -38,8 +38,8 @@ func standinCommand() *cobra.Command {
 		Use:   "standin",
 		Short: "Answer RTP as the least that a gateway could do, for --direct",
 		Long: `Opens a port for each call and sends every packet back. With --encode it decodes and encodes each (Opus, complexity 5,
-8 kHz) and sends that packet too: the floor of what a gateway costs. With --pairs the first call hears the second and the
-second the first: a call without a gateway.`,
+8 kHz) and sends that packet too: the floor of what a gateway costs. With --pairs the first call of one half hears the
+first of the other and is heard by it, and so on: calls without a gateway.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
 			if s.first, err = netip.ParseAddrPort(first); err != nil {
@@ -58,7 +58,7 @@ second the first: a call without a gateway.`,
 	f.IntVar(&s.calls, "calls", 100, "ports")
 	f.StringVar(&kind, "codec", "PCMA", "PCMA or PCMU")
 	f.BoolVar(&s.encode, "encode", false, "decode, encode and send Opus beside")
-	f.BoolVar(&s.pairs, "pairs", false, "send to the neighbour and not back")
+	f.BoolVar(&s.pairs, "pairs", false, "send to the call half of all further on, and not back")
 	f.DurationVar(&last, "for", time.Hour, "end after so long, or at SIGTERM")
 	return c
 }
@@ -100,8 +100,8 @@ func (s *standin) serve(i int, sink *net.UDPConn) error {
 	defer work.close()
 	to := sink.LocalAddr().(*net.UDPAddr).AddrPort()
 	back := s.conns[i]
-	if s.pairs && i^1 < len(s.conns) {
-		back = s.conns[i^1]
+	if s.pairs { // with half as many rooms as calls, those two share one
+		back = s.conns[(i+len(s.conns)/2)%len(s.conns)]
 	}
 	in, out := make([]byte, 2048), make([]byte, 2048)
 	for {
