@@ -217,12 +217,23 @@ func (r *run) sumUp(before, from, to Look, count chorus.Count) *Result {
 	slices.Sort(jitter)
 	result.Ringing, result.Jitter = spread(ringing), spread(jitter)
 	result.PerSecond = float64(result.Answered) / max(r.peakPlace.Seconds(), 1/r.Rate)
-	result.Gateway = gatewayOf(before, from, to, max(1, r.progress.Up))
+	result.Gateway = gatewayOf(before, from, to, r.upOnAverage(from, to))
 	return result
 }
 
+// upOnAverage is how many calls were up between two looks. The lock is held.
+func (r *run) upOnAverage(from, to Look) float64 {
+	sum, n := 0.0, 0.0
+	for _, s := range r.timeline {
+		if at := s.At; at >= from.At.Seconds() && at <= to.At.Seconds() {
+			sum, n = sum+float64(s.Up), n+1
+		}
+	}
+	return max(1, sum/max(1, n))
+}
+
 // gatewayOf is what a process did between two looks, above what it was before.
-func gatewayOf(before, from, to Look, calls int) Gateway {
+func gatewayOf(before, from, to Look, calls float64) Gateway {
 	less := func(a, b uint64) int { return int(int64(b) - int64(a)) }
 	was, is := from.Gateway.Media, to.Gateway.Media
 	g := Gateway{
@@ -231,9 +242,9 @@ func gatewayOf(before, from, to Look, calls int) Gateway {
 		Dropped: less(was.Dropped, is.Dropped), Refused: less(was.Failed, is.Failed), Ring: less(was.Ring, is.Ring),
 		Skipped: less(from.Engine.Skipped, to.Engine.Skipped),
 	}
-	g.PerCall = g.Cores / float64(calls)
+	g.PerCall = g.Cores / calls
 	if before.Resident > 0 {
-		g.PerCallKB = 1024 * (g.Resident - g.Idle) / float64(calls)
+		g.PerCallKB = 1024 * (g.Resident - g.Idle) / calls
 	}
 	return g
 }

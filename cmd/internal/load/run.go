@@ -156,6 +156,7 @@ func (r *run) do(ctx context.Context) *Result {
 		from = r.watcher.look()
 		r.placeAtRate(ctx, int(r.Rate*r.For.Seconds()), place)
 		to = r.watcher.look()
+		to.Resident = r.watcher.lookTidy().Resident
 		r.phase("ending", r.Hold)
 		r.await(ctx, r.Hold+answerTime, func() bool { return len(r.calls) == r.progress.Placed })
 	} else {
@@ -171,7 +172,9 @@ func (r *run) do(ctx context.Context) *Result {
 		to = r.watcher.look()
 	}
 	r.takeBooks()
-	to.Resident = r.watcher.lookTidy().Resident
+	if r.Hold == 0 {
+		to.Resident = r.watcher.lookTidy().Resident
+	}
 	count := r.chorus.Count()
 	r.phase("hanging up", 0)
 	hangUp()

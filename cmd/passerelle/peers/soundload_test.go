@@ -264,7 +264,8 @@ func judgeFlat(t *testing.T, samples []load.Sample) {
 	} {
 		a, b := mean(early, of), mean(late, of)
 		t.Logf("%s: %.1f early, %.1f late", name, a, b)
-		if b > a*1.15+3 {
+		const part, more = 1.15, 8 // a heap breathes by some MB
+		if b > a*part+more {
 			t.Errorf("%s grew from %.1f to %.1f", name, a, b)
 		}
 	}
