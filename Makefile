@@ -10,22 +10,23 @@ LDFLAGS  := -s -w -X main.version=$(VERSION) -linkmode external -extldflags "-st
 CACHE    := $(CURDIR)/.cache
 LINT     := v2.5.0
 FUZZTIME ?= 30s
+SOAK     ?= 10m
 PEERS    := ./cmd/passerelle/peers/... ./rooms/sfu/page/... ./rooms/livekit/... ./rooms/meet/...
 
 .DEFAULT_GOAL := help
 
 .PHONY: help
 help: ## lists what make can do
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build ## builds and serves with no configuration file: dial it, open the page
 	bin/passerelle serve
 
 .PHONY: build
-build: deps ## builds bin/passerelle as one static binary
+build: deps ## builds bin/passerelle and bin/sipload, each one static binary
 	@mkdir -p bin
-	$(STATIC) -ldflags '$(LDFLAGS)' -o bin/ ./cmd/passerelle
+	$(STATIC) -ldflags '$(LDFLAGS)' -o bin/ ./cmd/passerelle ./cmd/sipload
 
 .PHONY: deps
 deps: ## installs what a build needs and is absent (libopus-dev, pkg-config)
@@ -50,7 +51,9 @@ proof: test ## the long runs, after the test: race detector, faults, fuzzing, lo
 	$(MAKE) faults
 	$(MAKE) fuzz
 	$(MAKE) load
+	$(MAKE) load-sound
 	$(MAKE) load-livekit
+	$(MAKE) soak
 
 .PHONY: newest
 newest: build ## the tests of LiveKit rooms against the newest LiveKit server that can be had
@@ -71,6 +74,14 @@ faults: build ## LiveKit and Redis killed during calls, a cluster behind Kamaili
 load: build ## 200 calls in 20 rooms for a minute, and nothing left of them 40 s later
 	@bash .ci/peers.sh
 	PASSERELLE_BIN=$(CURDIR)/bin/passerelle PASSERELLE_LOAD=1 PASSERELLE_JUDGE=1 $(GO) test -tags $(TAGS),peers -timeout 15m -count=1 -v -run TestLoad ./cmd/passerelle/peers/
+
+.PHONY: load-sound
+load-sound: build ## calls held, CPU beside the floor, set-up rate, sound over bad networks (PART= capacity, floor, rival, setup or quality)
+	PASSERELLE_BIN=$(CURDIR)/bin/passerelle PASSERELLE_LOAD=sound PASSERELLE_JUDGE=1 $(GO) test -tags $(TAGS),peers -timeout 30m -count=1 -v -run '^TestSoundLoad$$/^$(PART)' ./cmd/passerelle/peers/
+
+.PHONY: soak
+soak: build ## 100 calls that come and go for SOAK (10m): none fails, everything stays flat
+	PASSERELLE_BIN=$(CURDIR)/bin/passerelle PASSERELLE_SOAK=$(SOAK) $(GO) test -tags $(TAGS),peers -timeout 75m -count=1 -v -run '^TestSoak$$' ./cmd/passerelle/peers/
 
 .PHONY: load-livekit
 load-livekit: build ## what a call in a LiveKit room costs, beside the rival's figures; the last line is one JSON object

@@ -38,6 +38,7 @@ func (b *builder) embedded(t *tree) *Embedded {
 		UDP:       value(b, t.get("udp"), b.addresses.parseBind),
 		TCP:       value(b, t.get("tcp"), b.addresses.parseBindOrOff),
 		PublicURL: value(b, t.get("public_url"), parseURL),
+		People:    value(b, t.get("people"), parseNumber(2, 10000)),
 	}
 }
 

@@ -99,6 +99,7 @@ type Embedded struct {
 	UDP       netip.AddrPort // one port for all browsers, 7882 of every address by default; port 0 is a free one
 	TCP       netip.AddrPort // for browsers that cannot send UDP, likewise; not valid if off
 	PublicURL *url.URL       // where browsers find the page, that of HTTP by default; nil if nobody said; no path
+	People    int            // in one room at once, phones included, 2 to 10000; 200 by default
 }
 
 // LiveKit is a cluster of LiveKit servers, or one of them.

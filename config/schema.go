@@ -63,6 +63,8 @@ func engineSettings() []setting {
 				doc: "The TCP port for browsers whose network lets no UDP through."},
 			{key: "public_url", values: "http:// or https:// URL", means: "http.public_url",
 				doc: "Where browsers find the page of these rooms; others are refused its WebSocket."},
+			{key: "people", values: "number, 2 to 10000", unset: "200", bare: true,
+				doc: "How many may be in one room at once, phones included; the next is told that it is full."},
 		}},
 		{key: "livekit", is: mapping, doc: "Rooms of a LiveKit cluster ([livekit.md](livekit.md)).", keys: []setting{
 			{key: "url", values: "wss://, ws://, https:// or http:// URL", required: true,

@@ -102,7 +102,7 @@ func asksForPINs(c *config.Config, engine string) bool {
 // openEmbedded takes the ports of our own rooms.
 func (h *house) openEmbedded(engine config.Engine, clock func() time.Duration) (*sfu.SFU, error) {
 	c := sfu.Config{
-		UDP: engine.Embedded.UDP, TCP: engine.Embedded.TCP, AnyRoom: h.config.Live.AnyRoom,
+		UDP: engine.Embedded.UDP, TCP: engine.Embedded.TCP, AnyRoom: h.config.Live.AnyRoom, MaxParticipants: engine.Embedded.People,
 		Clock: clock, Log: h.log,
 	}
 	if url := engine.Embedded.PublicURL; url != nil {

@@ -20,6 +20,7 @@ type piece struct {
 	correlation float64
 	gain        float64
 	spectrum    float64 // distance in dB
+	snr         float64 // segmental, in dB
 }
 
 func (p piece) good() bool { return p.correlation >= goodWind }
@@ -58,7 +59,9 @@ func (p *comparison) find(at int) piece {
 	best.at = at
 	best.delay += p.delay - slack
 	if best.good() {
-		best.spectrum = spectralDistance(s.ref, cut(p.rec.telephone, at+best.delay, at+best.delay+window))
+		heard := cut(p.rec.telephone, at+best.delay, at+best.delay+window)
+		best.spectrum = spectralDistance(s.ref, heard)
+		best.snr = segmentalSNR(s.ref, heard, p.active[at/frame:])
 	}
 	return best
 }
@@ -126,6 +129,32 @@ func (p *comparison) drift() float64 {
 		}
 	}
 	return median(slopes)
+}
+
+// segmentalSNR is the mean over the active 20 ms of two windows of what the one has in common with the other
+// against what it has not, in dB, the level of each window apart: each segment counts at least -10 and at most
+// 35 dB, as is usual, so that one that is perfect or lost does not stand for all.
+func segmentalSNR(a, b []float64, active []bool) float64 {
+	const least, most = -10, 35
+	var product float64
+	for i := range a {
+		product += a[i] * b[i]
+	}
+	gain := product / max(power(a), 1)
+	var sum, segments float64
+	for i := 0; i+2*frame <= len(a); i += 2 * frame {
+		if !active[i/frame] && !active[i/frame+1] {
+			continue
+		}
+		var signal, noise float64
+		for k := i; k < i+2*frame; k++ {
+			signal += sq(gain * a[k])
+			noise += sq(b[k] - gain*a[k])
+		}
+		segments++
+		sum += min(max(10*math.Log10((signal+1)/(noise+1)), least), most)
+	}
+	return sum / max(segments, 1)
 }
 
 // spectralDistance compares the powers of two windows in bands of 200 Hz, levels apart, with a floor 40

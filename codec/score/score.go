@@ -53,6 +53,9 @@ type Match struct {
 	Speed float64
 	// SpectrumDB is how far the recording's spectrum is from the reference's, levels apart.
 	SpectrumDB float64
+	// SNRDB is the segmental signal-to-noise ratio, levels apart: what codecs that keep the wave add. The
+	// median of the windows'.
+	SNRDB float64
 	// Gaps are the spans of the reference that are missing, of 20 ms or more. They mean little where
 	// the reference is not Found.
 	Gaps []Gap
@@ -82,9 +85,9 @@ func (m Match) Longest() time.Duration {
 
 // String is for logs: one line with every figure.
 func (m Match) String() string {
-	return fmt.Sprintf("delay %v (moving %v), correlation %.3f, windows %d: median %.3f, worst %.3f; gain %+.1f dB, speed %.4f, spectrum off by %.1f dB, %d gaps (longest %v), onset clipped %v",
+	return fmt.Sprintf("delay %v (moving %v), correlation %.3f, windows %d: median %.3f, worst %.3f; gain %+.1f dB, speed %.4f, spectrum off by %.1f dB, segmental SNR %.1f dB, %d gaps (longest %v), onset clipped %v",
 		m.Delay.Round(100*time.Microsecond), m.Shift.Round(100*time.Microsecond), m.Correlation, m.Windows, m.Median, m.Worst,
-		m.GainDB, m.Speed, m.SpectrumDB, len(m.Gaps), m.Longest(), m.Clipped)
+		m.GainDB, m.Speed, m.SpectrumDB, m.SNRDB, len(m.Gaps), m.Longest(), m.Clipped)
 }
 
 // Find looks for reference in recording, both at rate, in Hz. A recording may be longer or shorter, and
@@ -101,6 +104,25 @@ func Find(reference, recording []int16, rate int) Match {
 			ref = newSound(at.of(reference))
 		}
 	}
+	return follow(ref, rec, delay, correlation, at)
+}
+
+// Compare is Find for a recording whose delay is known to 150 ms: a reference with sounds that come again and again
+// would be found at many.
+func Compare(reference, recording []int16, rate int, delay time.Duration) Match {
+	ref, rec := newSound(wav.Resample(reference, rate, Rate)), newSound(wav.Resample(recording, rate, Rate))
+	d := int(delay * Rate / time.Second)
+	both := cut(rec.telephone, d, d+len(ref.telephone))
+	var product float64
+	for i, v := range ref.telephone {
+		product += v * both[i]
+	}
+	correlation := product / math.Sqrt(max(1, power(ref.telephone)*power(both)))
+	return follow(ref, rec, d, correlation, speed{1, 1})
+}
+
+// follow compares window by window.
+func follow(ref, rec sound, delay int, correlation float64, at speed) Match {
 	p := comparison{ref: ref, rec: rec, delay: delay, active: findActive(ref.sharp)}
 	p.compare()
 	m := p.match(at.float())
@@ -111,7 +133,7 @@ func Find(reference, recording []int16, rate int) Match {
 // match puts together what was found.
 func (p *comparison) match(speed float64) Match {
 	m := Match{Windows: len(p.pieces), Speed: speed, Delay: duration(p.delay)}
-	var all, gains, spectra []float64
+	var all, gains, spectra, snrs []float64
 	var delays []int
 	for _, w := range p.pieces {
 		all = append(all, w.correlation)
@@ -119,6 +141,7 @@ func (p *comparison) match(speed float64) Match {
 			delays = append(delays, w.delay)
 			gains = append(gains, w.gain)
 			spectra = append(spectra, w.spectrum)
+			snrs = append(snrs, w.snr)
 		}
 	}
 	if len(all) > 0 {
@@ -129,6 +152,7 @@ func (p *comparison) match(speed float64) Match {
 		m.Shift = duration(delays[len(delays)-1-len(delays)/50] - delays[len(delays)/50])
 		m.GainDB = 20 * math.Log10(median(gains))
 		m.SpectrumDB = median(spectra)
+		m.SNRDB = median(snrs)
 		m.Speed = speed / (1 + p.drift())
 	}
 	m.Gaps, m.Clipped = p.gaps(median(gains))

@@ -309,3 +309,20 @@ func BenchmarkFindNothing(b *testing.B) {
 		Find(ref, noise, Rate)
 	}
 }
+
+// TestCompare has a sound that comes every second, and one voice once: only who knows the delay finds the voice.
+func TestCompare(t *testing.T) {
+	chirp, speech := Chirp(), voice(t, "slt")
+	ref, heard := slices.Clone(speech), delayed(speech, 60*time.Millisecond)
+	for at := 0; at+Rate < len(ref); at += Rate {
+		copy(ref[at:], chirp)
+		copy(heard[samples(60*time.Millisecond)+at:], chirp)
+	}
+	m := Compare(ref, heard, Rate, 20*time.Millisecond)
+	if m.Delay != 60*time.Millisecond || m.Median < 0.999 || m.Worst < 0.999 {
+		t.Errorf("%v; want the same sound after 60 ms", m)
+	}
+	if m := Compare(ref, heard, Rate, time.Second+60*time.Millisecond); m.Worst > 0.5 {
+		t.Errorf("a second off, where the chirps are alike and the voice is not: %v", m)
+	}
+}
