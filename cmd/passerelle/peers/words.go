@@ -1,14 +1,17 @@
 package peers
 
 import (
+	"math"
 	"testing"
 	"time"
 
 	"passerelle/bridge/ivr"
+	"passerelle/codec/halfband"
 	"passerelle/codec/score"
 )
 
-// Words are what the gateway says in one language, to be recognised in what phones heard.
+// Words are what the gateway says in one language, to be recognised in what narrow phones heard: it says it at
+// the rate of its mixes, and its half-band filter makes it narrow.
 type Words struct {
 	Language string
 	voices   *ivr.Voices
@@ -17,7 +20,7 @@ type Words struct {
 // Speaks returns the gateway's words in "fr" or "en".
 func Speaks(t testing.TB, language string) Words {
 	t.Helper()
-	voices, err := ivr.Load(score.Rate)
+	voices, err := ivr.Load(2 * score.Rate)
 	if err != nil {
 		t.Fatalf("the gateway's words: %v", err)
 	}
@@ -25,10 +28,27 @@ func Speaks(t testing.TB, language string) Words {
 }
 
 // PCM returns how the gateway says it, at [score.Rate].
-func (w Words) PCM(prompts ...ivr.Prompt) []int16 { return w.voices.Say(w.Language, prompts...) }
+func (w Words) PCM(prompts ...ivr.Prompt) []int16 {
+	return narrowed(w.voices.Say(w.Language, prompts...))
+}
 
 // Music returns what callers hear while they wait, once around.
-func (w Words) Music() []int16 { return w.voices.Music() }
+func (w Words) Music() []int16 { return narrowed(w.voices.Music()) }
+
+// narrowed returns what a phone of G.711 hears of a sound at twice [score.Rate].
+func narrowed(pcm []int16) []int16 {
+	wide := make([]int32, len(pcm)&^1)
+	for i := range wide {
+		wide[i] = int32(pcm[i])
+	}
+	low := make([]int32, len(wide)/2)
+	new(halfband.Down).Process(low, wide)
+	out := make([]int16, len(low))
+	for i, s := range low {
+		out[i] = int16(min(max(s, math.MinInt16), math.MaxInt16))
+	}
+	return out
+}
 
 // AwaitWords waits until the caller has heard a prompt to its end, and returns where in the recording that is.
 func (c *Caller) AwaitWords(t testing.TB, w Words, prompt ivr.Prompt, from, within time.Duration) (end time.Duration) {
