@@ -14,7 +14,7 @@ import (
 // shards run; the race detector watches.
 func TestEverythingAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := plainEngine(3)
+		e := plainEngineAt(16000, 3)
 		began := time.Now()
 		e.clock = func() time.Duration { return time.Since(began) }
 		ctx, stop := context.WithCancel(t.Context())
@@ -62,7 +62,7 @@ func call(t *testing.T, e *Engine, mixes []*Mix, i int) {
 		h.phone.Hold(n%5 == 0)
 		h.phone.SetLoss(float64(n) / 20)
 		h.phone.Play(Sound{PCM: tone(50 * ms)})
-		if err := h.phone.Renegotiate(codec.PCMU, 20*ms, 0); err != nil {
+		if err := h.phone.Renegotiate([]codec.Kind{codec.PCMU, codec.G722, codec.PCMU, codec.Opus}[n%4], 20*ms, 0); err != nil {
 			t.Error(err)
 		}
 		if n%4 == 0 {
