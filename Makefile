@@ -91,7 +91,7 @@ load-livekit: build ## what a call in a LiveKit room costs, beside the rival's f
 		status=$$?; cat .tmp/peers/livekitload.json; exit $$status
 
 .PHONY: bench
-bench: build ## measures; the last line is one JSON object
+bench: build ## measures (ten minutes); the last line is one JSON object
 	@sh .ci/install.sh sox
 	@PASSERELLE_BIN=$(CURDIR)/bin/passerelle PASSERELLE_JUDGE=1 bash .ci/bench.sh
 

@@ -35,6 +35,10 @@ type leveller struct {
 	moving  bool    // towards what the level asks for
 	factor  float32 // of the gain, at the end of the packet before
 	limiter limiter
+
+	// The piece in hand; on the stack it would double that of every call's reader.
+	wide  [gainPiece]int32
+	gains [gainPiece]float32
 }
 
 func newLeveller(rate int) leveller {
@@ -94,13 +98,13 @@ func (l *leveller) listen(pcm []int16, voice bool) {
 // amplify multiplies up to gainPiece samples by a factor that grows by step with each, and limits them. It
 // returns the factor of the last.
 func (l *leveller) amplify(pcm []int16, factor, step float32) float32 {
-	var wide [gainPiece]int32
+	wide := l.wide[:len(pcm)]
 	for i, s := range pcm {
 		factor += step
 		wide[i] = int32(float32(s) * factor)
 	}
-	var gains [gainPiece]float32
-	if !l.limiter.shape(gains[:], wide[:len(pcm)]) {
+	gains := l.gains[:len(pcm)]
+	if !l.limiter.shape(gains, wide) {
 		for i := range pcm {
 			pcm[i] = int16(wide[i])
 		}

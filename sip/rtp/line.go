@@ -16,7 +16,7 @@ import (
 	"passerelle/codec"
 )
 
-// Line is one phone's media. Run's arguments are called from its own goroutines; WriteFrame belongs to
+// Line is one phone's media. Run's arguments are called from the goroutine that calls it, one at a time; WriteFrame belongs to
 // one goroutine at a time; all else may be called from any goroutine.
 //
 //	Listen      binds a pair of ports

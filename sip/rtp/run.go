@@ -16,8 +16,8 @@ import (
 )
 
 // Run reads the line until ctx is done (nil), the peer is dead (ErrDeadPeer), or the line is closed
-// (ErrClosed). It gives sound to audio and keys to digits, one call at a time each, from the goroutine
-// that reads RTP; either may be nil. Sequence numbers and timestamps are the peer's own: where an event
+// (ErrClosed). It gives sound to audio and keys to digits, one call at a time each, in the caller's goroutine,
+// which reads RTP; either may be nil. Sequence numbers and timestamps are the peer's own: where an event
 // used sequence numbers they are missing, and the timestamp tells how long the gap is.
 //
 // A peer that should send and from which nothing valid, RTP or RTCP, comes for Config.Timeout is dead;
@@ -33,23 +33,24 @@ func (l *Line) Run(ctx context.Context, audio codec.Reader, digits func(Digit)) 
 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	var readers sync.WaitGroup
-	own := func(name string, read func(context.Context) error) {
-		readers.Go(func() {
-			if err := l.guard(name, func() error { return read(ctx) }); err != nil {
-				cancel(err)
-			}
-		})
+	woken := make(chan struct{})
+	context.AfterFunc(ctx, func() { // Run waits for it
+		defer close(woken)
+		// A reader sets its own deadline only before it looks at ctx, so that this one is the last.
+		_ = l.pair.rtp.SetReadDeadline(time.Unix(1, 0))
+		_ = l.pair.rtcp.SetReadDeadline(time.Unix(1, 0))
+	})
+	read := func(name string, from func(context.Context) error) {
+		if err := l.guard(name, func() error { return from(ctx) }); err != nil {
+			cancel(err)
+		}
 	}
+	var control sync.WaitGroup
+	control.Go(func() { read("RTCP", l.control) })
 	r := &reader{line: l, audio: audio, digits: digits}
-	own("RTP", r.run)
-	own("RTCP", l.control)
-
-	<-ctx.Done()
-	// A reader sets its own deadline only before it looks at ctx, so that this one is the last.
-	_ = l.pair.rtp.SetReadDeadline(time.Unix(1, 0))
-	_ = l.pair.rtcp.SetReadDeadline(time.Unix(1, 0))
-	readers.Wait()
+	read("RTP", r.run)
+	control.Wait()
+	<-woken
 
 	var end *ended
 	if errors.As(context.Cause(ctx), &end) {
