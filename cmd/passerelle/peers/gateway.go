@@ -27,7 +27,9 @@ type GatewayConfig struct {
 	IPv6 bool
 	// LiveKit adds engines, routes and a menu to the embedded rooms; nil leaves it at these.
 	LiveKit *LiveKit
-	Level   string // of the log; "info" where it is empty
+	// NoGain leaves callers at the level that they come at, for tests that go by it.
+	NoGain bool
+	Level  string // of the log; "info" where it is empty
 	// Canaries are secrets and numbers that must not be in the log, whole, at any level.
 	Canaries []string
 }
@@ -75,7 +77,7 @@ func StartGateway(t testing.TB, dir string, config GatewayConfig) *Gateway {
 	}
 	values := map[string]any{
 		"SIP": g.SIP, "HTTP": g.HTTP, "Browsers": at(2), "Media": netip.AddrPortFrom(phones, g.Media[0]), "LastMedia": g.Media[1],
-		"Calls": config.Calls, "Drain": config.Drain, "Password": Password, "Level": config.Level,
+		"Calls": config.Calls, "Drain": config.Drain, "Password": Password, "Level": config.Level, "NoGain": config.NoGain,
 	}
 	config.LiveKit.fill(t, dir, config.Calls, values)
 	writeTemplate(t, Data("gateway.yaml.tmpl"), g.file(), values)
