@@ -193,7 +193,7 @@ func (c *call) hold() {
 // plug makes the phone of the engine room.
 func (c *call) plug() (err error) {
 	c.phone, err = c.gateway.Engine.NewPhone(audio.PhoneConfig{
-		Kind: c.media.Kind, PTime: c.media.PTime, Bitrate: c.media.Bitrate, Down: c.line, NoGain: !c.to.trunk.Gain, Log: c.log,
+		Kind: c.media.Kind, PTime: c.media.PTime, Bitrate: c.media.Bitrate, Down: c.line, NoGain: !c.to.trunk.Gain, NoGate: !c.to.trunk.Gate, Log: c.log,
 	})
 	if err != nil {
 		return err

@@ -72,7 +72,9 @@ func anyText(text string) (string, error) { return text, nil }
 func (b *builder) build(root *tree) *Config {
 	b.mark(root)
 	value(b, root.get("version"), parseVersion)
-	value(b, root.get("sound").get("gain"), parseSwitch) // the trunks'
+	for _, key := range ofTrunks {
+		value(b, root.get("sound").get(key), parseSwitch)
+	}
 	return &Config{
 		Static: Static{
 			Networks: each(root.get("networks"), b.network),
@@ -134,10 +136,17 @@ func (b *builder) http(t *tree) HTTP {
 	return h
 }
 
+// ofTrunks are the settings of sound that a trunk may have otherwise.
+//
+//nolint:gochecknoglobals // a constant, but for the language
+var ofTrunks = [...]string{"gain", "gate"}
+
 func (b *builder) trunk(t *tree) Trunk {
 	from := t.get("accept").get("from")
-	if gain := b.root.get("sound").get("gain"); t.get("gain") == nil && gain.ok() {
-		t.put("gain", gain.text)
+	for _, key := range ofTrunks {
+		if all := b.root.get("sound").get(key); t.get(key) == nil && all.ok() {
+			t.put(key, all.text)
+		}
 	}
 	k := Trunk{
 		Name:    value(b, t.get("name"), parseName),
@@ -145,6 +154,7 @@ func (b *builder) trunk(t *tree) Trunk {
 		Trusted: value(b, t.get("trusted"), parseBool),
 		Codecs:  values(b, t.get("codecs"), parseCodec),
 		Gain:    value(b, t.get("gain"), parseSwitch),
+		Gate:    value(b, t.get("gate"), parseSwitch),
 		Calls:   value(b, t.get("limits").get("calls"), parseNumber(0, 100000)),
 	}
 	for _, list := range []*tree{from, t.get("codecs")} {

@@ -141,6 +141,7 @@ type Trunk struct {
 	Trusted bool           // what its network says of callers is believed; false by default
 	Codecs  []Codec        // the one we like best first; G722, Opus, PCMA, PCMU by default
 	Gain    bool           // its callers' voices are brought to one level; sound.gain, true, by default
+	Gate    bool           // what is no voice is not sent to the room; sound.gate, true, by default
 	Calls   int            // limits.calls: calls at once; 0, the default, is no limit of its own
 }
 

@@ -92,6 +92,9 @@ func TestTrunksHaveTheGainOfTheWhole(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if !c.Live.Trunks[0].Gate {
+			t.Errorf("%q: the gate is off", test.sound)
+		}
 		if a, b := c.Live.Trunks[0].Gain, c.Live.Trunks[1].Gain; a != test.wantA || b != test.want || c.Static.Sound.Limiter != test.limiter {
 			t.Errorf("%q, %s: gain %v and %v, limiter %v", test.sound, test.b, a, b, c.Static.Sound.Limiter)
 		}

@@ -21,6 +21,8 @@ func schema() *setting {
 		{key: "sound", is: mapping, unset: "{}", doc: "What is done to the sound.", keys: []setting{
 			{key: "gain", values: "on or off", unset: "on", bare: true,
 				doc: "Whether callers' voices are brought to one level, by -6 to +12 dB."},
+			{key: "gate", values: "on or off", unset: "on", bare: true,
+				doc: "Whether noise and silence of callers are kept from the room. Off, everything is sent: music, machines, the hum of a line."},
 			{key: "limiter", values: "on or off", unset: "on", bare: true,
 				doc: "Whether what phones hear is turned down where it would be clipped."},
 		}},
@@ -120,6 +122,7 @@ func trunkSettings() []setting {
 		{key: "codecs", is: scalars, values: "G722, opus, PCMA or PCMU", unset: "[G722, opus, PCMA, PCMU]",
 			doc: "What may be spoken, the best first."},
 		{key: "gain", values: "on or off", bare: true, means: "sound.gain", doc: "Whether its callers' voices are brought to one level."},
+		{key: "gate", values: "on or off", bare: true, means: "sound.gate", doc: "Whether its callers' noise and silence are kept from the room."},
 		{key: "limits", is: mapping, unset: "{}", doc: "Bounds of this trunk.", keys: []setting{
 			{key: "calls", values: "number, 0 to 100000", unset: "0", bare: true, means: "0, no limit but the gateway's", doc: "Calls at once."},
 		}},

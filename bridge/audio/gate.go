@@ -40,7 +40,8 @@ const (
 //
 // It has no pointers: a copy goes on by itself.
 type gate struct {
-	step   int // samples in 10 ms
+	off    bool // everything is let through
+	step   int  // samples in 10 ms
 	bands  bands
 	noise  noise
 	quiet  float32 // powers, from the constants above
@@ -76,6 +77,8 @@ func newGate(rate int) gate {
 func (g *gate) hear(pcm []int16) (voice, open bool) {
 	voice = g.listen(pcm)
 	switch {
+	case g.off:
+		g.open = true
 	case voice:
 		if !g.open {
 			g.reopen()

@@ -40,10 +40,10 @@ func (u *up) change(e *Engine, kind codec.Kind) error {
 	}
 	if rate != u.rate {
 		u.rate = rate
+		noGain, noGate := u.gain.off, u.gate.off
 		u.gate, u.frames, u.past = newGate(rate), newFramer(rate), newLookBack(rate)
-		off := u.gain.off
 		u.gain = newLeveller(rate)
-		u.gain.off = off
+		u.gain.off, u.gate.off = noGain, noGate
 		u.pcm = make([]int16, samples(mostSound, rate))
 		u.ring = newRing(phoneRing)
 	}

@@ -32,6 +32,8 @@ type PhoneConfig struct {
 	Down codec.Writer
 	// NoGain leaves the phone's voice as loud as it is. That of a phone of Opus is left so anyway.
 	NoGain bool
+	// NoGate lets everything through, noise and silence too.
+	NoGate bool
 	Log    *slog.Logger // nil is silence
 }
 
@@ -90,7 +92,7 @@ func (e *Engine) NewPhone(cfg PhoneConfig) (*Phone, error) {
 	if err := p.up.init(e, cfg.Kind, cfg.Up); err != nil {
 		return nil, err
 	}
-	p.up.gain.off = cfg.NoGain
+	p.up.gain.off, p.up.gate.off = cfg.NoGain, cfg.NoGate
 	p.tune(p.up.rate, p.newVoice())
 	p.line.Store(line)
 	s := e.idlest()

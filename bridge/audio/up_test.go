@@ -281,6 +281,20 @@ func TestUpCarriesTheSoundItself(t *testing.T) {
 	}
 }
 
+func TestUpWithoutAGateSendsSilenceToo(t *testing.T) {
+	h := newHandset(t, plainEngine(1), 20*ms)
+	h.phone.up.gate.off = true
+	h.hush(20*ms, 50)
+	want := slices.Repeat([]sent{{20 * ms, 20 * ms, false}}, 50)
+	want[0] = sent{20 * ms, 0, true}
+	if got := packetsSent(h.seat.frames); !slices.Equal(got, want) {
+		t.Errorf("got\n%v\nwant\n%v", got, want)
+	}
+	if h.seat.frames[49].Voice {
+		t.Error("silence is said to be a voice")
+	}
+}
+
 func TestUpEncoderIsResetOnLongGapsAlone(t *testing.T) {
 	h := newHandset(t, plainEngine(1), 20*ms)
 	enc := h.phone.up.encoder.(*plainOpus)

@@ -27,9 +27,9 @@ type GatewayConfig struct {
 	IPv6 bool
 	// LiveKit adds engines, routes and a menu to the embedded rooms; nil leaves it at these.
 	LiveKit *LiveKit
-	// NoGain leaves callers at the level that they come at, for tests that go by it.
-	NoGain bool
-	Level  string // of the log; "info" where it is empty
+	// Untouched has no gain and no gate, for tests that go by the level of hums that never end.
+	Untouched bool
+	Level     string // of the log; "info" where it is empty
 	// Canaries are secrets and numbers that must not be in the log, whole, at any level.
 	Canaries []string
 }
@@ -77,7 +77,7 @@ func StartGateway(t testing.TB, dir string, config GatewayConfig) *Gateway {
 	}
 	values := map[string]any{
 		"SIP": g.SIP, "HTTP": g.HTTP, "Browsers": at(2), "Media": netip.AddrPortFrom(phones, g.Media[0]), "LastMedia": g.Media[1],
-		"Calls": config.Calls, "Drain": config.Drain, "Password": Password, "Level": config.Level, "NoGain": config.NoGain,
+		"Calls": config.Calls, "Drain": config.Drain, "Password": Password, "Level": config.Level, "Untouched": config.Untouched,
 	}
 	config.LiveKit.fill(t, dir, config.Calls, values)
 	writeTemplate(t, Data("gateway.yaml.tmpl"), g.file(), values)

@@ -29,7 +29,7 @@ func TestProofCluster(t *testing.T) {
 	c := &cluster{nodes: livekittest.Cluster(t, 2, livekittest.Options{Redis: livekittest.StartRedis(t)})}
 	for i, node := range c.nodes {
 		engines := &LiveKit{URL: node.URL().String(), Key: node.Key, Secret: node.Secret}
-		c.gateways = append(c.gateways, StartGateway(t, Sub(t, dir, []string{"a", "b"}[i]), GatewayConfig{LiveKit: engines, Drain: clusterDrain, NoGain: true}))
+		c.gateways = append(c.gateways, StartGateway(t, Sub(t, dir, []string{"a", "b"}[i]), GatewayConfig{LiveKit: engines, Drain: clusterDrain, Untouched: true}))
 	}
 	c.balancer = StartBalancer(t, dir, c.gateways...)
 	c.circle = OpenCircle(t, dir, "lk-cluster", c.nodes[1], 6, c.balancer.SIP)

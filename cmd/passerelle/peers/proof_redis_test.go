@@ -16,7 +16,7 @@ func TestProofRedisRestarts(t *testing.T) {
 	onlyInProof(t)
 	dir := Folder(t)
 	hall := OpenVisio(t)
-	gateway := StartGateway(t, dir, GatewayConfig{LiveKit: hall.Engines(), NoGain: true})
+	gateway := StartGateway(t, dir, GatewayConfig{LiveKit: hall.Engines(), Untouched: true})
 	circle := OpenCircle(t, dir, "lk-redis", hall.Server, 4, gateway.SIP)
 	const pin = "0192837465"
 	meeting := hall.AddMeeting(pin, meettest.Public)

@@ -35,7 +35,7 @@ func TestProofLiveKitRestarts(t *testing.T) {
 	onlyInProof(t)
 	dir := Folder(t)
 	hall := OpenHall(t)
-	gateway := StartGateway(t, dir, GatewayConfig{LiveKit: hall.Engines(), NoGain: true})
+	gateway := StartGateway(t, dir, GatewayConfig{LiveKit: hall.Engines(), Untouched: true})
 	circle := OpenCircle(t, dir, "lk-outage", hall.Server, 9, gateway.SIP)
 	desk := StartPhone(t, dir, PhoneConfig{Name: "desk", Microphone: Says(t, dir, Man, 0, 0).WAV(8000)})
 	desk.Dial(t, gateway.URI(circle.Room, "udp"))
