@@ -109,6 +109,7 @@ func (b *builder) network(t *tree) Network {
 		Listen:    values(b, t.get("listen"), b.addresses.parseListener),
 		Advertise: value(b, t.get("advertise"), parseAdvertise),
 		Media:     value(b, t.get("media"), b.addresses.parseMedia),
+		TLS:       b.tls(t.get("tls")),
 	}
 	if listen := t.get("listen"); listen.ok() && len(listen.items) == 0 {
 		b.add(listen.at, listen.path, "one address at least is wanted")
@@ -120,32 +121,31 @@ func (b *builder) network(t *tree) Network {
 }
 
 func (b *builder) http(t *tree) HTTP {
-	h := HTTP{
+	return HTTP{
 		Listen:      value(b, t.get("listen"), b.addresses.parseAddrPort),
 		BehindProxy: values(b, t.get("behind_proxy"), parsePrefix),
 		PublicURL:   value(b, t.get("public_url"), parseURL),
+		TLS:         b.tls(t.get("tls")),
 	}
-	if tls := t.get("tls"); tls.ok() {
-		h.TLS = &TLS{
-			Cert: value(b, tls.get("cert"), b.secrets.path),
-			Key:  value(b, tls.get("key"), b.secrets.path),
-		}
-	}
-	return h
 }
 
 func (b *builder) trunk(t *tree) Trunk {
-	from := t.get("accept").get("from")
+	accept := t.get("accept")
+	from, certificate := accept.get("from"), accept.get("certificate")
+	if accept.ok() && from == nil && certificate == nil {
+		b.add(accept.at, accept.path, "from or certificate is missing")
+	}
 	if gain := b.root.get("sound").get("gain"); t.get("gain") == nil && gain.ok() {
 		t.put("gain", gain.text)
 	}
 	k := Trunk{
-		Name:    value(b, t.get("name"), parseName),
-		From:    values(b, from, parsePrefix),
-		Trusted: value(b, t.get("trusted"), parseBool),
-		Codecs:  values(b, t.get("codecs"), parseCodec),
-		Gain:    value(b, t.get("gain"), parseSwitch),
-		Calls:   value(b, t.get("limits").get("calls"), parseNumber(0, 100000)),
+		Name:        value(b, t.get("name"), parseName),
+		From:        values(b, from, parsePrefix),
+		Certificate: b.certificate(certificate),
+		Trusted:     value(b, t.get("trusted"), parseBool),
+		Codecs:      values(b, t.get("codecs"), parseCodec),
+		Gain:        value(b, t.get("gain"), parseSwitch),
+		Calls:       value(b, t.get("limits").get("calls"), parseNumber(0, 100000)),
 	}
 	for _, list := range []*tree{from, t.get("codecs")} {
 		if list.ok() && len(list.items) == 0 {
