@@ -110,6 +110,7 @@ func (b *builder) network(t *tree) Network {
 		Advertise: value(b, t.get("advertise"), parseAdvertise),
 		Media:     value(b, t.get("media"), b.addresses.parseMedia),
 		TLS:       b.tls(t.get("tls")),
+		ANSSI:     value(b, t.get("tls").get("profile"), parseProfile),
 	}
 	if listen := t.get("listen"); listen.ok() && len(listen.items) == 0 {
 		b.add(listen.at, listen.path, "one address at least is wanted")
@@ -146,6 +147,7 @@ func (b *builder) trunk(t *tree) Trunk {
 		Codecs:      values(b, t.get("codecs"), parseCodec),
 		Gain:        value(b, t.get("gain"), parseSwitch),
 		Calls:       value(b, t.get("limits").get("calls"), parseNumber(0, 100000)),
+		SRTP:        b.srtp(t.get("srtp")),
 	}
 	for _, list := range []*tree{from, t.get("codecs")} {
 		if list.ok() && len(list.items) == 0 {

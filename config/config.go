@@ -63,6 +63,7 @@ type Network struct {
 	Advertise Advertise  // auto by default
 	Media     Media      // 20000-23999 on the address of the first listen by default
 	TLS       *TLS       // of its tls listeners; nil, the default, if there are none
+	ANSSI     bool       // tls.profile: keys of SRTP are not taken from SIP that is in clear; false by default
 }
 
 // Listener is one address where SIP is listened for.
@@ -148,6 +149,7 @@ type Trunk struct {
 	Codecs      []Codec // the one we like best first; G722, Opus, PCMA, PCMU by default
 	Gain        bool    // its callers' voices are brought to one level; sound.gain, true, by default
 	Calls       int     // limits.calls: calls at once; 0, the default, is no limit of its own
+	SRTP        SRTP    // optional, with any suite, by default
 }
 
 // Certificate is a certificate that a trunk shows: for Name, and signed by one of Roots.

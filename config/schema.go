@@ -52,6 +52,8 @@ func networkSettings() []setting {
 		{key: "tls", is: mapping, means: "no TLS", doc: "What tls:// listeners show ([encryption.md](encryption.md)).", keys: []setting{
 			{key: "cert", values: "file:PATH", required: true, doc: "The certificate and its chain, PEM. Read again when the file changes."},
 			{key: "key", values: "file:PATH", required: true, secret: true, doc: "Its private key, PEM."},
+			{key: "profile", values: "default or anssi", unset: "default",
+				doc: "anssi: the keys of SRTP are taken over TLS only; where they come in clear the sound is in clear too, or the call is refused."},
 		}},
 	}
 }
@@ -131,8 +133,10 @@ func trunkSettings() []setting {
 		{key: "limits", is: mapping, unset: "{}", doc: "Bounds of this trunk.", keys: []setting{
 			{key: "calls", values: "number, 0 to 100000", unset: "0", bare: true, means: "0, no limit but the gateway's", doc: "Calls at once."},
 		}},
+		{key: "srtp", is: scalars, lone: true, values: "off, optional, required or a crypto-suite", unset: "[optional]",
+			doc: "Whether sound is encrypted with SRTP: where the peer can (optional), or else the call is refused (required). Suites are taken in this order; without any of these words they are required."},
 		{key: "servers", later: true}, {key: "register", later: true}, {key: "numbers", later: true},
-		{key: "preset", later: true}, {key: "srtp", later: true},
+		{key: "preset", later: true},
 	}
 }
 

@@ -118,7 +118,7 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 
 	h.gateway = bridge.New(bridge.Config{
 		Live: live.Load, Engine: h.engine, Rooms: places, Voices: voices, Ports: ports,
-		Advertise: network.Advertise, Clock: clock, Log: log,
+		Advertise: network.Advertise, KeysOverTLS: network.ANSSI, Clock: clock, Log: log,
 	})
 
 	secure, err := signalling(network, live.Load, log)
