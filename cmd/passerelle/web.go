@@ -17,11 +17,11 @@ import (
 
 // Limits of the page's server.
 const (
-	headerTime      = 10 * time.Second
-	answerTime      = 30 * time.Second // a WebSocket has left the server by then
-	idleTime        = 2 * time.Minute
-	headerBytes     = 16 << 10
-	webCloseTime    = 2 * time.Second
+	headerTime   = 10 * time.Second
+	answerTime   = 30 * time.Second // a WebSocket has left the server by then
+	idleTime     = 2 * time.Minute
+	headerBytes  = 16 << 10
+	webCloseTime = 2 * time.Second
 )
 
 // web serves HTTP at one address: the page, or the counters of --debug.

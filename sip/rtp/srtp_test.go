@@ -371,7 +371,7 @@ func TestNothingIsAllocatedPerSecurePacket(t *testing.T) {
 		receive() // an SSRC that was never authentic costs pion a little each time, and keeps nothing
 		for name, one := range map[string]func(){
 			"receive": receive,
-			"send": w.send,
+			"send":    w.send,
 			"a packet that is not authentic": func() {
 				if err := w.reader.packet(w.peer.addr(), forged); err != nil {
 					t.Fatal(err)
