@@ -24,11 +24,26 @@ func (g *Gateway) local(ctx context.Context, line *rtp.Line, invite sip.Invite, 
 		return sdp.Local{}, err
 	}
 	return sdp.Local{
-		Origin:  sdp.Origin{ID: rand.Uint64N(1 << 31), Version: 1},
-		Address: netip.AddrPortFrom(addr, line.LocalAddr().Port()),
-		RTCP:    netip.AddrPortFrom(addr, line.LocalRTCP().Port()),
-		Codecs:  codecs(trunk),
+		Origin:   sdp.Origin{ID: rand.Uint64N(1 << 31), Version: 1},
+		Address:  netip.AddrPortFrom(addr, line.LocalAddr().Port()),
+		RTCP:     netip.AddrPortFrom(addr, line.LocalRTCP().Port()),
+		Codecs:   codecs(trunk),
+		Security: security(trunk.SRTP, g.KeysOverTLS && invite.Transport != "tls"),
 	}, nil
+}
+
+// security is what a trunk wants of SRTP. Keys that are exposed on their way to us protect nothing: where they are not to
+// be taken, there are none in common.
+func security(s config.SRTP, exposed bool) sdp.Security {
+	policy := map[config.SRTPPolicy]sdp.Policy{config.SRTPOptional: sdp.Optional, config.SRTPRequired: sdp.Required}[s.Policy]
+	if exposed && policy == sdp.Optional {
+		policy = sdp.Plain
+	}
+	var suites []sdp.Suite
+	for _, name := range s.Suites {
+		suites = append(suites, sdp.Suite(name))
+	}
+	return sdp.Security{Policy: policy, Suites: suites}
 }
 
 // mediaAddr is the address that a peer is told to send its sound to: the advertised one, else the one that

@@ -249,6 +249,17 @@ func lineParams(m sdp.Media, local, signalling netip.Addr) rtp.Params {
 		Remote: m.Remote, RemoteRTCP: m.RemoteRTCP, RTCPMux: m.RTCPMux, Signalling: signalling,
 		Kind: m.Kind, PayloadType: m.PayloadType, PTime: m.PTime,
 		TelephoneEvent: m.TelephoneEvent, EventClock: m.EventClock,
-		Send: m.Direction.Sends(), Receive: m.Direction.Receives(),
+		Send: m.Direction.Sends(), Receive: m.Direction.Receives(), SRTP: lineKeys(m.Crypto),
+	}
+}
+
+// lineKeys is what offer and answer agreed on to encrypt with; nil is in clear.
+func lineKeys(c *sdp.Crypto) *rtp.SRTP {
+	if c == nil {
+		return nil
+	}
+	return &rtp.SRTP{
+		Suite: string(c.Suite), Send: c.Ours, Receive: c.Theirs,
+		SendMKI: c.OurMKI, ReceiveMKI: c.TheirMKI, ClearRTCP: c.ClearRTCP,
 	}
 }

@@ -20,7 +20,7 @@ import (
 	"passerelle/sip/rtp"
 )
 
-// Config is what a Gateway is made of. All fields are needed, Advertise and Log excepted.
+// Config is what a Gateway is made of. All fields are needed, Advertise, KeysOverTLS and Log excepted.
 type Config struct {
 	Live      func() *config.Live // what is in force
 	Engine    *audio.Engine
@@ -29,7 +29,9 @@ type Config struct {
 	Ports     Ports
 	Advertise config.Advertise     // what peers are told of our media address
 	Clock     func() time.Duration // since the gateway began
-	Log       *slog.Logger
+	// KeysOverTLS says that keys of SRTP are not taken from SIP in clear (networks.tls.profile).
+	KeysOverTLS bool
+	Log         *slog.Logger
 }
 
 // Rooms is an engine of the configuration: where rooms live.
@@ -79,6 +81,8 @@ type Gateway struct {
 	trunks   map[string]int
 
 	answered atomic.Uint64
+	secure   atomic.Uint64 // of answered
+	exposed  atomic.Uint64 // of secure: their keys came in clear
 	refused  atomic.Uint64
 	past     Media // of the calls that have ended
 }

@@ -17,6 +17,8 @@ type Stats struct {
 	Rooms      int    `json:"rooms"` // with a phone in them
 	PortsInUse int    `json:"ports_in_use"`
 	Answered   uint64 `json:"answered"`
+	Encrypted  uint64 `json:"encrypted"` // of Answered: with SRTP
+	Exposed    uint64 `json:"exposed"`   // of Encrypted: whose keys came over SIP in clear, so that it is not confidential
 	Refused    uint64 `json:"refused"`
 	Media      Media  `json:"media"`
 }
@@ -50,6 +52,7 @@ func (g *Gateway) Stats() Stats {
 	g.mu.Unlock()
 	s := Stats{
 		Calls: len(calls), Rooms: g.open.count(), PortsInUse: g.Ports.InUse(),
+		Encrypted: g.secure.Load(), Exposed: g.exposed.Load(),
 		Answered: g.answered.Load(), Refused: g.refused.Load(), Media: media,
 	}
 	for _, c := range calls {
@@ -81,9 +84,18 @@ func (c *call) logStart() {
 	media := c.media
 	c.renewing.Unlock()
 	c.gateway.answered.Add(1)
+	suite, confidential := "none", false
+	if media.Crypto != nil {
+		suite, confidential = string(media.Crypto.Suite), c.invite.Transport == "tls"
+		c.gateway.secure.Add(1)
+		if !confidential {
+			c.gateway.exposed.Add(1)
+		}
+	}
 	args := []any{
 		"from", masked(c.invite.From.User), "to", c.to.String(), "trunk", c.to.trunk.Name,
 		"codec", media.Kind.String(), "ptime", media.PTime, "transport", c.invite.Transport,
+		"srtp", suite, "confidential", confidential,
 		"phone", c.invite.Source, "media", media.Remote, "refused", media.Refused,
 		"setup", (c.answered - c.began).Round(time.Microsecond),
 	}

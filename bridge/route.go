@@ -18,15 +18,33 @@ type destination struct {
 	pin    string        // that came with the call, for the menu to try first
 }
 
-// Known reports whether src may call at all: whether a trunk accepts it. Everybody else gets silence.
+// Known reports whether src may call as it is: whether a trunk is known by this address. Everybody else gets silence, unless
+// it has a certificate to show.
 func Known(live *config.Live, src netip.Addr) bool { return trunkOf(live, src) != nil }
 
-// trunkOf returns the trunk that accepts src, the one with the longest prefix; nil if there is none.
+// callerOf returns the trunk that an INVITE comes from: the one whose certificate it came with, else the one whose address
+// it is; nil if there is none, or no longer.
+func callerOf(live *config.Live, invite sip.Invite) *config.Trunk {
+	if invite.Peer == "" {
+		return trunkOf(live, invite.Source.Addr())
+	}
+	for i := range live.Trunks {
+		if t := &live.Trunks[i]; t.Name == invite.Peer && t.Certificate != nil {
+			return t
+		}
+	}
+	return nil
+}
+
+// trunkOf returns the trunk that is known by the address src, the one with the longest prefix; nil if there is none.
 func trunkOf(live *config.Live, src netip.Addr) *config.Trunk {
 	src = src.Unmap().WithZone("")
 	var found *config.Trunk
 	longest := -1
 	for i := range live.Trunks {
+		if live.Trunks[i].Certificate != nil {
+			continue
+		}
 		for _, prefix := range live.Trunks[i].From {
 			if prefix.Contains(src) && prefix.Bits() > longest {
 				found, longest = &live.Trunks[i], prefix.Bits()
@@ -39,7 +57,7 @@ func trunkOf(live *config.Live, src netip.Addr) *config.Trunk {
 // route finds where a call goes: the first route that matches wins.
 func route(live *config.Live, invite sip.Invite) (destination, error) {
 	src, called := invite.Source.Addr(), invite.RequestURI.User
-	trunk := trunkOf(live, src)
+	trunk := callerOf(live, invite)
 	if trunk == nil {
 		return destination{}, refuse(403, "no trunk accepts calls from %s", src)
 	}

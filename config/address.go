@@ -79,14 +79,14 @@ func (a addresses) parseBindOrOff(text string) (netip.AddrPort, error) {
 	return a.parseBind(text)
 }
 
-// parseListener reads "udp://address:port".
+// parseListener reads "udp://address:port", or the same with tcp or tls.
 func (a addresses) parseListener(text string) (Listener, error) {
 	transport, rest, ok := strings.Cut(text, "://")
 	switch {
-	case ok && (transport == "tls" || transport == "ws" || transport == "wss"):
+	case ok && (transport == "ws" || transport == "wss"):
 		return Listener{}, fmt.Errorf("%s is not supported yet", transport)
-	case !ok || (transport != "udp" && transport != "tcp"):
-		return Listener{}, errors.New("udp:// or tcp:// with address:port is wanted, such as udp://192.0.2.1:5060")
+	case !ok || (transport != "udp" && transport != "tcp" && transport != "tls"):
+		return Listener{}, errors.New("udp://, tcp:// or tls:// with address:port is wanted, such as udp://192.0.2.1:5060")
 	}
 	addr, err := a.parseAddrPort(rest)
 	return Listener{Transport: transport, Addr: addr}, err

@@ -111,6 +111,8 @@ func (b *builder) network(t *tree) Network {
 		Listen:    values(b, t.get("listen"), b.addresses.parseListener),
 		Advertise: value(b, t.get("advertise"), parseAdvertise),
 		Media:     value(b, t.get("media"), b.addresses.parseMedia),
+		TLS:       b.tls(t.get("tls")),
+		ANSSI:     value(b, t.get("tls").get("profile"), parseProfile),
 	}
 	if listen := t.get("listen"); listen.ok() && len(listen.items) == 0 {
 		b.add(listen.at, listen.path, "one address at least is wanted")
@@ -122,18 +124,12 @@ func (b *builder) network(t *tree) Network {
 }
 
 func (b *builder) http(t *tree) HTTP {
-	h := HTTP{
+	return HTTP{
 		Listen:      value(b, t.get("listen"), b.addresses.parseAddrPort),
 		BehindProxy: values(b, t.get("behind_proxy"), parsePrefix),
 		PublicURL:   value(b, t.get("public_url"), parseURL),
+		TLS:         b.tls(t.get("tls")),
 	}
-	if tls := t.get("tls"); tls.ok() {
-		h.TLS = &TLS{
-			Cert: value(b, tls.get("cert"), b.secrets.path),
-			Key:  value(b, tls.get("key"), b.secrets.path),
-		}
-	}
-	return h
 }
 
 // ofTrunks are the settings of sound that a trunk may have otherwise.
@@ -142,20 +138,26 @@ func (b *builder) http(t *tree) HTTP {
 var ofTrunks = [...]string{"gain", "gate"}
 
 func (b *builder) trunk(t *tree) Trunk {
-	from := t.get("accept").get("from")
+	accept := t.get("accept")
+	from, certificate := accept.get("from"), accept.get("certificate")
+	if accept.ok() && from == nil && certificate == nil {
+		b.add(accept.at, accept.path, "from or certificate is missing")
+	}
 	for _, key := range ofTrunks {
 		if all := b.root.get("sound").get(key); t.get(key) == nil && all.ok() {
 			t.put(key, all.text)
 		}
 	}
 	k := Trunk{
-		Name:    value(b, t.get("name"), parseName),
-		From:    values(b, from, parsePrefix),
-		Trusted: value(b, t.get("trusted"), parseBool),
-		Codecs:  values(b, t.get("codecs"), parseCodec),
-		Gain:    value(b, t.get("gain"), parseSwitch),
-		Gate:    value(b, t.get("gate"), parseSwitch),
-		Calls:   value(b, t.get("limits").get("calls"), parseNumber(0, 100000)),
+		Name:        value(b, t.get("name"), parseName),
+		From:        values(b, from, parsePrefix),
+		Certificate: b.certificate(certificate),
+		Trusted:     value(b, t.get("trusted"), parseBool),
+		Codecs:      values(b, t.get("codecs"), parseCodec),
+		Gain:        value(b, t.get("gain"), parseSwitch),
+		Gate:        value(b, t.get("gate"), parseSwitch),
+		Calls:       value(b, t.get("limits").get("calls"), parseNumber(0, 100000)),
+		SRTP:        b.srtp(t.get("srtp")),
 	}
 	for _, list := range []*tree{from, t.get("codecs")} {
 		if list.ok() && len(list.items) == 0 {

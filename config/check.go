@@ -18,6 +18,7 @@ func (b *builder) check(c *Config) {
 	b.checkEngines()
 	b.checkNames()
 	b.checkTrunks(c)
+	b.checkTLS(c)
 	b.checkMenus(c)
 	b.checkRooms(c)
 	b.checkRoutes(c)

@@ -1,7 +1,5 @@
 package config
 
-import "crypto/tls"
-
 // isEmbedded reports whether an engine of the tree is our own rooms.
 func isEmbedded(engine *tree) bool { return engine.get("embedded") != nil }
 
@@ -37,11 +35,7 @@ func (b *builder) checkEngines() {
 // embedded there is no page.
 func (b *builder) checkPage(c *Config) {
 	page, at := c.Static.HTTP, b.root.get("http")
-	if t := at.get("tls"); page.TLS != nil && page.TLS.Cert != "" && page.TLS.Key != "" {
-		if _, err := tls.LoadX509KeyPair(page.TLS.Cert, page.TLS.Key); err != nil {
-			b.add(t.get("cert").at, t.path, "%s", err)
-		}
-	}
+	b.checkKeyPair(at.get("tls"), page.TLS)
 	if b.house() == nil && !b.toldBelow("engines") {
 		c.Static.HTTP = HTTP{}
 		if at.ok() && at.at.source != "" {

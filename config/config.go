@@ -3,6 +3,7 @@
 package config
 
 import (
+	"crypto/x509"
 	"log/slog"
 	"net/netip"
 	"net/url"
@@ -61,11 +62,13 @@ type Network struct {
 	Listen    []Listener // at least one; udp and tcp on port 5060 of every address by default
 	Advertise Advertise  // auto by default
 	Media     Media      // 20000-23999 on the address of the first listen by default
+	TLS       *TLS       // of its tls listeners; nil, the default, if there are none
+	ANSSI     bool       // tls.profile: keys of SRTP are not taken from SIP that is in clear; false by default
 }
 
 // Listener is one address where SIP is listened for.
 type Listener struct {
-	Transport string         // "udp" or "tcp"
+	Transport string         // "udp", "tcp" or "tls"
 	Addr      netip.AddrPort // the address may be unspecified (:: takes IPv4 too), the port 0 for a free one
 }
 
@@ -133,16 +136,27 @@ type TLS struct {
 	Cert, Key string // paths
 }
 
-// Trunk is a SIP peer that is not a phone of ours: a PBX or an operator. Only its addresses are answered.
+// Trunk is a SIP peer that is not a phone of ours: a PBX or an operator. It is known by its addresses, or by its
+// certificate; nobody else is answered.
 type Trunk struct {
 	Name    string
 	Network string         // of Static.Networks, never empty
-	From    []netip.Prefix // accept.from: who may call us; at least one, masked, and in no other trunk
-	Trusted bool           // what its network says of callers is believed; false by default
-	Codecs  []Codec        // the one we like best first; G722, Opus, PCMA, PCMU by default
-	Gain    bool           // its callers' voices are brought to one level; sound.gain, true, by default
-	Gate    bool           // what is no voice is not sent to the room; sound.gate, true, by default
-	Calls   int            // limits.calls: calls at once; 0, the default, is no limit of its own
+	From    []netip.Prefix // accept.from: where it calls from; masked, and in no other trunk
+	// Certificate is accept.certificate: it is known by that, over TLS only and at From only, if there is any. Nil, the
+	// default: it is known by From, of which there is one at least.
+	Certificate *Certificate
+	Trusted     bool    // what its network says of callers is believed; false by default
+	Codecs      []Codec // the one we like best first; G722, Opus, PCMA, PCMU by default
+	Gain        bool    // its callers' voices are brought to one level; sound.gain, true, by default
+	Gate        bool    // what is no voice is not sent to the room; sound.gate, true, by default
+	Calls       int     // limits.calls: calls at once; 0, the default, is no limit of its own
+	SRTP        SRTP    // optional, with any suite, by default
+}
+
+// Certificate is a certificate that a trunk shows: for Name, and signed by one of Roots.
+type Certificate struct {
+	Name  string         // of a host, in lower case
+	Roots *x509.CertPool // as read when the configuration was loaded
 }
 
 // Codec is a telephone codec by the name that RTP registers.

@@ -22,7 +22,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files and the table of docs/configuration.md anew")
 
 // TestGolden reads testdata/load/*.txtar: a file, perhaps an environment ("env") and flags ("flags"), and files that it
-// names (page.crt and page.key are there always); and the errors, or the warnings and the effective configuration, that are wanted.
+// names (the pairs of writeCertificate are there always); and the errors, or the warnings and the effective configuration, that are wanted.
 func TestGolden(t *testing.T) {
 	files, err := filepath.Glob("testdata/load/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -77,14 +77,25 @@ func golden(t *testing.T, path string) {
 	}
 }
 
-// writeCertificate writes page.crt and page.key to the working folder.
+// writeCertificate writes page.crt and page.key to the working folder; likewise sip and branch, and old, which has expired.
 func writeCertificate(t *testing.T) {
+	t.Helper()
+	now := time.Now()
+	for name, until := range map[string]time.Time{
+		"page": now.Add(time.Hour), "sip": now.Add(time.Hour), "branch": now.Add(time.Hour),
+		"old": time.Date(2001, 2, 3, 0, 0, 0, 0, time.UTC),
+	} {
+		writePair(t, name, until)
+	}
+}
+
+func writePair(t *testing.T, name string, until time.Time) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: until}
 	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -93,11 +104,11 @@ func writeCertificate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, block := range map[string]*pem.Block{
-		"page.crt": {Type: "CERTIFICATE", Bytes: cert},
-		"page.key": {Type: "PRIVATE KEY", Bytes: private},
+	for file, block := range map[string]*pem.Block{
+		name + ".crt": {Type: "CERTIFICATE", Bytes: cert},
+		name + ".key": {Type: "PRIVATE KEY", Bytes: private},
 	} {
-		if err := os.WriteFile(name, pem.EncodeToMemory(block), 0o600); err != nil {
+		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -116,6 +116,9 @@ func (r *reader) read(s *setting, path string, n *yaml.Node) *tree {
 		}
 		t.text = n.Value
 	case scalars, mappings:
+		if s.lone && n.Kind == yaml.ScalarNode && !null {
+			n = &yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{n}}
+		}
 		if n.Kind != yaml.SequenceNode {
 			return r.broken(t, "a list is wanted, here is %s", describe(n))
 		}

@@ -44,14 +44,19 @@ func schema() *setting {
 func networkSettings() []setting {
 	return []setting{
 		{key: "name", values: "name", required: true, doc: "What trunks call this network."},
-		{key: "listen", is: scalars, values: "udp:// or tcp:// with address:port", unset: `["udp://:5060", "tcp://:5060"]`,
+		{key: "listen", is: scalars, values: "udp://, tcp:// or tls:// with address:port", unset: `["udp://:5060", "tcp://:5060"]`,
 			doc: "Where SIP is listened for. Without an address: all of this machine's, IPv4 and IPv6. Port 0 takes a free one."},
 		{key: "advertise", values: "auto, an address or a host name", unset: "auto",
 			doc: "What peers are told to send to, in SIP and in SDP, where it is not the address that they reach (NAT)."},
 		{key: "media", values: "address:first-last or first-last", unset: "20000-23999",
 			means: "20000-23999, 2000 calls",
 			doc:   "UDP ports for sound, two a call, inclusive. Without an address: that of the first listen. 0-0 leaves the ports to the system."},
-		{key: "tls", later: true},
+		{key: "tls", is: mapping, means: "no TLS", doc: "What tls:// listeners show ([encryption.md](encryption.md)).", keys: []setting{
+			{key: "cert", values: "file:PATH", required: true, doc: "The certificate and its chain, PEM. Read again when the file changes."},
+			{key: "key", values: "file:PATH", required: true, secret: true, doc: "Its private key, PEM."},
+			{key: "profile", values: "default or anssi", unset: "default",
+				doc: "anssi: the keys of SRTP are taken over TLS only; where they come in clear the sound is in clear too, or the call is refused."},
+		}},
 	}
 }
 
@@ -112,10 +117,15 @@ func trunkSettings() []setting {
 	return []setting{
 		{key: "name", values: "name", required: true, doc: "What routes and the log call this trunk."},
 		{key: "network", values: "name of a network", means: "the only one", doc: "Where it is."},
-		{key: "accept", is: mapping, required: true, doc: "How we know it.", keys: []setting{
-			{key: "from", is: scalars, values: "address or CIDR", required: true,
-				doc: "Who may call us. An address in two trunks belongs to the longer prefix."},
-			{key: "certificate", later: true}, {key: "digest", later: true},
+		{key: "accept", is: mapping, required: true, doc: "How we know it: by from, or by certificate.", keys: []setting{
+			{key: "from", is: scalars, values: "address or CIDR", means: "any address, where there is certificate",
+				doc: "Who may call us. An address in two trunks belongs to the longer prefix. Beside certificate: from where it may be shown."},
+			{key: "certificate", is: mapping, means: "known by from",
+				doc: "The trunk is known by the certificate that it shows, over tls:// only.", keys: []setting{
+					{key: "name", values: "host name", required: true, doc: "The host that the certificate is for."},
+					{key: "ca", values: "file:PATH", required: true, doc: "Whose signature it must have, PEM: authorities, or the certificate itself."},
+				}},
+			{key: "digest", later: true},
 		}},
 		{key: "trusted", values: "true or false", unset: "false", bare: true,
 			doc: "What its network says of callers is believed (P-Asserted-Identity, Remote-Party-ID, Diversion, History-Info), and routes without from take its calls."},
@@ -126,8 +136,10 @@ func trunkSettings() []setting {
 		{key: "limits", is: mapping, unset: "{}", doc: "Bounds of this trunk.", keys: []setting{
 			{key: "calls", values: "number, 0 to 100000", unset: "0", bare: true, means: "0, no limit but the gateway's", doc: "Calls at once."},
 		}},
+		{key: "srtp", is: scalars, lone: true, values: "off, optional, required or a crypto-suite", unset: "[optional]",
+			doc: "Whether sound is encrypted with SRTP: where the peer can (optional), or else the call is refused (required). Suites are taken in this order; without any of these words they are required."},
 		{key: "servers", later: true}, {key: "register", later: true}, {key: "numbers", later: true},
-		{key: "preset", later: true}, {key: "srtp", later: true},
+		{key: "preset", later: true},
 	}
 }
 

@@ -35,6 +35,7 @@ type setting struct {
 	override bool      // may come from the environment and a flag
 	secret   bool      // never printed
 	bare     bool      // a number or a word: printed without quotes
+	lone     bool      // of scalars: one alone needs no brackets
 	later    bool      // in the design, not built yet
 	keys     []setting // of a mapping, or of each of a list of mappings
 }

@@ -2,6 +2,7 @@ package sip
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,21 +10,35 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
-// streams are the server's TCP connections, those that were accepted and those that we dialled. They go to
-// sipgo through one listener, the handover, so that sipgo neither accepts nor dials.
+// streams are the server's TCP and TLS connections, those that were accepted and those that we dialled. They go
+// to sipgo through a listener for each of the two, the handover, so that sipgo neither accepts nor dials.
 type streams struct {
 	guard *guard
 	log   *slog.Logger
 	dscp  int
-	over  *handover
+	over  map[string]*handover // by network
+	tls   TLS
+	// secure is the listeners' side of a handshake: one for all of them, so that sessions can be resumed.
+	secure   *tls.Config
+	knockers *rate.Limiter // of handshakes with strangers
 
-	mu     sync.Mutex
-	conns  map[netip.AddrPort]*streamConn // by remote address
-	counts map[netip.Prefix]int
-	closed bool
-	gone   sync.WaitGroup // of the connections that are open
+	mu        sync.Mutex
+	conns     map[flow]*streamConn
+	counts    map[netip.Prefix]int // of conns and of handshakes
+	shaking   int                  // handshakes
+	strangers int                  // of shaking
+	closed    bool
+	gone      sync.WaitGroup // of the connections that are open
+}
+
+// flow is a connection to a peer.
+type flow struct {
+	network string // "tcp" or "tls"
+	remote  netip.AddrPort
 }
 
 // handover is the net.Listener that sipgo gets its connections from.
@@ -55,16 +70,22 @@ func (h *handover) Close() error { h.stop(); return nil }
 // Addr is no address: connections of all listeners come through here.
 func (h *handover) Addr() net.Addr { return &net.TCPAddr{} }
 
-func newStreams(g *guard, log *slog.Logger, dscp int) *streams {
+func newStreams(g *guard, c Config) *streams {
+	perSecond := g.limits.StrangersPerSecond
 	return &streams{
-		guard: g, log: log, dscp: dscp, over: newHandover(),
-		conns: map[netip.AddrPort]*streamConn{}, counts: map[netip.Prefix]int{},
+		guard: g, log: c.Log, dscp: c.DSCP, tls: c.TLS, secure: c.TLS.server(),
+		over:     map[string]*handover{"tcp": newHandover(), "tls": newHandover()},
+		knockers: rate.NewLimiter(rate.Limit(perSecond), 2*perSecond),
+		conns:    map[flow]*streamConn{}, counts: map[netip.Prefix]int{},
 	}
 }
 
-// accept takes connections from l until it is closed. Errors are waited out: none ends the server.
-func (s *streams) accept(ctx context.Context, l net.Listener) {
+// accept takes connections from l until it is closed. Errors are waited out: none ends the server. It returns
+// when the handshakes that it began are over.
+func (s *streams) accept(ctx context.Context, l net.Listener, network string) {
 	defer recovered(s.log, "accept on "+l.Addr().String())
+	var handshakes sync.WaitGroup
+	defer handshakes.Wait()
 	backoff := readBackoff
 	for ctx.Err() == nil {
 		c, err := l.Accept()
@@ -81,6 +102,10 @@ func (s *streams) accept(ctx context.Context, l net.Listener) {
 			continue
 		}
 		backoff = readBackoff
+		if network == "tls" {
+			handshakes.Go(func() { s.shake(ctx, c) })
+			continue
+		}
 		s.admit(ctx, c)
 	}
 }
@@ -93,7 +118,8 @@ func (s *streams) admit(ctx context.Context, c net.Conn) {
 		_ = c.Close()
 		return
 	}
-	if _, err := s.add(ctx, c, true); err != nil {
+	markTCP(c, s.dscp)
+	if _, err := s.add(ctx, newStreamConn(c, "tcp", "", s.guard, s.log, s.remove), true); err != nil {
 		_ = c.Close()
 		s.guard.knocked(src, "tcp", err.Error())
 	}
@@ -101,25 +127,24 @@ func (s *streams) admit(ctx context.Context, c net.Conn) {
 
 var errTooMany = errors.New("too many connections")
 
-// add wraps a connection, counts it and hands it over to sipgo.
-func (s *streams) add(ctx context.Context, c net.Conn, counted bool) (*streamConn, error) {
-	markTCP(c, s.dscp)
-	sc := newStreamConn(c, s.guard, s.log, s.remove)
+// add counts a connection and hands it over to sipgo.
+func (s *streams) add(ctx context.Context, sc *streamConn, counted bool) (*streamConn, error) {
 	s.mu.Lock()
 	from := network(sc.remote.Addr())
 	limits := s.guard.limits
-	if s.closed || counted && (len(s.conns) >= limits.Connections || s.counts[from] >= limits.ConnectionsPerAddress) {
+	if s.closed || counted && (len(s.conns)+s.shaking >= limits.Connections || s.counts[from] >= limits.ConnectionsPerAddress) {
 		s.mu.Unlock()
 		return nil, errTooMany
 	}
-	s.conns[sc.remote] = sc
+	s.conns[flow{sc.network, sc.remote}] = sc
 	s.counts[from]++
 	s.gone.Add(1)
 	s.mu.Unlock()
+	over := s.over[sc.network]
 	select {
-	case s.over.conns <- sc:
+	case over.conns <- sc:
 		return sc, nil
-	case <-s.over.done:
+	case <-over.done:
 	case <-ctx.Done():
 	}
 	_ = sc.Close()
@@ -129,34 +154,49 @@ func (s *streams) add(ctx context.Context, c net.Conn, counted bool) (*streamCon
 func (s *streams) remove(c *streamConn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.conns[c.remote] == c {
-		delete(s.conns, c.remote)
+	if key := (flow{c.network, c.remote}); s.conns[key] == c {
+		delete(s.conns, key)
 	}
-	from := network(c.remote.Addr())
-	if s.counts[from]--; s.counts[from] <= 0 {
-		delete(s.counts, from)
-	}
+	s.uncount(network(c.remote.Addr()))
 	s.gone.Done()
 }
 
-// live returns the open connection to a remote address, or nil.
-func (s *streams) live(remote netip.AddrPort) *streamConn {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.conns[remote]
+// uncount takes one connection of a source away. Called with mu held.
+func (s *streams) uncount(from netip.Prefix) {
+	if s.counts[from]--; s.counts[from] <= 0 {
+		delete(s.counts, from)
+	}
 }
 
-// dial returns a connection to remote: one that there is, or a new one from local, which may be unspecified.
-func (s *streams) dial(ctx context.Context, local netip.Addr, remote netip.AddrPort) (*streamConn, error) {
-	if c := s.live(remote); c != nil {
+// live returns the open connection to a peer, or nil.
+func (s *streams) live(f flow) *streamConn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.conns[f]
+}
+
+// dial returns a connection to a peer: one that there is, or a new one from local, which may be unspecified. On
+// TLS the peer must prove that it is host.
+func (s *streams) dial(ctx context.Context, local netip.Addr, to flow, host string) (*streamConn, error) {
+	if c := s.live(to); c != nil {
 		return c, nil
 	}
+	remote := to.remote
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: local.AsSlice()}}
 	c, err := d.DialContext(ctx, "tcp", remote.String())
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", remote, err)
 	}
-	sc, err := s.add(ctx, c, false)
+	markTCP(c, s.dscp)
+	if to.network == "tls" {
+		secure, err := s.greet(ctx, c, host)
+		if err != nil {
+			_ = c.Close()
+			return nil, fmt.Errorf("connect to %s: %w", remote, err)
+		}
+		c = secure
+	}
+	sc, err := s.add(ctx, newStreamConn(c, to.network, "", s.guard, s.log, s.remove), false)
 	if err != nil {
 		_ = c.Close()
 		return nil, err
@@ -181,9 +221,16 @@ func (s *streams) closeAll() {
 		open = append(open, c)
 	}
 	s.mu.Unlock()
-	_ = s.over.Close()
-	for _, c := range open {
-		_ = c.Close()
+	for _, over := range s.over {
+		_ = over.Close()
 	}
+	var closing sync.WaitGroup
+	for _, c := range open { // side by side: TLS says goodbye, to peers that may not listen
+		closing.Go(func() {
+			defer recovered(s.log, "close")
+			_ = c.Close()
+		})
+	}
+	closing.Wait()
 	s.gone.Wait()
 }

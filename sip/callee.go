@@ -56,8 +56,11 @@ func (s *Server) callee(in inbound, offer []byte) (*Dialog, error) {
 	}
 	p.nat = behindNAT(req.Via(), in.from.src.Addr())
 	p.learn(req, in.from.src, false)
+	if in.from.network == "tls" && securely(req) {
+		p.self.Scheme, p.self.UriParams = "sips", nil
+	}
 	d := s.newDialog(newInvite(req, in.from.src, netip.AddrPortFrom(p.here, in.from.local.Port())), in.tag)
-	d.invite.Body = offer
+	d.invite.Body, d.invite.Peer = offer, in.from.peer
 	d.local, d.display = withoutPort(req.To().Address), unescapeQuotes(req.To().DisplayName)
 	d.remote = req.From().Address
 	d.owned = owned{
@@ -70,6 +73,18 @@ func (s *Server) callee(in inbound, offer []byte) (*Dialog, error) {
 		d.negotiation = remoteOffer
 	}
 	return d, nil
+}
+
+// securely reports whether the INVITE wants TLS all the way, so that our Contact must be a SIPS URI (RFC 3261
+// section 12.1.1).
+func securely(req *sip.Request) bool {
+	if req.Recipient.Scheme == "sips" {
+		return true
+	}
+	if rr, ok := req.GetHeader("record-route").(*sip.RecordRouteHeader); ok {
+		return rr.Address.Scheme == "sips"
+	}
+	return contactOf(req).Address.Scheme == "sips"
 }
 
 // serveCall runs the handler; what it leaves up is ended. A panic refuses the call with 500.
@@ -124,8 +139,8 @@ func (s *Server) pathTo(from origin) (path, error) {
 		}
 	}
 	p.self = sip.Uri{Scheme: "sip", Host: or(s.config.Advertise, p.here.String()), Port: s.listenerPort(from)}
-	if from.network == "tcp" {
-		p.self.UriParams.Add("transport", "tcp")
+	if isStream(from.network) {
+		p.self.UriParams.Add("transport", from.network)
 	}
 	return p, nil
 }

@@ -313,7 +313,7 @@ func TestShutdownHangsUp(t *testing.T) {
 	networks(t, func(t *testing.T, network string) {
 		ends, up := make(chan error, 1), make(chan struct{})
 		ctx, cancel := context.WithCancel(t.Context())
-		s, err := Listen(Config{Listen: loopback(), T1: testT1})
+		s, err := Listen(Config{Listen: loopback(), TLS: TLS{Server: ourTLS(t)}, T1: testT1})
 		if err != nil {
 			t.Fatal(err)
 		}

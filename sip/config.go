@@ -31,6 +31,9 @@ type Config struct {
 	// draining. Nil: 200.
 	Options func() int
 
+	// TLS is needed where a listener of Listen is a tls one.
+	TLS TLS
+
 	// UserAgent names us in Server and User-Agent. Empty: "Passerelle".
 	UserAgent string
 
@@ -52,10 +55,14 @@ type Config struct {
 // Limits bounds what one peer, and all of them, may cost. A zero field takes its default.
 type Limits struct {
 	MessageSize           int           // bytes in one SIP message; default and maximum 32 kB, what sipgo reads at once
-	MessageTime           time.Duration // from a message's first byte to its last, on TCP; 10 s
-	WriteTime             time.Duration // for one message to a TCP peer; 5 s, then the connection is closed
-	Connections           int           // TCP connections in all; 4096
-	ConnectionsPerAddress int           // TCP connections from one address (IPv6: one /64); 256
+	MessageTime           time.Duration // from a message's first byte to its last, on TCP and TLS; 10 s
+	WriteTime             time.Duration // for one message to a TCP or TLS peer; 5 s, then the connection is closed
+	HandshakeTime         time.Duration // for a TLS handshake; 5 s
+	Connections           int           // TCP and TLS connections in all; 4096
+	ConnectionsPerAddress int           // TCP and TLS connections from one address (IPv6: one /64); 256
+	Strangers             int           // TLS handshakes at once with those whom only a certificate can make known; 32
+	StrangersPerAddress   int           // of these from one address; 4
+	StrangersPerSecond    int           // how many of these begin; 20, twice that in a burst
 	MessagesPerSecond     int           // from one known address; 1000, twice that in a burst
 	AllMessagesPerSecond  int           // from all of them; 5000, twice that in a burst
 	InvitesPerSecond      int           // from one known address; 200, twice that in a burst, 503 beyond
@@ -65,7 +72,7 @@ type Limits struct {
 
 // Listener is one socket that SIP is spoken on.
 type Listener struct {
-	Network string // "udp" or "tcp"
+	Network string // "udp", "tcp" or "tls"
 	Addr    netip.AddrPort
 }
 
@@ -75,7 +82,7 @@ func (l Listener) String() string { return l.Network + "://" + l.Addr.String() }
 // Knock is something that was left unanswered.
 type Knock struct {
 	Source  netip.AddrPort
-	Network string // "udp" or "tcp"
+	Network string // "udp", "tcp" or "tls"
 	Why     string // in a few words: "unknown source", "flood", "forged CANCEL", "not SIP"...
 }
 
@@ -101,6 +108,10 @@ func (l Limits) withDefaults() Limits {
 	l.MessageSize = min(or(l.MessageSize, maxMessage), maxMessage)
 	l.MessageTime = or(l.MessageTime, 10*time.Second)
 	l.WriteTime = or(l.WriteTime, 5*time.Second)
+	l.HandshakeTime = or(l.HandshakeTime, 5*time.Second)
+	l.Strangers = or(l.Strangers, 32)
+	l.StrangersPerAddress = or(l.StrangersPerAddress, 4)
+	l.StrangersPerSecond = or(l.StrangersPerSecond, 20)
 	l.Connections = or(l.Connections, 4096)
 	l.ConnectionsPerAddress = or(l.ConnectionsPerAddress, 256)
 	l.MessagesPerSecond = or(l.MessagesPerSecond, 1000)

@@ -120,10 +120,13 @@ func (s *Server) caller(to Dial, uri sip.Uri, from origin) (*Dialog, error) {
 		return nil, err
 	}
 	p.target = uri
+	if uri.Scheme == "sips" { // section 8.1.1.8
+		p.self.Scheme, p.self.UriParams = "sips", nil
+	}
 	p.allow(from.src.Addr())
 	d := s.newDialog(Invite{CallID: newTag() + newTag()}, newTag())
 	d.display = to.From.Display
-	d.local = sip.Uri{Scheme: "sip", User: escapeUser(to.From.User), Host: or(to.From.Host, p.self.Host)}
+	d.local = sip.Uri{Scheme: uri.Scheme, User: escapeUser(to.From.User), Host: or(to.From.Host, p.self.Host)}
 	d.remote = withoutPort(uri)
 	d.owned = owned{
 		state: calling, negotiation: localOffer, path: p,
@@ -159,23 +162,25 @@ func parseTarget(to string) (uri sip.Uri, network string, err error) {
 	if err := sip.ParseUri(to, &uri); err != nil {
 		return uri, "", fmt.Errorf("%q is no SIP URI: %w", to, err)
 	}
-	if uri.Scheme != "sip" || uri.Host == "" || uri.Wildcard {
+	if uri.Scheme != "sip" && uri.Scheme != "sips" || uri.Host == "" || uri.Wildcard {
 		return uri, "", fmt.Errorf("%q is no SIP URI", to)
 	}
 	network, _ = uri.UriParams.Get("transport")
-	switch network = strings.ToLower(network); network {
-	case "":
+	switch network = strings.ToLower(network); {
+	case uri.Scheme == "sips" && (network == "" || network == "tcp" || network == "tls"):
+		return uri, "tls", nil // RFC 3261 section 26.2.2
+	case network == "":
 		return uri, "udp", nil
-	case "udp", "tcp":
+	case uri.Scheme == "sip" && (network == "udp" || network == "tcp" || network == "tls"):
 		return uri, network, nil
 	}
 	return uri, "", fmt.Errorf("transport %q is not supported", network)
 }
 
 // leaveFor finds the address of a URI and the socket to call it from: the first listener of the network and
-// the address family. Over TCP a connection is made.
+// the address family. Over TCP and TLS a connection is made.
 func (s *Server) leaveFor(ctx context.Context, uri sip.Uri, network string) (origin, error) {
-	port := uint16(or(uri.Port, sip.DefaultUdpPort))
+	port := uint16(or(uri.Port, defaultPort(network)))
 	addrs, err := lookup(ctx, hostOf(uri.Host))
 	if err != nil {
 		return origin{}, err
@@ -186,8 +191,8 @@ func (s *Server) leaveFor(ctx context.Context, uri sip.Uri, network string) (ori
 				continue
 			}
 			o := origin{src: netip.AddrPortFrom(a, port), local: l.Addr, network: network}
-			if network == "tcp" {
-				c, err := s.streams.dial(ctx, l.Addr.Addr(), o.src)
+			if isStream(network) {
+				c, err := s.streams.dial(ctx, l.Addr.Addr(), flow{network, o.src}, hostOf(uri.Host))
 				if err != nil {
 					return origin{}, err
 				}

@@ -17,6 +17,8 @@ func TestTwoServers(t *testing.T) {
 	for _, c := range []struct{ rule, network, addr string }{
 		{"udp on IPv4", "udp", "127.0.0.1:0"},
 		{"tcp on IPv4", "tcp", "127.0.0.1:0"},
+		{"tls on IPv4", "tls", "127.0.0.1:0"},
+		{"tls on IPv6", "tls", "[::1]:0"},
 		{"udp on IPv6", "udp", "[::1]:0"},
 		{"tcp on IPv6", "tcp", "[::1]:0"},
 		{"udp on all addresses", "udp", "0.0.0.0:0"},
@@ -347,7 +349,7 @@ func TestPortIsTaken(t *testing.T) {
 }
 
 func TestDialWaitsForServe(t *testing.T) {
-	s, err := Listen(Config{Listen: loopback()})
+	s, err := Listen(Config{Listen: loopback(), TLS: TLS{Server: ourTLS(t)}})
 	if err != nil {
 		t.Fatal(err)
 	}

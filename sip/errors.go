@@ -24,6 +24,8 @@ var (
 var (
 	ErrNoListener = errors.New("no listener for this network and address family")
 	ErrState      = errors.New("not possible in this state of the dialog")
+
+	errNoCertificate = errors.New("no certificate (Config.TLS.Server)")
 )
 
 // ListenError names the listener that could not be bound.

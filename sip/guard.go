@@ -14,8 +14,9 @@ import (
 
 // guard stands between the sockets and sipgo. For every message, on the goroutine that reads it:
 //
-//  1. the source is known, or there is silence (UDP; a TCP connection is not even accepted);
-//  2. the source has not sent too much, or there is silence (UDP) or a pause (TCP);
+//  1. the source is known, or there is silence (UDP; a TCP connection is not even accepted, a TLS one only
+//     where a certificate may make it known);
+//  2. the source has not sent too much, or there is silence (UDP) or a pause (TCP, TLS);
 //  3. the parser takes it, and what sipgo relies on is there, or a known source gets a best-effort 400;
 //  4. a CANCEL is dealt with here and now, an INVITE is noted for it, one too many gets 503;
 //  5. everything else goes on to sipgo.
@@ -51,7 +52,7 @@ func newGuard(c Config) *guard {
 // packet is one message with where it came from.
 type packet struct {
 	src     netip.AddrPort
-	network string // "udp" or "tcp"
+	network string // "udp", "tcp" or "tls"
 	data    []byte
 }
 
@@ -59,24 +60,31 @@ type packet struct {
 type verdict struct {
 	pass    bool
 	reply   []byte         // to be sent to replyTo
-	replyTo netip.AddrPort // on UDP; on TCP the connection is the way
+	replyTo netip.AddrPort // on UDP; on a stream the connection is the way
 	why     string         // where neither: the knock
-	fatal   bool           // on TCP: nothing after this can be trusted
+	fatal   bool           // on a stream: nothing after this can be trusted
 }
 
 // admits reports whether src is answered at all, and knocks where it is not.
 func (g *guard) admits(src netip.AddrPort, network string) bool {
+	if g.knows(src) {
+		return true
+	}
+	g.knocked(src, network, errUnknown.Error())
+	return false
+}
+
+// knows reports whether src is known by its address.
+func (g *guard) knows(src netip.AddrPort) bool {
 	if g.known(src) {
 		return true
 	}
 	g.mu.Lock()
-	dialled := g.dialled[src.Addr()] > 0
-	g.mu.Unlock()
-	if !dialled {
-		g.knocked(src, network, "unknown source")
-	}
-	return dialled
+	defer g.mu.Unlock()
+	return g.dialled[src.Addr()] > 0
 }
+
+var errUnknown = errors.New("unknown source")
 
 // welcome makes an address known until release is called: we dialled it.
 func (g *guard) welcome(a netip.Addr) (release func()) {
@@ -142,11 +150,11 @@ func (g *guard) judge(p packet, now time.Time) (v verdict) {
 
 // parse reads a message with sipgo's parser and checks what sipgo takes for granted afterwards.
 func (g *guard) parse(p packet) (sip.Message, error) {
-	msg, n, err := g.parser.Parse(p.data, p.network == "tcp")
+	msg, n, err := g.parser.Parse(p.data, isStream(p.network))
 	if err != nil {
 		return nil, err
 	}
-	if p.network == "tcp" && n != len(p.data) {
+	if isStream(p.network) && n != len(p.data) {
 		return nil, errBadLength // the parser sees another boundary than the splitter
 	}
 	via := msg.Via()

@@ -154,110 +154,116 @@ func TestForgedCancel(t *testing.T) {
 }
 
 func TestStreamIsCutAnywhere(t *testing.T) {
-	ends := make(chan error, 1)
-	p := serve(t, Config{}, answerAll(ends)).peer("tcp", "")
-	for _, b := range []byte("\r\n" + p.request("INVITE", "i", 1, "", testSDP)) {
-		p.send(string(b))
-	}
-	ok := p.expect(200)
-	p.send(p.request("ACK", "a", 1, ok.toTag(), "") + p.request("BYE", "b", 2, ok.toTag(), ""))
-	for m := p.expect(200); !strings.Contains(m.header("CSeq"), "BYE"); {
-		m = p.expect(200)
-	}
-	wait(t, ends)
-	p.send("\r\n\r\n")
-	p.conn.SetReadDeadline(time.Now().Add(patience))
-	pong := make([]byte, 2)
-	if _, err := io.ReadFull(p.in, pong); err != nil || string(pong) != "\r\n" {
-		t.Errorf("got %q, %v; want the pong of RFC 5626", pong, err)
-	}
+	streamed(t, func(t *testing.T, network string) {
+		ends := make(chan error, 1)
+		p := serve(t, Config{}, answerAll(ends)).peer(network, "")
+		for _, b := range []byte("\r\n" + p.request("INVITE", "i", 1, "", testSDP)) {
+			p.send(string(b))
+		}
+		ok := p.expect(200)
+		p.send(p.request("ACK", "a", 1, ok.toTag(), "") + p.request("BYE", "b", 2, ok.toTag(), ""))
+		for m := p.expect(200); !strings.Contains(m.header("CSeq"), "BYE"); {
+			m = p.expect(200)
+		}
+		wait(t, ends)
+		p.send("\r\n\r\n")
+		p.conn.SetReadDeadline(time.Now().Add(patience))
+		pong := make([]byte, 2)
+		if _, err := io.ReadFull(p.in, pong); err != nil || string(pong) != "\r\n" {
+			t.Errorf("got %q, %v; want the pong of RFC 5626", pong, err)
+		}
+	})
 }
 
 func TestStreamLimits(t *testing.T) {
-	limits := Limits{MessageSize: 2000, MessageTime: 100 * time.Millisecond}
-	s := serve(t, Config{Limits: limits}, answerAll(nil))
-	good := func(p *rawPeer) string { return p.request("OPTIONS", newTag(), 1, "", "") }
-	for _, c := range []struct {
-		rule string
-		send func(p *rawPeer) string
-		want int // 0: closed without a word
-	}{
-		{"no Content-Length", func(p *rawPeer) string {
-			return strings.Replace(good(p), "Content-Length", "X-Length", 1)
-		}, 400},
-		{"two that differ", func(p *rawPeer) string {
-			return strings.Replace(good(p), "Content-Length", "l: 5\r\nContent-Length", 1)
-		}, 400},
-		{"a negative one", func(p *rawPeer) string {
-			return strings.Replace(good(p), "Content-Length: 0", "Content-Length: -1", 1)
-		}, 400},
-		{"a body larger than the limit", func(p *rawPeer) string {
-			return p.request("OPTIONS", "o", 1, "", strings.Repeat("x", 2000))
-		}, 513},
-		{"a header section without end", func(p *rawPeer) string {
-			return strings.Replace(good(p), "Max-Forwards", "X: "+strings.Repeat("x", 2500)+"\r\nMax-Forwards", 1)
-		}, 513},
-		{"half a message", func(p *rawPeer) string { return good(p)[:100] }, 0},
-		{"half a body", func(p *rawPeer) string {
-			m := p.request("OPTIONS", "o", 1, "", testSDP)
-			return m[:len(m)-1]
-		}, 0},
-		{"nothing at all", func(*rawPeer) string { return "" }, 0},
-		{"TLS", func(*rawPeer) string { return "\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03" }, 0},
-		{"HTTP", func(*rawPeer) string { return "GET / HTTP/1.1\r\nContent-Length: 0\r\n\r\n" }, 0},
-	} {
-		t.Run(c.rule, func(t *testing.T) {
-			p := s.peer("tcp", "")
+	streamed(t, func(t *testing.T, network string) {
+		limits := Limits{MessageSize: 2000, MessageTime: 100 * time.Millisecond}
+		s := serve(t, Config{Limits: limits}, answerAll(nil))
+		good := func(p *rawPeer) string { return p.request("OPTIONS", newTag(), 1, "", "") }
+		for _, c := range []struct {
+			rule string
+			send func(p *rawPeer) string
+			want int // 0: closed without a word
+		}{
+			{"no Content-Length", func(p *rawPeer) string {
+				return strings.Replace(good(p), "Content-Length", "X-Length", 1)
+			}, 400},
+			{"two that differ", func(p *rawPeer) string {
+				return strings.Replace(good(p), "Content-Length", "l: 5\r\nContent-Length", 1)
+			}, 400},
+			{"a negative one", func(p *rawPeer) string {
+				return strings.Replace(good(p), "Content-Length: 0", "Content-Length: -1", 1)
+			}, 400},
+			{"a body larger than the limit", func(p *rawPeer) string {
+				return p.request("OPTIONS", "o", 1, "", strings.Repeat("x", 2000))
+			}, 513},
+			{"a header section without end", func(p *rawPeer) string {
+				return strings.Replace(good(p), "Max-Forwards", "X: "+strings.Repeat("x", 2500)+"\r\nMax-Forwards", 1)
+			}, 513},
+			{"half a message", func(p *rawPeer) string { return good(p)[:100] }, 0},
+			{"half a body", func(p *rawPeer) string {
+				m := p.request("OPTIONS", "o", 1, "", testSDP)
+				return m[:len(m)-1]
+			}, 0},
+			{"nothing at all", func(*rawPeer) string { return "" }, 0},
+			{"a handshake", func(*rawPeer) string { return "\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03" }, 0},
+			{"HTTP", func(*rawPeer) string { return "GET / HTTP/1.1\r\nContent-Length: 0\r\n\r\n" }, 0},
+		} {
+			t.Run(c.rule, func(t *testing.T) {
+				p := s.peer(network, "")
+				p.t = t
+				p.send(c.send(p))
+				if c.want != 0 {
+					p.expect(c.want)
+				}
+				if m, err := p.read(patience); !errors.Is(err, io.EOF) {
+					t.Errorf("got %q, %v; want the connection closed", m.start, err)
+				}
+			})
+		}
+		t.Run("a connection at rest stays", func(t *testing.T) {
+			p := s.peer(network, "")
 			p.t = t
-			p.send(c.send(p))
-			if c.want != 0 {
-				p.expect(c.want)
-			}
-			if m, err := p.read(patience); !errors.Is(err, io.EOF) {
-				t.Errorf("got %q, %v; want the connection closed", m.start, err)
-			}
+			p.send(good(p))
+			p.expect(200)
+			p.send("\r\n")
+			p.silent(2 * limits.MessageTime)
+			p.send(good(p))
+			p.expect(200)
 		})
-	}
-	t.Run("a connection at rest stays", func(t *testing.T) {
-		p := s.peer("tcp", "")
-		p.t = t
-		p.send(good(p))
-		p.expect(200)
-		p.send("\r\n")
-		p.silent(2 * limits.MessageTime)
-		p.send(good(p))
-		p.expect(200)
 	})
 }
 
 func TestConnectionCaps(t *testing.T) {
-	k := newKnocks()
-	s := serve(t, Config{Limits: Limits{Connections: 3, ConnectionsPerAddress: 2}, Unanswered: k.add}, answerAll(nil))
-	open := func(from string, want bool) *rawPeer {
-		t.Helper()
-		p := s.peer("tcp", from)
-		p.conn.Write([]byte(p.request("OPTIONS", newTag(), 1, "", "")))
-		if _, err := p.read(patience); (err == nil) != want {
-			t.Errorf("a connection from %q: got %v, want answered %v", from, err, want)
+	streamed(t, func(t *testing.T, network string) {
+		k := newKnocks()
+		s := serve(t, Config{Limits: Limits{Connections: 3, ConnectionsPerAddress: 2}, Unanswered: k.add}, answerAll(nil))
+		open := func(from string, want bool) *rawPeer {
+			t.Helper()
+			p := s.peer(network, from)
+			p.conn.Write([]byte(p.request("OPTIONS", newTag(), 1, "", "")))
+			if _, err := p.read(patience); (err == nil) != want {
+				t.Errorf("a connection from %q: got %v, want answered %v", from, err, want)
+			}
+			return p
 		}
-		return p
-	}
-	first := open("127.0.0.2", true)
-	open("127.0.0.2", true)
-	open("127.0.0.2", false)
-	open("127.0.0.3", true)
-	open("127.0.0.4", false)
-	k.await(t, "too many connections")
-	first.conn.Close()
-	for deadline := time.Now().Add(patience); ; { // its place is free as soon as that is noticed
-		s.streams.mu.Lock()
-		n := len(s.streams.conns)
-		s.streams.mu.Unlock()
-		if n < 3 || time.Now().After(deadline) {
-			break
+		first := open("127.0.0.2", true)
+		open("127.0.0.2", true)
+		open("127.0.0.2", false)
+		open("127.0.0.3", true)
+		open("127.0.0.4", false)
+		k.await(t, "too many connections")
+		first.conn.Close()
+		for deadline := time.Now().Add(patience); ; { // its place is free as soon as that is noticed
+			s.streams.mu.Lock()
+			n := len(s.streams.conns)
+			s.streams.mu.Unlock()
+			if n < 3 || time.Now().After(deadline) {
+				break
+			}
 		}
-	}
-	open("127.0.0.4", true)
+		open("127.0.0.4", true)
+	})
 }
 
 func TestFlood(t *testing.T) {
@@ -333,7 +339,7 @@ func TestFloodsAreBounded(t *testing.T) {
 
 // sipgo remembers every UDP peer for as long as its reader lives; a call lives longer.
 func TestUDPReaderBeginsAnew(t *testing.T) {
-	s, err := Listen(Config{Listen: loopback(), T1: testT1})
+	s, err := Listen(Config{Listen: loopback(), TLS: TLS{Server: ourTLS(t)}, T1: testT1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -381,7 +387,7 @@ func (l *lameListener) Addr() net.Addr { return &net.TCPAddr{} }
 
 func TestAcceptErrorsAreWaitedOut(t *testing.T) {
 	c := Config{}.withDefaults()
-	s := newStreams(newGuard(c), c.Log, c.DSCP)
+	s := newStreams(newGuard(c), c)
 	there, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
@@ -399,10 +405,10 @@ func TestAcceptErrorsAreWaitedOut(t *testing.T) {
 	l := &lameListener{errs: 3, conns: make(chan net.Conn, 1), closed: make(chan struct{})}
 	l.conns <- conn
 	ended := make(chan struct{})
-	go func() { defer close(ended); s.accept(t.Context(), l) }()
+	go func() { defer close(ended); s.accept(t.Context(), l, "tcp") }()
 	accepted := make(chan net.Conn, 1)
 	go func() {
-		c, _ := s.over.Accept()
+		c, _ := s.over["tcp"].Accept()
 		accepted <- c
 	}()
 	if got := wait(t, accepted); got.RemoteAddr().String() != client.LocalAddr().String() {

@@ -24,7 +24,7 @@ const glareRetry = 2 * time.Second
 // its address, and a CSeq number that grows (section 12.2.2).
 func (d *Dialog) heard(in inbound) {
 	req := in.req
-	if tagOf(req.From().Params) != d.remoteTag || !d.path.from(in.from.src.Addr()) {
+	if tagOf(req.From().Params) != d.remoteTag || !d.path.from(in.from.src.Addr()) || d.path.exposed(in.from.network) {
 		d.log.Debug("not of this dialog", "call", d.callID, "method", req.Method, "source", in.from.src.Addr())
 		d.stranger(in)
 		return
@@ -39,7 +39,7 @@ func (d *Dialog) heard(in inbound) {
 		return
 	}
 	d.remoteSeq, d.remoteHeard = seq, true
-	if d.path.network == "tcp" || d.path.nat {
+	if isStream(d.path.network) && in.from.network == d.path.network || d.path.nat {
 		d.path.flow = in.from.src // a new connection, or a new hole in the NAT
 	}
 	switch req.Method {

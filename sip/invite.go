@@ -13,7 +13,8 @@ type Invite struct {
 	RequestURI URI
 	Source     netip.AddrPort // where it came from (callee) or went to (caller)
 	Local      netip.AddrPort // our own address towards the peer, never unspecified
-	Transport  string         // "udp" or "tcp"
+	Transport  string         // "udp", "tcp" or "tls"
+	Peer       string         // whose certificate the connection came with (TLS.Peer); empty: nobody's
 	UserAgent  string         // the peer's, where it says so
 	Body       []byte         // the SDP offer, also when it came in a multipart body; nil is a late offer
 
@@ -58,7 +59,7 @@ type Refusal struct {
 
 // Dial is a call to make.
 type Dial struct {
-	To    string  // "sip:user@host:port;transport=tcp"
+	To    string  // "sip:user@host:port;transport=tcp", transport=tls as well
 	From  Address // Host empty: the address that we are reached at
 	Offer []byte  // SDP
 

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 
+	"github.com/emiago/sipgo/sip"
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
 )
@@ -45,6 +46,17 @@ func markTCP(c net.Conn, dscp int) {
 		return
 	}
 	_ = ipv6.NewConn(c).SetTrafficClass(dscp << 2)
+}
+
+// isStream reports whether a network carries connections, and not datagrams.
+func isStream(network string) bool { return network != "udp" }
+
+// defaultPort is the port of a SIP URI that names none (RFC 3261 section 19.1.2).
+func defaultPort(network string) int {
+	if network == "tls" {
+		return sip.DefaultTlsPort
+	}
+	return sip.DefaultUdpPort
 }
 
 func family(a netip.Addr) string {

@@ -3,6 +3,7 @@ package sip
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"log/slog"
@@ -22,7 +23,7 @@ type testServer struct {
 	t *testing.T
 }
 
-// serve begins to serve; l is "udp" and "tcp" on IPv4 where c.Listen is empty.
+// serve begins to serve; it listens on all networks on IPv4 where c.Listen is empty.
 func serve(t *testing.T, c Config, h HandlerFunc) testServer {
 	t.Helper()
 	if len(c.Listen) == 0 {
@@ -30,6 +31,9 @@ func serve(t *testing.T, c Config, h HandlerFunc) testServer {
 	}
 	if c.T1 == 0 {
 		c.T1 = testT1
+	}
+	if c.TLS.Server == nil {
+		c.TLS.Server, c.TLS.Client = ourTLS(t), theirTLS(t)
 	}
 	c.Limits.ShutdownTime = or(c.Limits.ShutdownTime, 50*time.Millisecond) // raw peers answer no BYE
 	if testing.Verbose() && c.Log == nil {
@@ -62,10 +66,10 @@ func start(t *testing.T, s *Server, h HandlerFunc) testServer {
 	return testServer{s, t}
 }
 
-// loopback is "udp" and "tcp" on 127.0.0.1, at any port.
+// loopback is "udp", "tcp" and "tls" on 127.0.0.1, at any port.
 func loopback() []Listener {
 	any4 := netip.MustParseAddrPort("127.0.0.1:0")
-	return []Listener{{"udp", any4}, {"tcp", any4}}
+	return []Listener{{"udp", any4}, {"tcp", any4}, {"tls", any4}}
 }
 
 func (s testServer) addr(network string) netip.AddrPort {
@@ -96,13 +100,27 @@ func (s testServer) peer(network, from string) *rawPeer {
 	var d net.Dialer
 	if from != "" {
 		ip := net.ParseIP(from)
-		d.LocalAddr = map[string]net.Addr{"udp": &net.UDPAddr{IP: ip}, "tcp": &net.TCPAddr{IP: ip}}[network]
+		d.LocalAddr = map[string]net.Addr{"udp": &net.UDPAddr{IP: ip}, "tcp": &net.TCPAddr{IP: ip}, "tls": &net.TCPAddr{IP: ip}}[network]
 	}
-	c, err := d.Dial(network, s.addr(network).String())
+	return s.peerOn(network, d, nil)
+}
+
+// peerOn connects with a certificate, where the network is TLS and there is one.
+func (s testServer) peerOn(network string, d net.Dialer, cert *tls.Certificate) *rawPeer {
+	s.t.Helper()
+	c, err := d.Dial(strings.Replace(network, "tls", "tcp", 1), s.addr(network).String())
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { c.Close() })
+	if network == "tls" {
+		config := theirTLS(s.t)
+		config.ServerName = "127.0.0.1"
+		if cert != nil {
+			config.Certificates = []tls.Certificate{*cert}
+		}
+		c = tls.Client(c, config)
+	}
 	return &rawPeer{
 		t: s.t, network: network, conn: c, in: bufio.NewReaderSize(c, 1<<16),
 		callID: newTag(), tag: newTag(), target: c.RemoteAddr().String(), acked: map[string]bool{},
@@ -299,9 +317,15 @@ func wait[T any](t *testing.T, c <-chan T) T {
 	}
 }
 
-// networks runs a test over UDP and TCP.
+// networks runs a test over UDP, TCP and TLS.
 func networks(t *testing.T, f func(t *testing.T, network string)) {
-	for _, n := range []string{"udp", "tcp"} {
+	t.Run("udp", func(t *testing.T) { f(t, "udp") })
+	streamed(t, f)
+}
+
+// streamed runs a test over TCP and TLS.
+func streamed(t *testing.T, f func(t *testing.T, network string)) {
+	for _, n := range []string{"tcp", "tls"} {
 		t.Run(n, func(t *testing.T) { f(t, n) })
 	}
 }

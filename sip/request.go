@@ -26,7 +26,8 @@ const supportedByUs = "100rel, timer"
 type origin struct {
 	src     netip.AddrPort
 	local   netip.AddrPort // the socket's own address; may be unspecified
-	network string         // "udp" or "tcp"
+	network string         // "udp", "tcp" or "tls"
+	peer    string         // whose certificate came with the connection
 }
 
 // originOf reads what sipgo noted down.
@@ -35,6 +36,11 @@ func originOf(network, src string, c sip.Connection) (origin, error) {
 	o := origin{src: netip.AddrPortFrom(a.Addr().Unmap(), a.Port()), network: sip.NetworkToLower(network)}
 	if c != nil {
 		o.local = addrPort(c.LocalAddr())
+	}
+	if t, ok := c.(*sip.TCPConnection); ok {
+		if s, ok := t.Conn.(*streamConn); ok {
+			o.peer = s.peer
+		}
 	}
 	return o, err
 }

@@ -99,17 +99,17 @@ func (s *Server) write(p path, req *sip.Request) error {
 	return s.client.WriteRequest(req)
 }
 
-// aim sets where a request goes: over TCP the connection that the dialog came on for as long as it is open,
+// aim sets where a request goes: over TCP and TLS the connection that the dialog came on for as long as it is open,
 // and then a new one (RFC 3261 section 18.1.1).
 func (s *Server) aim(p path, req *sip.Request) error {
 	to := p.hop()
-	if p.network == "tcp" {
-		if s.streams.live(p.flow) != nil {
+	if isStream(p.network) {
+		if s.streams.live(flow{p.network, p.flow}) != nil {
 			to = p.flow
 		} else {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(s.base), s.config.Limits.WriteTime)
 			defer cancel()
-			if _, err := s.streams.dial(ctx, p.here, to); err != nil {
+			if _, err := s.streams.dial(ctx, p.here, flow{p.network, to}, hostOf(p.next().Host)); err != nil {
 				return err
 			}
 		}

@@ -37,7 +37,7 @@ type Server struct {
 
 	bound   []Listener
 	packets []*packetConn
-	accepts []*net.TCPListener
+	accepts []door
 	streams *streams
 
 	dialogs dialogs
@@ -49,6 +49,12 @@ type Server struct {
 	finish  func()
 
 	base context.Context //nolint:containedctx // of everything that Serve started; ends with ErrShutdown
+}
+
+// door is a socket that peers connect to.
+type door struct {
+	*net.TCPListener
+	network string // "tcp" or "tls"
 }
 
 // Listen binds every listener of c. A port that is taken is a [*ListenError]. Nothing is read before
@@ -63,7 +69,7 @@ func Listen(c Config) (*Server, error) {
 	s := &Server{
 		config: c, log: c.Log, guard: g, ua: ua, client: client,
 		timing:  timing{t1: c.T1, t2: 8 * c.T1},
-		streams: newStreams(g, c.Log, c.DSCP),
+		streams: newStreams(g, c),
 		dialogs: dialogs{m: map[dialogID]*Dialog{}},
 		serving: make(chan struct{}),
 		drain:   make(chan struct{}),
@@ -89,13 +95,16 @@ func (s *Server) bind(l Listener) error {
 		}
 		l.Addr = addrPort(c.LocalAddr())
 		s.packets = append(s.packets, newPacketConn(c, s.guard, s.log, s.ua.TransportLayer().Pool("udp")))
-	case "tcp":
+	case "tcp", "tls":
+		if l.Network == "tls" && s.config.TLS.Server == nil {
+			return &ListenError{Listener: l, Err: errNoCertificate}
+		}
 		t, err := bindTCP(l)
 		if err != nil {
 			return err
 		}
 		l.Addr = addrPort(t.Addr())
-		s.accepts = append(s.accepts, t)
+		s.accepts = append(s.accepts, door{t, l.Network})
 	default:
 		return &ListenError{Listener: l, Err: net.UnknownNetworkError(l.Network)}
 	}
@@ -119,10 +128,14 @@ func (s *Server) Serve(ctx context.Context, h Handler) error {
 	}
 	readers.Go(func() {
 		defer recovered(s.log, "handover")
-		_ = tl.ServeTCP(s.streams.over) // it ends when the handover is closed
+		_ = tl.ServeTCP(s.streams.over["tcp"]) // it ends when the handover is closed
+	})
+	readers.Go(func() {
+		defer recovered(s.log, "handover")
+		_ = tl.ServeTLS(s.streams.over["tls"]) // likewise; the connections in it are beyond their handshake
 	})
 	for _, l := range s.accepts {
-		readers.Go(func() { s.streams.accept(base, l) })
+		readers.Go(func() { s.streams.accept(base, l, l.network) })
 	}
 	s.begin()
 

@@ -36,7 +36,10 @@ func newUserAgent(log *slog.Logger) (*sipgo.UserAgent, *sipgo.Client, error) {
 		}),
 		sipgo.WithUserAgentTransportLayerOptions(
 			sip.WithTransportLayerLogger(quiet),
-			sip.WithTransportLayerTransports(sip.TransportsConfig{TCP: &sip.TransportTCP{DialerCreate: shut}}),
+			sip.WithTransportLayerTransports(sip.TransportsConfig{
+				TCP: &sip.TransportTCP{DialerCreate: shut},
+				TLS: &sip.TransportTLS{TransportTCP: &sip.TransportTCP{DialerCreate: shut}},
+			}),
 		),
 		sipgo.WithUserAgentTransactionLayerOptions(
 			sip.WithTransactionLayerLogger(quiet),

@@ -102,7 +102,7 @@ func TestSocketsAreMarked(t *testing.T) {
 	p := s.peer("tcp", "")
 	p.send(p.request("OPTIONS", "o", 1, "", ""))
 	p.expect(200)
-	c := s.streams.live(addrPort(p.conn.LocalAddr()))
+	c := s.streams.live(flow{"tcp", addrPort(p.conn.LocalAddr())})
 	if got, err := ipv4.NewConn(c.Conn).TOS(); got != cs3 {
 		t.Errorf("TCP: got TOS %d, %v; want %d", got, err, cs3)
 	}

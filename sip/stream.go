@@ -11,10 +11,12 @@ import (
 	"time"
 )
 
-// streamConn is a TCP connection behind the guard, as sipgo sees it: every read returns one whole message
+// streamConn is a TCP or TLS connection behind the guard, as sipgo sees it: every read returns one whole message
 // that the guard passes, or a piece of it where the reader's buffer is small.
 type streamConn struct {
 	net.Conn
+	network       string // "tcp" or "tls"
+	peer          string // whose certificate came with it (TLS.Peer)
 	remote, local netip.AddrPort
 	guard         *guard
 	log           *slog.Logger
@@ -33,9 +35,9 @@ type streamConn struct {
 	buf   [4096]byte
 }
 
-func newStreamConn(c net.Conn, g *guard, log *slog.Logger, onGone func(*streamConn)) *streamConn {
+func newStreamConn(c net.Conn, network, peer string, g *guard, log *slog.Logger, onGone func(*streamConn)) *streamConn {
 	s := &streamConn{
-		Conn: c, guard: g, log: log, onGone: onGone,
+		Conn: c, network: network, peer: peer, guard: g, log: log, onGone: onGone,
 		remote:  addrPort(c.RemoteAddr()),
 		local:   addrPort(c.LocalAddr()),
 		reading: make(chan struct{}),
@@ -105,7 +107,7 @@ func (s *streamConn) fill() error {
 	n, err := s.Conn.Read(s.buf[:])
 	if err != nil {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			s.guard.knocked(s.remote, "tcp", "message not whole in time")
+			s.guard.knocked(s.remote, s.network, "message not whole in time")
 		}
 		return io.EOF
 	}
@@ -121,7 +123,7 @@ func (s *streamConn) judge(msg []byte) error {
 	if err := s.inTurn(); err != nil {
 		return err
 	}
-	v := s.guard.judge(packet{src: s.remote, network: "tcp", data: msg}, time.Now())
+	v := s.guard.judge(packet{src: s.remote, network: s.network, data: msg}, time.Now())
 	switch {
 	case v.pass:
 		s.out = msg
@@ -130,7 +132,7 @@ func (s *streamConn) judge(msg []byte) error {
 			return io.EOF
 		}
 	default:
-		s.guard.knocked(s.remote, "tcp", v.why)
+		s.guard.knocked(s.remote, s.network, v.why)
 	}
 	if v.fatal {
 		return io.EOF
@@ -140,13 +142,13 @@ func (s *streamConn) judge(msg []byte) error {
 
 // refuse answers what can not be cut into messages, as well as that goes. The connection is closed after it.
 func (s *streamConn) refuse(msg []byte, err error) {
-	p := packet{src: s.remote, network: "tcp", data: msg}
+	p := packet{src: s.remote, network: s.network, data: msg}
 	v := s.guard.bad(p, "Bad Request")
 	if errors.Is(err, errTooLarge) {
 		v = s.guard.answer(p, 513, "Message Too Large")
 	}
 	if v.reply == nil {
-		s.guard.knocked(s.remote, "tcp", v.why)
+		s.guard.knocked(s.remote, s.network, v.why)
 		return
 	}
 	_, _ = s.Write(v.reply)

@@ -11,8 +11,8 @@ import (
 // path is how a dialog reaches its peer: transport, our own address, the remote target and the route set
 // (RFC 3261 section 12.1). Its fields are the dialog's owner's.
 type path struct {
-	network string         // "udp" or "tcp"
-	socket  netip.AddrPort // of the listener (UDP) or the connection's own end (TCP)
+	network string         // "udp", "tcp" or "tls"
+	socket  netip.AddrPort // of the listener (UDP) or the connection's own end (TCP, TLS)
 	self    sip.Uri        // our Contact
 	here    netip.Addr     // our address towards the peer, never unspecified
 	flow    netip.AddrPort // where the peer's packets come from
@@ -79,15 +79,15 @@ func (p *path) allowHost(host string) {
 // from reports whether a request in the dialog may come from a.
 func (p *path) from(a netip.Addr) bool { return slices.Contains(p.peers, a) }
 
-// hop returns where requests in the dialog go. Over TCP that is the connection's other end for as long as
+// exposed reports whether a request over a network would leave the protection that the dialog began with.
+func (p *path) exposed(network string) bool { return p.network == "tls" && network != "tls" }
+
+// hop returns where requests in the dialog go. Over TCP and TLS that is the connection's other end for as long as
 // it is open; this is the address to connect to after that, and the one for UDP: the first route or else the
 // target (section 12.2.1.1). A name, or an address that the peer can not really have (behind NAT), is
 // replaced by where its packets come from; so nobody's name is ever looked up for a request in a dialog.
 func (p *path) hop() netip.AddrPort {
-	uri := p.target
-	if len(p.routes) > 0 {
-		uri = p.routes[0]
-	}
+	uri := p.next()
 	a, err := literal(uri.Host)
 	if err != nil || p.nat || !a.IsValid() || a.IsUnspecified() || a.IsMulticast() {
 		return p.flow
@@ -98,9 +98,17 @@ func (p *path) hop() netip.AddrPort {
 	}
 	port := uri.Port
 	if port <= 0 || port > 65535 {
-		port = sip.DefaultUdpPort
+		port = defaultPort(p.network)
 	}
 	return netip.AddrPortFrom(a, uint16(port))
+}
+
+// next is the first route or else the target.
+func (p *path) next() sip.Uri {
+	if len(p.routes) > 0 {
+		return p.routes[0]
+	}
+	return p.target
 }
 
 // inside reports whether an address means something on its own network only (RFC 1918, 4193, 6598, 3927).

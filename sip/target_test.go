@@ -157,7 +157,7 @@ func TestConnectionIsLost(t *testing.T) {
 	}
 	p.conn.Close()
 	src := addrPort(p.conn.LocalAddr())
-	for deadline := time.Now().Add(patience); s.streams.live(src) != nil && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(patience); s.streams.live(flow{"tcp", src}) != nil && time.Now().Before(deadline); {
 		runtime.Gosched()
 	}
 	close(release)

@@ -131,7 +131,7 @@ func TestTortureClasses(t *testing.T) {
 		req.SetTransport("UDP")
 		req.SetSource(src.String())
 		n := note{make(chan int, 4)}
-		s.dispatch(inbound{req: req, tx: n, from: origin{src, s.addr("udp"), "udp"}, watch: func(func(string)) {}, tag: "t"})
+		s.dispatch(inbound{req: req, tx: n, from: origin{src: src, local: s.addr("udp"), network: "udp"}, watch: func(func(string)) {}, tag: "t"})
 		return wait(t, n.code)
 	}
 	right, classes := 0, tortureClasses()

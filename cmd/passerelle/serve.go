@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -117,10 +118,15 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 
 	h.gateway = bridge.New(bridge.Config{
 		Live: live.Load, Engine: h.engine, Rooms: places, Voices: voices, Ports: ports,
-		Advertise: network.Advertise, Clock: clock, Log: log,
+		Advertise: network.Advertise, KeysOverTLS: network.ANSSI, Clock: clock, Log: log,
 	})
 
+	secure, err := signalling(network, live.Load, log)
+	if err != nil {
+		return nil, err
+	}
 	h.phones, err = sip.Listen(sip.Config{
+		TLS:       secure,
 		Listen:    listeners(network),
 		Advertise: advertised(network.Advertise),
 		Known:     func(src netip.AddrPort) bool { return bridge.Known(live.Load(), src.Addr()) },
@@ -258,6 +264,21 @@ func listeners(n config.Network) []sip.Listener {
 		}
 	}
 	return all
+}
+
+// signalling is the TLS of a network's listeners.
+func signalling(n config.Network, live func() *config.Live, log *slog.Logger) (secure sip.TLS, err error) {
+	if n.TLS == nil {
+		return secure, nil
+	}
+	if secure.Server, err = proof(*n.TLS, log); err != nil {
+		return secure, fmt.Errorf("networks[0].tls: %w", err)
+	}
+	secure.Expects = func(src netip.AddrPort) bool { return bridge.Expected(live(), src.Addr()) }
+	secure.Peer = func(src netip.AddrPort, chain []*x509.Certificate) string {
+		return bridge.Certified(live(), src.Addr(), chain)
+	}
+	return secure, nil
 }
 
 // mediaPorts are the ranges for RTP, likewise.

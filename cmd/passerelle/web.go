@@ -2,16 +2,13 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"strings"
-	"sync"
 	"time"
 
 	"passerelle/cmd/internal/guard"
@@ -20,12 +17,11 @@ import (
 
 // Limits of the page's server.
 const (
-	headerTime      = 10 * time.Second
-	answerTime      = 30 * time.Second // a WebSocket has left the server by then
-	idleTime        = 2 * time.Minute
-	headerBytes     = 16 << 10
-	webCloseTime    = 2 * time.Second
-	certificateTime = 10 * time.Second // how often the certificate's files are looked at
+	headerTime   = 10 * time.Second
+	answerTime   = 30 * time.Second // a WebSocket has left the server by then
+	idleTime     = 2 * time.Minute
+	headerBytes  = 16 << 10
+	webCloseTime = 2 * time.Second
 )
 
 // web serves HTTP at one address: the page, or the counters of --debug.
@@ -50,12 +46,11 @@ func listenWeb(c config.HTTP, handler http.Handler, log *slog.Logger) (*web, err
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}}
 	if c.TLS != nil {
-		pair := &keyPair{cert: c.TLS.Cert, key: c.TLS.Key, log: log}
-		if err := pair.load(); err != nil {
+		w.server.TLSConfig, err = proof(*c.TLS, log)
+		if err != nil {
 			listener.Close()
 			return nil, fmt.Errorf("http.tls: %w", err)
 		}
-		w.server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: pair.get}
 	}
 	return w, nil
 }
@@ -138,58 +133,4 @@ func hop(text string) (addr netip.Addr, ok bool) {
 	}
 	addr, err := netip.ParseAddr(text)
 	return addr, err == nil
-}
-
-// keyPair is a certificate that is read again when its files change, so that a renewal needs no restart.
-type keyPair struct {
-	cert, key string
-	log       *slog.Logger
-
-	mu      sync.Mutex
-	pair    *tls.Certificate
-	seen    time.Time // when the files were last looked at
-	changed [2]int64  // when the files that have been read were changed, in ns
-}
-
-// load reads the files now.
-func (k *keyPair) load() error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.read(time.Now())
-}
-
-func (k *keyPair) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if now := time.Now(); now.Sub(k.seen) > certificateTime {
-		if err := k.read(now); err != nil {
-			k.log.Error("the new certificate cannot be used, the old one stays", "error", err)
-		}
-	}
-	return k.pair, nil
-}
-
-// read reads the files if they have changed. The lock is held.
-func (k *keyPair) read(now time.Time) error {
-	k.seen = now
-	var changed [2]int64
-	for i, file := range []string{k.cert, k.key} {
-		info, err := os.Stat(file)
-		if err != nil {
-			return err
-		}
-		changed[i] = info.ModTime().UnixNano()
-	}
-	if k.pair != nil && changed == k.changed { // older counts too: a backup may have been put back
-		return nil
-	}
-	pair, err := tls.LoadX509KeyPair(k.cert, k.key)
-	if err != nil {
-		return err
-	}
-	if k.pair != nil {
-		k.log.Info("new certificate", "file", k.cert)
-	}
-	k.pair, k.changed = &pair, changed
-	return nil
 }

@@ -47,6 +47,19 @@ func (r *roundTrip) answered(lsr, dlsr uint32, now time.Duration) (time.Duration
 	return 0, false
 }
 
+// openControl opens an RTCP packet of an address that may send one. What is not authentic goes no further; a
+// stranger's is not looked at, and admitControl counts it.
+func (in *inbound) openControl(from netip.AddrPort, data []byte, now time.Duration) ([]byte, bool) {
+	if in.opener == nil || !in.latch.allowed(from.Addr()) {
+		return data, true
+	}
+	plain, ok := in.opener.rtcp(data, now)
+	if !ok {
+		in.seen.Drops.Unauthentic++
+	}
+	return plain, ok
+}
+
 // admitControl judges an RTCP packet before it is parsed, by the rules for sound.
 func (in *inbound) admitControl(from netip.AddrPort, data []byte, now time.Duration) bool {
 	from = unmapped(from)

@@ -15,12 +15,13 @@ const comfortNoise = 13
 // inbound is all that the line knows of its peer. It is pure: packets and times come as arguments, and
 // what is to be done is returned.
 //
-// A packet passes, in this order: the address (no byte of a stranger is parsed), the header, the payload
+// A packet passes, in this order: the address (no byte of a stranger is parsed), the header, SRTP, the payload
 // type, the latch, the sequence window, the direction. Only then is it sound, or a key.
 type inbound struct {
 	agreed Params
 	ready  bool   // agreed holds
 	own    uint32 // our SSRC
+	opener *opener
 
 	latch  latch
 	rtcp   controlLatch
@@ -44,6 +45,7 @@ type arrival struct {
 	control  bool // RTCP on the RTP port
 	moved    bool // the latch has a new source
 	stranger bool // the first packet from an address that may not send here
+	sealed   bool // the first packet that cannot be opened
 	digits   digits
 }
 
@@ -51,6 +53,12 @@ type arrival struct {
 func (in *inbound) agree(p Params, own uint32, now time.Duration) {
 	first := !in.ready
 	in.ready, in.own, in.alive = true, own, now
+	switch {
+	case p.contexts == nil:
+		in.opener = nil
+	case in.opener == nil || !in.agreed.SRTP.receives(p.SRTP):
+		in.opener = newOpener(p.contexts.receive, in.opener, now)
+	}
 	in.agreed = p
 	if first {
 		in.latch = newLatch(p.Remote, p.Signalling)
@@ -105,7 +113,20 @@ func (in *inbound) take(from netip.AddrPort, data []byte, now time.Duration, f *
 		return a
 	}
 	p := &in.packet
-	if len(data) > maxPacket || len(data) < 12 || data[0]>>6 != 2 || p.Unmarshal(data) != nil {
+	if len(data) > maxPacket || len(data) < 12 || data[0]>>6 != 2 {
+		in.seen.Drops.Malformed++
+		return a
+	}
+	if in.opener != nil { // before anything that this packet says counts
+		plain, ok := in.opener.rtp(data, now)
+		if !ok {
+			a.sealed = in.seen.Drops.Unauthentic == 0
+			in.seen.Drops.Unauthentic++
+			return a
+		}
+		data = plain
+	}
+	if p.Unmarshal(data) != nil {
 		in.seen.Drops.Malformed++
 		return a
 	}

@@ -76,6 +76,9 @@ func (l *Line) report(now time.Duration, bye bool) {
 	}
 	data, err := rtcp.Marshal(packets)
 	if err == nil {
+		data, err = l.out.sealControl(data)
+	}
+	if err == nil {
 		_, err = conn.WriteToUDPAddrPort(data, to)
 	}
 	if err != nil {

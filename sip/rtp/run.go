@@ -135,6 +135,9 @@ func (r *reader) packet(from netip.AddrPort, data []byte) error {
 	if a.stranger {
 		l.log.Warn("a stranger sends to this line", "addr", unmapped(from))
 	}
+	if a.sealed {
+		l.log.Warn("media that cannot be decrypted", "addr", unmapped(from))
+	}
 	if a.control {
 		l.controlPacket(from, data, now)
 	}
@@ -215,7 +218,7 @@ func (l *Line) control(ctx context.Context) error {
 func (l *Line) controlPacket(from netip.AddrPort, data []byte, now time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.in.admitControl(from, data, now) {
-		l.in.control(data, now)
+	if plain, ok := l.in.openControl(from, data, now); ok && l.in.admitControl(from, plain, now) {
+		l.in.control(plain, now)
 	}
 }

@@ -32,7 +32,7 @@ type stream struct {
 func newStream(clock int, now time.Duration) stream {
 	return stream{
 		ssrc:   rand.Uint32(),
-		seq:    uint16(rand.Uint32()),
+		seq:    uint16(rand.Uint32()) >> 1, // far from where it wraps: who misses the first packets of SRTP counts right (RFC 3711 section 3.3.1)
 		offset: rand.Uint32(),
 		clock:  clock,
 		at:     now,
@@ -90,6 +90,7 @@ type outbound struct {
 	event  bool // an event has the stream: no sound (RFC 4733 section 2.5.1.2)
 	stream stream
 	buf    [maxPacket]byte
+	sealer *sealer // nil: in clear
 
 	sent  Stats // what is counted here of it
 	drops SendDrops
@@ -99,9 +100,16 @@ type outbound struct {
 func (o *outbound) agree(p Params, now time.Duration) (ssrc uint32) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	// Another clock rate is another SSRC (RFC 7160 section 4.1).
-	if clock := p.Kind.ClockRate(); clock != o.stream.clock {
+	// Another clock rate is another SSRC (RFC 7160 section 4.1), and so is another key: its packets are counted from 0.
+	rekeyed := !o.agreed.SRTP.sends(p.SRTP)
+	if clock := p.Kind.ClockRate(); clock != o.stream.clock || rekeyed && o.ready {
 		o.stream = newStream(clock, now)
+	}
+	switch {
+	case p.contexts == nil:
+		o.sealer = nil
+	case rekeyed || o.sealer == nil:
+		o.sealer = &sealer{context: p.contexts.send}
 	}
 	o.agreed, o.ready = p, true
 	return o.stream.ssrc
@@ -149,7 +157,14 @@ func (o *outbound) packet(payloadType uint8, marker bool, timestamp uint32, payl
 	}
 	n := o.stream.next(o.buf[:], payloadType, marker, timestamp, len(payload))
 	n += copy(o.buf[n:], payload)
-	if _, err := o.conn.WriteToUDPAddrPort(o.buf[:n], *to); err != nil {
+	data, err := o.buf[:n], error(nil)
+	if o.sealer != nil {
+		data, err = o.sealer.rtp(data)
+	}
+	if err == nil {
+		_, err = o.conn.WriteToUDPAddrPort(data, *to)
+	}
+	if err != nil {
 		o.drops.Errors++
 		return fmt.Errorf("send RTP: %w", err)
 	}
@@ -163,6 +178,16 @@ func (o *outbound) report(now time.Duration) sending {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.stream.report(now)
+}
+
+// sealControl encrypts a report, where the line is encrypted.
+func (o *outbound) sealControl(data []byte) ([]byte, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.sealer == nil {
+		return data, nil
+	}
+	return o.sealer.rtcp(data)
 }
 
 // failed counts a report that the network refused.

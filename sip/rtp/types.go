@@ -37,6 +37,9 @@ type Params struct {
 	// may come from (a phone behind NAT). The zero value is none.
 	Signalling netip.Addr
 	RTCPMux    bool // RTCP shares the RTP port (RFC 5761)
+	// SRTP encrypts RTP and RTCP; nil is in clear. As long as its keys stay the same, so do the counts of packets
+	// that go with them. With another key of ours we send another SSRC.
+	SRTP *SRTP
 
 	Kind        codec.Kind
 	PayloadType uint8
@@ -48,6 +51,8 @@ type Params struct {
 
 	// Send and Receive say what we may do, our side of the direction attribute (RFC 3264 section 6.1).
 	Send, Receive bool
+
+	contexts *contexts // of SRTP; nil: in clear
 }
 
 // checked fills in what may be left zero, and refuses what cannot be.
@@ -80,6 +85,10 @@ func (p Params) checked(local netip.Addr) (Params, error) {
 		p.PTime = 20 * time.Millisecond
 	}
 	p.RemoteRTCP = p.control()
+	var err error
+	if p.contexts, err = p.SRTP.contexts(); err != nil {
+		return p, fmt.Errorf("SRTP: %w", err)
+	}
 	return p, nil
 }
 
@@ -150,6 +159,7 @@ type Stats struct {
 type Drops struct {
 	Foreign     uint64 // from an address that may not send to this line
 	Unlatched   uint64 // from an address that might, but another source has the line
+	Unauthentic uint64 // where SRTP was agreed on: not encrypted with the peer's key, or heard before
 	Malformed   uint64 // neither RTP nor RTCP nor an event
 	PayloadType uint64 // of a payload type that was not agreed on
 	Sequence    uint64 // of a sequence number far from the last

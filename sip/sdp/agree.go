@@ -9,8 +9,8 @@ import (
 	"passerelle/codec"
 )
 
-// agree reads one audio line of the peer. choose picks the format among those of the line; own are those that we
-// offered, nil if the peer's line is the offer.
+// agree reads one audio line of the peer, but for its keys. choose picks the format among those of the line; own are
+// those that we offered, nil if the peer's line is the offer.
 func agree(d *description, m *pion.MediaDescription, local Local, choose func([]format) (format, bool), own []format) (Media, error) {
 	// 1. Where to.
 	remote, err := addressOf(d, m, local)

@@ -46,6 +46,9 @@ func accept(d *description, local Local) (index int, media Media, err error) {
 		err := error(refuse(ErrTransport, "there %s, here RTP/AVP", describeProto(name)))
 		if carries(name) {
 			media, err = agree(d, m, local, local.favourite, nil)
+			if err == nil {
+				media.Crypto, err = local.protect(m)
+			}
 		}
 		if err == nil {
 			media.Refused = refused(d.names(), i)

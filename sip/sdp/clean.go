@@ -126,12 +126,14 @@ func (c *cleaner) addMedia(value string) error {
 	return nil
 }
 
-// carries reports whether the m-line is one that we can agree on: sound over plain RTP. AVPF only allows more
-// feedback than AVP (RFC 4585 section 4), it does not demand it.
+// carries reports whether the m-line is one that we can agree on: sound over RTP or SRTP. AVPF only allows more
+// feedback than AVP (RFC 4585 section 4), it does not demand it; SAVPF likewise (RFC 5124).
 func carries(name pion.MediaName) bool {
-	proto := strings.Join(name.Protos, "/")
-	return strings.EqualFold(name.Media, "audio") && name.Port.Value != 0 &&
-		(strings.EqualFold(proto, "RTP/AVP") || strings.EqualFold(proto, "RTP/AVPF"))
+	switch strings.ToUpper(strings.Join(name.Protos, "/")) {
+	case "RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF":
+		return strings.EqualFold(name.Media, "audio") && name.Port.Value != 0
+	}
+	return false
 }
 
 // appendAttribute keeps an a= line if offer and answer have a use for it. Attribute names are made lower-case.
@@ -139,7 +141,7 @@ func appendAttribute(to []byte, value string) []byte {
 	key, rest, valued := strings.Cut(value, ":")
 	key = strings.ToLower(strings.TrimSpace(key))
 	switch key {
-	case "rtpmap", "fmtp", "ptime", "maxptime", "rtcp":
+	case "rtpmap", "fmtp", "ptime", "maxptime", "rtcp", "crypto":
 		if !valued {
 			return to
 		}

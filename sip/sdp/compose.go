@@ -23,9 +23,14 @@ type shape struct {
 	formats []format
 }
 
-// firstShape is the shape of a dialog's first offer, when it is ours.
-func firstShape() *shape {
-	return &shape{names: []pion.MediaName{{Media: "audio", Protos: []string{"RTP", "AVP"}}}}
+// firstShape is the shape of a dialog's first offer, when it is ours. Where encryption is optional the keys stand on a
+// line of plain RTP, which every peer can answer.
+func firstShape(local Local) *shape {
+	profile := "AVP"
+	if local.Security.Policy == Required {
+		profile = "SAVP"
+	}
+	return &shape{names: []pion.MediaName{{Media: "audio", Protos: []string{"RTP", profile}}}}
 }
 
 // line is our audio line: its formats and attributes.
@@ -74,6 +79,9 @@ func answerLine(media Media, local Local, offered []format) line {
 	if media.RTCPMux {
 		local.RTCP = netip.AddrPort{}
 	}
+	if media.Crypto != nil {
+		l.protect(media.Crypto.line())
+	}
 	l.finish(local, media.PTime, media.Direction, media.RTCPMux)
 	return l
 }
@@ -98,8 +106,16 @@ func offerLine(local Local, known []format) line {
 	if ptime == 0 {
 		ptime = defaultPTime
 	}
+	l.protect(local.offeredCrypto(len(known) == 0)...)
 	l.finish(local, ptime, local.Direction, local.RTCPMux)
 	return l
+}
+
+// protect adds keys.
+func (l *line) protect(lines ...cryptoLine) {
+	for _, c := range lines {
+		l.attributes = append(l.attributes, pion.NewAttribute("crypto", c.wire()))
+	}
 }
 
 // finish adds what does not belong to one format.

@@ -13,6 +13,7 @@ var (
 	ErrTransport = errors.New("no media transport in common")
 	ErrAddress   = errors.New("no usable media address")
 	ErrNoCodec   = errors.New("no codec in common")
+	ErrCrypto    = errors.New("no encryption in common")
 	ErrMismatch  = errors.New("the answer does not match the offer")
 )
 
@@ -56,7 +57,7 @@ func (e *Error) Warning() (code int, text string) {
 		code = 304 // Media type not available
 	case errors.Is(e.Err, ErrNoCodec):
 		code = 305 // Incompatible media format
-	case errors.Is(e.Err, ErrTransport):
+	case errors.Is(e.Err, ErrTransport), errors.Is(e.Err, ErrCrypto):
 		code = 302 // Incompatible transport protocol
 	case errors.Is(e.Err, ErrAddress):
 		code = 301 // Incompatible network address formats
@@ -69,6 +70,8 @@ func (e *Error) Warning() (code int, text string) {
 // rank orders refusals by how far the offer came: the furthest is the one worth telling.
 func (e *Error) rank() int {
 	switch {
+	case errors.Is(e.Err, ErrCrypto):
+		return 4
 	case errors.Is(e.Err, ErrNoCodec):
 		return 3
 	case errors.Is(e.Err, ErrAddress), errors.Is(e.Err, ErrSyntax):

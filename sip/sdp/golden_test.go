@@ -1,6 +1,7 @@
 package sdp
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"fmt"
@@ -123,6 +124,8 @@ func parsePolicy(t *testing.T, text string) Local {
 			local.PTime = ptime
 		case "direction":
 			local.Direction = directionOf(nil, []pion.Attribute{{Key: fields[1]}})
+		case "srtp":
+			local.Security = parseSecurity(t, fields[1:])
 		case "codecs":
 			local.Codecs = nil
 			for _, name := range fields[1:] {
@@ -133,6 +136,21 @@ func parsePolicy(t *testing.T, text string) Local {
 		}
 	}
 	return local
+}
+
+// parseSecurity reads a policy and suites. Each key that is made is one letter, from A.
+func parseSecurity(t *testing.T, fields []string) Security {
+	t.Helper()
+	s := Security{Policy: map[string]Policy{"plain": Plain, "optional": Optional, "required": Required}[fields[0]]}
+	for _, name := range fields[1:] {
+		s.Suites = append(s.Suites, Suite(name))
+	}
+	made := byte(0)
+	s.NewKey = func(size int) []byte {
+		made++
+		return bytes.Repeat([]byte{'A' + made - 1}, size)
+	}
+	return s
 }
 
 func kindNamed(t *testing.T, name string) codec.Kind {
@@ -155,6 +173,10 @@ func printMedia(m Media) string {
 	}
 	fmt.Fprintf(&b, "events %d at %d, comfort noise %d\n", m.TelephoneEvent, m.EventClock, m.ComfortNoise)
 	fmt.Fprintf(&b, "peer %q, refused %q\n", m.PeerName, m.Refused)
+	if c := m.Crypto; c != nil {
+		fmt.Fprintf(&b, "%s, ours %q, theirs %q, mki %x %x, clear rtcp %v\n",
+			c.Suite, c.Ours.Reveal(), c.Theirs.Reveal(), c.OurMKI, c.TheirMKI, c.ClearRTCP)
+	}
 	return b.String()
 }
 

@@ -10,7 +10,7 @@ import (
 
 // Offer makes an offer of one audio line with all of local.Codecs, and telephone-event at their RTP clocks.
 func Offer(local Local) ([]byte, error) {
-	return offerShape(local, firstShape())
+	return offerShape(local, firstShape(local))
 }
 
 // offerShape makes an offer with the m-lines of s.
@@ -55,6 +55,9 @@ func readAnswer(offer, answer []byte, local Local) (Media, *shape, error) {
 		}
 		if _, mux := ours.Attribute("rtcp-mux"); !mux && media.RTCPMux {
 			media.RTCPMux, media.RemoteRTCP = false, rtcpOf(m, media.Remote)
+		}
+		if media.Crypto, err = local.readProtection(m, ours); err != nil {
+			return Media{}, nil, err
 		}
 		media.Refused = refused(o.names(), i)
 		return media, &shape{names: o.names(), audio: i, formats: own}, nil

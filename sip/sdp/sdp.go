@@ -1,5 +1,5 @@
-// Package sdp knows how two ends agree on one stream of sound: offer and answer (RFC 3264) as pure functions
-// over session descriptions (RFC 8866). It does not know how descriptions travel, nor which ports are free.
+// Package sdp knows how two ends agree on one stream of sound: offer and answer (RFC 3264), keys included (RFC 4568),
+// as pure functions over session descriptions (RFC 8866), but for the keys that it makes. It does not know how descriptions travel, nor which ports are free.
 package sdp
 
 import (
@@ -36,6 +36,10 @@ type Local struct {
 	Direction Direction
 	// RTCPMux makes our offers ask for RTCP on the RTP port (RFC 5761). Answers take it where it is offered.
 	RTCPMux bool
+	// Security is what we want of SRTP.
+	Security Security
+
+	agreed *Crypto // in this dialog before
 }
 
 // Media is what both sides have agreed on, as we are to carry it out.
@@ -58,6 +62,8 @@ type Media struct {
 	EventClock     int // RTP clock of TelephoneEvent in Hz; 0 if there is none
 	// ComfortNoise is the payload type of RFC 3389 packets; -1 if there are none.
 	ComfortNoise int
+	// Crypto has the keys of SRTP; nil is plain RTP.
+	Crypto *Crypto
 	// Direction is ours: RecvOnly is what a peer gets who offers sendonly, the polite way of holding.
 	Direction Direction
 	// PeerName is the user name on the peer's o= line, printable ASCII of at most 64 bytes, "" for "-":

@@ -6,7 +6,7 @@ import (
 )
 
 // Session is our side of all offers and answers in one dialog: it counts the version on the o= line and keeps the
-// m-lines and payload types of a renewed offer as they were (RFC 3264 section 8). It belongs to one goroutine at a
+// m-lines and payload types of a renewed offer as they were (RFC 3264 section 8), and its keys as long as the peer keeps its own. It belongs to one goroutine at a
 // time. Local may be changed between two calls (a hold, another port); Local.Origin.Version is where the
 // count begins and is the session's from then on.
 type Session struct {
@@ -27,7 +27,7 @@ func (s *Session) Answer(offer []byte) (answer []byte, media Media, err error) {
 	if err != nil {
 		return nil, Media{}, err
 	}
-	s.shape = agreed
+	s.shape, s.Local.agreed = agreed, media.Crypto
 	return body, media, nil
 }
 
@@ -36,7 +36,7 @@ func (s *Session) Answer(offer []byte) (answer []byte, media Media, err error) {
 func (s *Session) Offer() ([]byte, error) {
 	shape := s.shape
 	if shape == nil {
-		shape = firstShape()
+		shape = firstShape(s.Local)
 	}
 	body, err := s.next(func(local Local) ([]byte, error) { return offerShape(local, shape) })
 	if err != nil {
@@ -65,7 +65,7 @@ func (s *Session) ReadAnswer(answer []byte) (Media, error) {
 	if err != nil {
 		return Media{}, err
 	}
-	s.shape = agreed
+	s.shape, s.Local.agreed = agreed, media.Crypto
 	return media, nil
 }
 

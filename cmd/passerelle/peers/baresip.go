@@ -16,7 +16,9 @@ type PhoneConfig struct {
 	Name       string
 	Microphone string // a WAV file, mono; played once from the moment the call is up, then silence
 	Codec      string // "PCMU", "PCMA", "G722/16000/1" or "opus/48000/1"; both of the first, PCMU first, where it is empty
-	Transport  string // "udp" (default) or "tcp"
+	Transport  string // "udp" (default), "tcp" or "tls"
+	SRTP       bool   // encrypts, or does not talk
+	Authority  string // the file of who vouches for its peers, with TLS
 	Mux        bool   // offers rtcp-mux
 	AutoAnswer bool
 	INFO       bool   // keys are sent in INFO, not in RTP
@@ -47,6 +49,7 @@ func StartPhone(t testing.TB, dir string, config PhoneConfig) *Phone {
 		"Address": Loopback(), "SIP": first, "Control": control, "RTP": first + 4, "LastRTP": first + blockSize - 1,
 		"Microphone": microphone, "Modules": baresipModules(t), "Mux": config.Mux,
 		"Recordings": Sub(t, p.dir, "rec"), "Rate": rate,
+		"TLS": config.Transport == "tls", "Authority": config.Authority, "SRTP": config.SRTP,
 	})
 	p.process = Start(t, Command{Name: config.Name, Path: "baresip", Args: []string{"-f", p.dir, "-s"}, Dir: p.dir})
 	p.process.Await(t, `baresip is ready`, 10*time.Second)
@@ -75,10 +78,13 @@ func (p *Phone) write(t testing.TB, values map[string]any) {
 		who = "<sip:" + p.Shows
 	}
 	account := fmt.Sprintf("%s@127.0.0.1:%d", who, p.SIP)
-	if p.Transport == "tcp" {
-		account += ";transport=tcp"
+	if p.Transport == "tcp" || p.Transport == "tls" {
+		account += ";transport=" + p.Transport
 	}
 	account += ">;regint=0"
+	if p.SRTP {
+		account += ";mediaenc=srtp-mand"
+	}
 	codecs := p.Codec
 	if codecs == "" {
 		codecs = "PCMU,PCMA"

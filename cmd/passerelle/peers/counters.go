@@ -21,6 +21,8 @@ type Counters struct {
 		Rooms      int    `json:"rooms"`
 		PortsInUse int    `json:"ports_in_use"`
 		Answered   uint64 `json:"answered"`
+		Encrypted  uint64 `json:"encrypted"`
+		Exposed    uint64 `json:"exposed"`
 		Refused    uint64 `json:"refused"`
 		Media      struct {
 			Received uint64 `json:"received"` // RTP packets from the phones

@@ -25,6 +25,10 @@ type GatewayConfig struct {
 	Complains *regexp.Regexp
 	// IPv6 puts telephony on ::1; the page stays where it is.
 	IPv6 bool
+	// TLS adds a tls listener, and a trunk "branch" that is known by the certificate in branch.crt only. SRTP is
+	// what the trunk of the loopback addresses says of it; its default where it is empty.
+	TLS  bool
+	SRTP string
 	// LiveKit adds engines, routes and a menu to the embedded rooms; nil leaves it at these.
 	LiveKit *LiveKit
 	// Untouched has no gain and no gate, for tests that go by the level of hums that never end.
@@ -42,6 +46,7 @@ const Password = "kerfuffle"
 type Gateway struct {
 	GatewayConfig
 	SIP   netip.AddrPort // UDP and TCP
+	TLSed netip.AddrPort // TLS, if there is any
 	HTTP  netip.AddrPort // the page
 	debug netip.AddrPort
 	Media [2]uint16 // the first and the last port of RTP and RTCP
@@ -64,7 +69,7 @@ func StartGateway(t testing.TB, dir string, config GatewayConfig) *Gateway {
 	if config.Level == "" {
 		config.Level = "info"
 	}
-	first := Ports(t, 4)
+	first := Ports(t, 5)
 	media := Ports(t, 2*config.Calls)
 	at := func(n uint16) netip.AddrPort { return netip.AddrPortFrom(Loopback(), first+n) }
 	phones := Loopback()
@@ -78,6 +83,13 @@ func StartGateway(t testing.TB, dir string, config GatewayConfig) *Gateway {
 	values := map[string]any{
 		"SIP": g.SIP, "HTTP": g.HTTP, "Browsers": at(2), "Media": netip.AddrPortFrom(phones, g.Media[0]), "LastMedia": g.Media[1],
 		"Calls": config.Calls, "Drain": config.Drain, "Password": Password, "Level": config.Level, "Untouched": config.Untouched,
+	}
+	values["SRTP"], values["Certified"], values["TLS"] = config.SRTP, config.TLS, ""
+	if config.TLS {
+		g.TLSed = netip.AddrPortFrom(phones, first+4)
+		values["TLS"] = g.TLSed
+		writeIdentity(t, dir, "gateway")
+		writeIdentity(t, dir, "branch")
 	}
 	config.LiveKit.fill(t, dir, config.Calls, values)
 	writeTemplate(t, Data("gateway.yaml.tmpl"), g.file(), values)
@@ -197,11 +209,13 @@ func (g *Gateway) Page(room string) string { return fmt.Sprintf("http://%s/%s?ra
 
 // URI returns what a phone dials for a room.
 func (g *Gateway) URI(room, transport string) string {
-	uri := fmt.Sprintf("sip:%s@%s", room, g.SIP)
-	if transport == "tcp" {
-		uri += ";transport=tcp"
+	switch transport {
+	case "tcp":
+		return fmt.Sprintf("sip:%s@%s;transport=tcp", room, g.SIP)
+	case "tls":
+		return fmt.Sprintf("sip:%s@%s;transport=tls", room, g.TLSed)
 	}
-	return uri
+	return fmt.Sprintf("sip:%s@%s", room, g.SIP)
 }
 
 // Terminate sends SIGTERM and returns at once.
