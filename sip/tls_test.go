@@ -213,7 +213,7 @@ func TestStrangersAreBounded(t *testing.T) {
 
 func TestStrangersHaveARate(t *testing.T) {
 	s := serve(t, Config{Known: only("127.0.0.1"), TLS: pbx(t), Limits: Limits{StrangersPerSecond: 1}}, answerAll(nil))
-	answered := 0
+	answered, began := 0, time.Now()
 	for range 10 {
 		c := tls.Client(tcpFrom(t, s, "127.0.0.2"), &tls.Config{RootCAs: theHouse(t).pool(), ServerName: "127.0.0.1"})
 		c.SetDeadline(time.Now().Add(patience))
@@ -222,8 +222,8 @@ func TestStrangersHaveARate(t *testing.T) {
 		}
 		c.Close()
 	}
-	if answered < 2 || answered > 4 {
-		t.Errorf("%d handshakes, want 2 and as many as seconds have passed", answered)
+	if most := 3 + int(time.Since(began).Seconds()); answered < 2 || answered > most {
+		t.Errorf("%d handshakes, want 2 and as many as seconds have passed, %d at most", answered, most)
 	}
 }
 
@@ -245,10 +245,19 @@ func TestHandshakeTakesItsTimeAndNoMore(t *testing.T) {
 			k.await(t, "no TLS handshake")
 		})
 	}
-	s.streams.mu.Lock()
-	defer s.streams.mu.Unlock()
-	if s.streams.shaking != 0 || len(s.streams.counts) != 0 {
-		t.Errorf("%d handshakes are counted, and %v", s.streams.shaking, s.streams.counts)
+	counted := func() (int, int) {
+		s.streams.mu.Lock()
+		defer s.streams.mu.Unlock()
+		return s.streams.shaking, len(s.streams.counts)
+	}
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) { // the last is told of before it is gone
+		shaking, addresses := counted()
+		if shaking == 0 && addresses == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d handshakes are counted, of %d addresses", shaking, addresses)
+		}
 	}
 }
 
