@@ -12,7 +12,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// Peers mostly wait: many of them run at once, however few cores there are. None may leave a goroutine.
+// Peers mostly wait: many of them run at once, however few cores there are; those that are judged sample by sample
+// run before, by themselves. None may leave a goroutine.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if err := flag.Set("test.parallel", "16"); err != nil {

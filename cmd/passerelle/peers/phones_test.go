@@ -12,7 +12,6 @@ import (
 
 // TestPhones has every phone that there is talk to one gateway, in rooms of their own.
 func TestPhones(t *testing.T) {
-	t.Parallel()
 	dir := Folder(t)
 	gateway := StartGateway(t, dir, GatewayConfig{})
 	before := gateway.Counters(t)

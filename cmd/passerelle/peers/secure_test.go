@@ -11,7 +11,6 @@ import (
 
 // TestSecurePhones has phones that encrypt, each alone with a plain one in a room: over TLS, with SRTP, and both.
 func TestSecurePhones(t *testing.T) {
-	t.Parallel()
 	dir := Folder(t)
 	gateway := StartGateway(t, dir, GatewayConfig{TLS: true})
 	t.Run("calls", func(t *testing.T) {

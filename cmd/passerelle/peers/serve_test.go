@@ -45,7 +45,6 @@ func TestIPv6(t *testing.T) {
 // TestTestPhone has "passerelle call" talk to a phone that is not ours, with no gateway between them; and
 // to it through the gateway.
 func TestTestPhone(t *testing.T) {
-	t.Parallel()
 	dir := Folder(t)
 	gateway := StartGateway(t, dir, GatewayConfig{})
 	man, woman := Says(t, dir, Man, 0.5, 0.5), Says(t, dir, Woman, 0.5, 0.5)

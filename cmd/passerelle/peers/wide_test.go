@@ -12,7 +12,6 @@ import (
 // TestWidePhones has phones of G.722 and of Opus, a narrow one and a browser in one room. One after the other the wide
 // ones speak: where both ends are wide, speech is as bright as it was said; the narrow phone hears it dull and clean.
 func TestWidePhones(t *testing.T) {
-	t.Parallel()
 	dir := Folder(t)
 	gateway := StartGateway(t, dir, GatewayConfig{})
 	before := gateway.Counters(t)
