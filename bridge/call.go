@@ -60,7 +60,7 @@ type call struct {
 	known       news
 	informed    bool // known means something
 	interrupted bool // the seat is
-	lost        bool // the caller was told that the way to the room is lost
+	way         way
 	stayedAlone *alarm
 
 	sound atomic.Pointer[sound] // set once line and phone are there, for the statistics
