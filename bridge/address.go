@@ -28,7 +28,7 @@ func (g *Gateway) local(ctx context.Context, line *rtp.Line, invite sip.Invite, 
 		Address:  netip.AddrPortFrom(addr, line.LocalAddr().Port()),
 		RTCP:     netip.AddrPortFrom(addr, line.LocalRTCP().Port()),
 		Codecs:   codecs(trunk),
-		Security: security(trunk.SRTP, g.KeysOverTLS && invite.Transport != "tls"),
+		Security: security(trunk.SRTP, g.KeysOverTLS && !config.Encrypted(invite.Transport)),
 	}, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"passerelle/config"
 	"passerelle/sip"
 )
 
@@ -86,7 +87,7 @@ func (c *call) logStart() {
 	c.gateway.answered.Add(1)
 	suite, confidential := "none", false
 	if media.Crypto != nil {
-		suite, confidential = string(media.Crypto.Suite), c.invite.Transport == "tls"
+		suite, confidential = string(media.Crypto.Suite), config.Encrypted(c.invite.Transport)
 		c.gateway.secure.Add(1)
 		if !confidential {
 			c.gateway.exposed.Add(1)

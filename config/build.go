@@ -113,6 +113,7 @@ func (b *builder) network(t *tree) Network {
 		Media:     value(b, t.get("media"), b.addresses.parseMedia),
 		TLS:       b.tls(t.get("tls")),
 		ANSSI:     value(b, t.get("tls").get("profile"), parseProfile),
+		Origins:   values(b, t.get("origins"), parseOrigin),
 	}
 	if listen := t.get("listen"); listen.ok() && len(listen.items) == 0 {
 		b.add(listen.at, listen.path, "one address at least is wanted")

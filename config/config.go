@@ -62,13 +62,20 @@ type Network struct {
 	Listen    []Listener // at least one; udp and tcp on port 5060 of every address by default
 	Advertise Advertise  // auto by default
 	Media     Media      // 20000-23999 on the address of the first listen by default
-	TLS       *TLS       // of its tls listeners; nil, the default, if there are none
+	TLS       *TLS       // of its tls and wss listeners; nil, the default, if there are none
+	Origins   []string   // of pages that may open a WebSocket, or AnyOrigin; empty, the default: pages of the same host
 	ANSSI     bool       // tls.profile: keys of SRTP are not taken from SIP that is in clear; false by default
 }
 
+// AnyOrigin stands for the pages of everybody.
+const AnyOrigin = "*"
+
+// Encrypted reports whether SIP over a transport is encrypted.
+func Encrypted(transport string) bool { return transport == "tls" || transport == "wss" }
+
 // Listener is one address where SIP is listened for.
 type Listener struct {
-	Transport string         // "udp", "tcp" or "tls"
+	Transport string         // "udp", "tcp", "tls", "ws" or "wss"
 	Addr      netip.AddrPort // the address may be unspecified (:: takes IPv4 too), the port 0 for a free one
 }
 

@@ -42,7 +42,11 @@ func (b *builder) checkPorts(c *Config) {
 		next := 0 // in n.Listen, which lacks what is broken
 		for _, item := range t.items[0].get("listen").list() {
 			if item.ok() {
-				one(item.path, n.Listen[next].Transport, n.Listen[next].Addr)
+				transport := "tcp"
+				if n.Listen[next].Transport == "udp" {
+					transport = "udp"
+				}
+				one(item.path, transport, n.Listen[next].Addr)
 				next++
 			}
 		}

@@ -44,19 +44,21 @@ func schema() *setting {
 func networkSettings() []setting {
 	return []setting{
 		{key: "name", values: "name", required: true, doc: "What trunks call this network."},
-		{key: "listen", is: scalars, values: "udp://, tcp:// or tls:// with address:port", unset: `["udp://:5060", "tcp://:5060"]`,
+		{key: "listen", is: scalars, values: "udp://, tcp://, tls://, ws:// or wss:// with address:port", unset: `["udp://:5060", "tcp://:5060"]`,
 			doc: "Where SIP is listened for. Without an address: all of this machine's, IPv4 and IPv6. Port 0 takes a free one."},
 		{key: "advertise", values: "auto, an address or a host name", unset: "auto",
 			doc: "What peers are told to send to, in SIP and in SDP, where it is not the address that they reach (NAT)."},
 		{key: "media", values: "address:first-last or first-last", unset: "20000-23999",
 			means: "20000-23999, 2000 calls",
 			doc:   "UDP ports for sound, two a call, inclusive. Without an address: that of the first listen. 0-0 leaves the ports to the system."},
-		{key: "tls", is: mapping, means: "no TLS", doc: "What tls:// listeners show ([encryption.md](encryption.md)).", keys: []setting{
+		{key: "tls", is: mapping, means: "no TLS", doc: "What tls:// and wss:// listeners show ([encryption.md](encryption.md)).", keys: []setting{
 			{key: "cert", values: "file:PATH", required: true, doc: "The certificate and its chain, PEM. Read again when the file changes."},
 			{key: "key", values: "file:PATH", required: true, secret: true, doc: "Its private key, PEM."},
 			{key: "profile", values: "default or anssi", unset: "default",
 				doc: "anssi: the keys of SRTP are taken over TLS only; where they come in clear the sound is in clear too, or the call is refused."},
 		}},
+		{key: "origins", is: scalars, values: "https:// or http:// URL, or *", means: "pages of the same host",
+			doc: "Whose pages may call over ws:// and wss://, such as https://phone.example.org; * is everybody's."},
 	}
 }
 

@@ -56,11 +56,14 @@ func (s *Server) callee(in inbound, offer []byte) (*Dialog, error) {
 	}
 	p.nat = behindNAT(req.Via(), in.from.src.Addr())
 	p.learn(req, in.from.src, false)
-	if in.from.network == "tls" && securely(req) {
-		p.self.Scheme, p.self.UriParams = "sips", nil
+	if isSecure(in.from.network) && securely(req) {
+		p.self.Scheme = "sips"
+		if in.from.network == "tls" {
+			p.self.UriParams = nil
+		}
 	}
 	d := s.newDialog(newInvite(req, in.from.src, netip.AddrPortFrom(p.here, in.from.local.Port())), in.tag)
-	d.invite.Body, d.invite.Peer = offer, in.from.peer
+	d.invite.Body, d.invite.Peer, d.invite.Transport = offer, in.from.peer, in.from.network
 	d.local, d.display = withoutPort(req.To().Address), unescapeQuotes(req.To().DisplayName)
 	d.remote = req.From().Address
 	d.owned = owned{
@@ -140,7 +143,7 @@ func (s *Server) pathTo(from origin) (path, error) {
 	}
 	p.self = sip.Uri{Scheme: "sip", Host: or(s.config.Advertise, p.here.String()), Port: s.listenerPort(from)}
 	if isStream(from.network) {
-		p.self.UriParams.Add("transport", from.network)
+		p.self.UriParams.Add("transport", transportParam(from.network))
 	}
 	return p, nil
 }

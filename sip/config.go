@@ -31,8 +31,12 @@ type Config struct {
 	// draining. Nil: 200.
 	Options func() int
 
-	// TLS is needed where a listener of Listen is a tls one.
+	// TLS is needed where a listener of Listen is a tls or wss one.
 	TLS TLS
+
+	// Origins are those of the pages that may open a WebSocket here, such as "https://phone.example.org", or
+	// [AnyOrigin]. Empty: pages of the host that the WebSocket is at.
+	Origins []string
 
 	// UserAgent names us in Server and User-Agent. Empty: "Passerelle".
 	UserAgent string
@@ -52,14 +56,18 @@ type Config struct {
 	Limits Limits
 }
 
+// AnyOrigin stands for the pages of everybody.
+const AnyOrigin = "*"
+
 // Limits bounds what one peer, and all of them, may cost. A zero field takes its default.
 type Limits struct {
 	MessageSize           int           // bytes in one SIP message; default and maximum 32 kB, what sipgo reads at once
-	MessageTime           time.Duration // from a message's first byte to its last, on TCP and TLS; 10 s
-	WriteTime             time.Duration // for one message to a TCP or TLS peer; 5 s, then the connection is closed
-	HandshakeTime         time.Duration // for a TLS handshake; 5 s
-	Connections           int           // TCP and TLS connections in all; 4096
-	ConnectionsPerAddress int           // TCP and TLS connections from one address (IPv6: one /64); 256
+	MessageTime           time.Duration // from a message's first byte to its last, on a connection; 10 s
+	WriteTime             time.Duration // for one message to a peer on a connection; 5 s, then that is closed
+	HandshakeTime         time.Duration // for a TLS handshake, and for the HTTP of a WebSocket; 5 s
+	IdleTime              time.Duration // for a WebSocket's peer to answer a ping, sent in half of it; 60 s
+	Connections           int           // TCP and TLS connections in all, WebSockets included; 4096
+	ConnectionsPerAddress int           // of these from one address (IPv6: one /64); 256
 	Strangers             int           // TLS handshakes at once with those whom only a certificate can make known; 32
 	StrangersPerAddress   int           // of these from one address; 4
 	StrangersPerSecond    int           // how many of these begin; 20, twice that in a burst
@@ -72,7 +80,7 @@ type Limits struct {
 
 // Listener is one socket that SIP is spoken on.
 type Listener struct {
-	Network string // "udp", "tcp" or "tls"
+	Network string // "udp", "tcp", "tls", "ws" or "wss"
 	Addr    netip.AddrPort
 }
 
@@ -82,7 +90,7 @@ func (l Listener) String() string { return l.Network + "://" + l.Addr.String() }
 // Knock is something that was left unanswered.
 type Knock struct {
 	Source  netip.AddrPort
-	Network string // "udp", "tcp" or "tls"
+	Network string // as of a Listener
 	Why     string // in a few words: "unknown source", "flood", "forged CANCEL", "not SIP"...
 }
 
@@ -109,6 +117,7 @@ func (l Limits) withDefaults() Limits {
 	l.MessageTime = or(l.MessageTime, 10*time.Second)
 	l.WriteTime = or(l.WriteTime, 5*time.Second)
 	l.HandshakeTime = or(l.HandshakeTime, 5*time.Second)
+	l.IdleTime = or(l.IdleTime, time.Minute)
 	l.Strangers = or(l.Strangers, 32)
 	l.StrangersPerAddress = or(l.StrangersPerAddress, 4)
 	l.StrangersPerSecond = or(l.StrangersPerSecond, 20)

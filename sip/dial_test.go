@@ -77,7 +77,7 @@ func TestTwoServers(t *testing.T) {
 }
 
 func TestCalleeHangsUp(t *testing.T) {
-	networks(t, func(t *testing.T, network string) {
+	dialled(t, func(t *testing.T, network string) {
 		release := make(chan struct{})
 		callee := serve(t, Config{}, func(ctx context.Context, d *Dialog) {
 			d.Answer(ctx, []byte(testSDP))
@@ -113,7 +113,7 @@ func TestDialRefused(t *testing.T) {
 }
 
 func TestDialIsGivenUp(t *testing.T) {
-	networks(t, func(t *testing.T, network string) {
+	dialled(t, func(t *testing.T, network string) {
 		ends := make(chan error, 1)
 		callee := serve(t, Config{}, ringAnswer(nil, ends))
 		caller := serve(t, Config{}, answerAll(nil))

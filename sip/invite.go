@@ -13,7 +13,7 @@ type Invite struct {
 	RequestURI URI
 	Source     netip.AddrPort // where it came from (callee) or went to (caller)
 	Local      netip.AddrPort // our own address towards the peer, never unspecified
-	Transport  string         // "udp", "tcp" or "tls"
+	Transport  string         // "udp", "tcp", "tls", "ws" or "wss"
 	Peer       string         // whose certificate the connection came with (TLS.Peer); empty: nobody's
 	UserAgent  string         // the peer's, where it says so
 	Body       []byte         // the SDP offer, also when it came in a multipart body; nil is a late offer

@@ -26,7 +26,7 @@ const supportedByUs = "100rel, timer"
 type origin struct {
 	src     netip.AddrPort
 	local   netip.AddrPort // the socket's own address; may be unspecified
-	network string         // "udp", "tcp" or "tls"
+	network string         // "udp", "tcp", "tls", "ws" or "wss"
 	peer    string         // whose certificate came with the connection
 }
 
@@ -39,7 +39,7 @@ func originOf(network, src string, c sip.Connection) (origin, error) {
 	}
 	if t, ok := c.(*sip.TCPConnection); ok {
 		if s, ok := t.Conn.(*streamConn); ok {
-			o.peer = s.peer
+			o.network, o.peer = s.network, s.peer
 		}
 	}
 	return o, err

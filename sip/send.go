@@ -99,7 +99,7 @@ func (s *Server) write(p path, req *sip.Request) error {
 	return s.client.WriteRequest(req)
 }
 
-// aim sets where a request goes: over TCP and TLS the connection that the dialog came on for as long as it is open,
+// aim sets where a request goes: on a connection, to the one that the dialog came on for as long as it is open,
 // and then a new one (RFC 3261 section 18.1.1).
 func (s *Server) aim(p path, req *sip.Request) error {
 	to := p.hop()

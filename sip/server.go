@@ -54,7 +54,7 @@ type Server struct {
 // door is a socket that peers connect to.
 type door struct {
 	*net.TCPListener
-	network string // "tcp" or "tls"
+	network string // "tcp", "tls", "ws" or "wss"
 }
 
 // Listen binds every listener of c. A port that is taken is a [*ListenError]. Nothing is read before
@@ -95,8 +95,8 @@ func (s *Server) bind(l Listener) error {
 		}
 		l.Addr = addrPort(c.LocalAddr())
 		s.packets = append(s.packets, newPacketConn(c, s.guard, s.log, s.ua.TransportLayer().Pool("udp")))
-	case "tcp", "tls":
-		if l.Network == "tls" && s.config.TLS.Server == nil {
+	case "tcp", "tls", "ws", "wss":
+		if isSecure(l.Network) && s.config.TLS.Server == nil {
 			return &ListenError{Listener: l, Err: errNoCertificate}
 		}
 		t, err := bindTCP(l)
@@ -134,6 +134,7 @@ func (s *Server) Serve(ctx context.Context, h Handler) error {
 		defer recovered(s.log, "handover")
 		_ = tl.ServeTLS(s.streams.over["tls"]) // likewise; the connections in it are beyond their handshake
 	})
+	readers.Go(func() { s.streams.web.serve(base) })
 	for _, l := range s.accepts {
 		readers.Go(func() { s.streams.accept(base, l, l.network) })
 	}

@@ -129,6 +129,7 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 		TLS:       secure,
 		Listen:    listeners(network),
 		Advertise: advertised(network.Advertise),
+		Origins:   network.Origins,
 		Known:     func(src netip.AddrPort) bool { return bridge.Known(live.Load(), src.Addr()) },
 		Options:   h.gateway.Ready,
 		UserAgent: "Passerelle/" + version,

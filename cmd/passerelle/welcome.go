@@ -33,6 +33,8 @@ func welcome(w io.Writer, c *config.Config, page string, phones []sip.Listener) 
 		case l.Addr.Addr() == netip.IPv6Unspecified(): // its IPv4 twin has been named
 		case route == nil:
 			fmt.Fprintf(w, "  listens on %s://%s\n", l.Network, addr)
+		case l.Network == "ws" || l.Network == "wss": // who calls there has a page that does
+			fmt.Fprintf(w, "  joins  browser phones at %s://%s\n", l.Network, addr)
 		case l.Network == "udp":
 			fmt.Fprintf(w, "  dial   sip:%s@%s\n", userPart(number), addr)
 		default:
