@@ -1,0 +1,154 @@
+package digest
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Account is what of somebody's password a Verifier needs: an HA1 for each algorithm. There is no way back from it.
+type Account struct{ ha1 map[Algorithm]string }
+
+// NewAccount returns the account of a password.
+func NewAccount(user, realm, password string) Account {
+	a := Account{ha1: map[Algorithm]string{}}
+	for _, algorithm := range Algorithms() {
+		a.ha1[algorithm] = algorithm.HA1(user, realm, password)
+	}
+	return a
+}
+
+// AccountOf returns the account of digests that were made elsewhere, of user, realm and password, in hexadecimal.
+func AccountOf(ha1 map[Algorithm]string) Account {
+	a := Account{ha1: map[Algorithm]string{}}
+	for algorithm, text := range ha1 {
+		a.ha1[algorithm.base()] = strings.ToLower(text)
+	}
+	return a
+}
+
+// Verifier challenges, and looks at the answers. Its methods may be called from any goroutine.
+type Verifier struct {
+	realm      string
+	algorithms []Algorithm
+	lookup     func(user string) (Account, bool)
+	nonces     *nonces
+	guesses    guesses
+	nobody     Account // who a user that is not known is compared with
+}
+
+// NewVerifier returns a Verifier. Of the algorithms, all are offered, in their order; none is SHA-256, and then MD5. lookup
+// is called from several goroutines, and must not block.
+func NewVerifier(realm string, algorithms []Algorithm, lookup func(user string) (Account, bool)) *Verifier {
+	if len(algorithms) == 0 {
+		algorithms = []Algorithm{SHA256, MD5}
+	}
+	return &Verifier{
+		realm: realm, algorithms: algorithms, lookup: lookup, nonces: newNonces(),
+		nobody: NewAccount("", realm, rand.Text()),
+	}
+}
+
+// Request is what a Verifier looks at.
+type Request struct {
+	Method, URI   string
+	Body          []byte
+	Authorization []string // the values of the header
+	Source        netip.Addr
+	// AtHome tells whether a user was at this source already, with the right password: such a one is not locked out by
+	// what others guess. Nil: nobody was.
+	AtHome func(user string) bool
+}
+
+// Why a request was not taken. It is for the log, and nothing of it is in the answer.
+var (
+	ErrNone   = errors.New("no credentials")
+	ErrStale  = errors.New("the nonce is old, or was used before")
+	ErrWrong  = errors.New("wrong user or password")
+	ErrLocked = errors.New("too many wrong passwords")
+)
+
+// Check returns who sends a request. With an error come the challenges to answer it with, a value of WWW-Authenticate each.
+// They are the same whether there is such a user or not, and take the same time.
+func (v *Verifier) Check(r Request) (user string, challenges []string, err error) {
+	now := time.Now()
+	c, found := v.find(r.Authorization)
+	if !found {
+		return "", v.challenge(now, false), ErrNone
+	}
+	account, known := v.lookup(c.Username)
+	ha1, has := account.ha1[c.Algorithm.base()]
+	if !known || !has {
+		ha1 = v.nobody.ha1[c.Algorithm.base()]
+	}
+	right := subtle.ConstantTimeCompare([]byte(c.expected(ha1, r.Method, r.Body)), []byte(c.Response)) == 1 &&
+		known && has && sameTarget(c.URI, r.URI)
+
+	made, ours := v.nonces.madeAt(c.Nonce)
+	if !ours || !v.nonces.fresh(made, now) {
+		return "", v.challenge(now, true), ErrStale // whether the password was right, is not said (RFC 7616 section 3.3)
+	}
+	if v.guesses.locked(c.Username, r.Source, now) && (r.AtHome == nil || !r.AtHome(c.Username)) {
+		return "", v.challenge(now, false), ErrLocked
+	}
+	if !right {
+		v.guesses.wrong(c.Username, r.Source, now)
+		return c.Username, v.challenge(now, false), ErrWrong
+	}
+	v.guesses.right(c.Username, r.Source)
+	if !v.nonces.use(c.Nonce, made, c.NC) {
+		return "", v.challenge(now, true), ErrStale
+	}
+	return c.Username, nil, nil
+}
+
+// find returns the credentials that are meant for us and can be looked at.
+func (v *Verifier) find(values []string) (Credentials, bool) {
+	for _, value := range values {
+		c, err := ParseCredentials(value)
+		if err == nil && c.Realm == v.realm && slices.Contains(v.algorithms, c.Algorithm.base()) &&
+			(c.QOP == "auth" || c.QOP == "" && !c.Algorithm.sessions()) {
+			return c, true
+		}
+	}
+	return Credentials{}, false
+}
+
+// challenge returns a challenge for every algorithm.
+func (v *Verifier) challenge(now time.Time, stale bool) []string {
+	nonce := v.nonces.make(now)
+	values := make([]string, 0, len(v.algorithms))
+	for _, a := range v.algorithms {
+		values = append(values, Challenge{Realm: v.realm, Nonce: nonce, Algorithm: a, QOP: []string{"auth"}, Stale: stale}.String())
+	}
+	return values
+}
+
+// sameTarget reports whether two URIs name the same user at the same host. Port and parameters are left out: phones
+// write their Request-URI one way, and the one in their credentials another.
+func sameTarget(a, b string) bool {
+	userA, hostA := target(a)
+	userB, hostB := target(b)
+	return userA == userB && strings.EqualFold(hostA, hostB)
+}
+
+func target(uri string) (user, host string) {
+	_, rest, found := strings.Cut(uri, ":")
+	if !found {
+		return "", uri
+	}
+	rest, _, _ = strings.Cut(rest, "?")
+	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
+		user, rest = rest[:at], rest[at+1:]
+	}
+	rest, _, _ = strings.Cut(rest, ";")
+	if end := strings.LastIndexByte(rest, ']'); end >= 0 {
+		return user, rest[:end+1]
+	}
+	rest, _, _ = strings.Cut(rest, ":")
+	return user, rest
+}
