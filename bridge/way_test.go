@@ -16,9 +16,9 @@ func TestTheWayToTheRoomIsToldOfWhereItMatters(t *testing.T) {
 	const ms = time.Millisecond
 	lost, back := ivr.Reconnecting, ivr.ReconnectedBack
 	for _, test := range []struct {
-		rule string
+		rule   string
 		phases []time.Duration // lost, back, lost, ...
-		want []ivr.Prompt
+		want   []ivr.Prompt
 	}{
 		{"a session that another replaces at once", []time.Duration{7 * ms}, nil},
 		{"shorter than a second", []time.Duration{999 * ms}, nil},

@@ -204,7 +204,7 @@ func TestTargetGrowsAtOnceAndDecaysSlowly(t *testing.T) {
 	var at time.Duration
 	arrive := func(lag time.Duration) {
 		at += 20 * ms
-		d.arrived(at+lag, at, false)
+		d.arrived(at+lag, at, 0, false)
 	}
 	for range 50 {
 		arrive(0)

@@ -32,6 +32,7 @@ type jitter struct {
 	scale int64 // media time a sample
 	block int   // samples a tick
 	count jitterCounters
+	stall stall // of the shard that pulls, the last
 
 	running bool   // a source is known
 	slots   []slot // a power of two of them
@@ -107,6 +108,9 @@ func (j *jitter) skip() {
 	j.resync = true
 }
 
+// hasFor says whether there is enough for so many ticks, of a packet each, or nothing to be heard.
+func (j *jitter) hasFor(ticks int) bool { return !j.playing || j.waiting+j.in.filled() >= ticks }
+
 // flush forgets the source, its clocks and all that waits.
 func (j *jitter) flush() {
 	for p := j.in.peek(); p != nil; p = j.in.peek() {
@@ -181,7 +185,7 @@ func (j *jitter) place(p *packet) {
 // measure tells the meter. Markers of silence have timestamps of no sound.
 func (j *jitter) measure(p *packet, ts int64) {
 	if !p.silence {
-		j.meter.arrived(p.arrival, mediaTime(ts), !j.playing)
+		j.meter.arrived(p.arrival, mediaTime(ts), j.stall.excuse(p.arrival), !j.playing)
 	}
 }
 

@@ -44,6 +44,9 @@ func (r *ring) free() *packet {
 // push hands over the slot that free returned. Called by the reader.
 func (r *ring) push() { r.tail.Add(1) }
 
+// filled returns how many packets wait. Called on the shard.
+func (r *ring) filled() int { return int(r.tail.Load() - r.head.Load()) }
+
 // peek returns the oldest packet, or nil. Called on the shard, which may swap buffers with it; pop follows.
 func (r *ring) peek() *packet {
 	head := r.head.Load()
