@@ -12,10 +12,15 @@ import (
 // outbound is our INVITE and what became of it.
 type outbound struct {
 	req      *sip.Request
+	first    path // as it was before any answer, for an INVITE that is sent again
+	again    int  // how often it was
+	send     func(*sip.Request) bool
 	tx       interface{ Terminate() }
 	tell     func(code int, reason string, body []byte)
-	up       chan struct{} // closed with the answer
-	answer   []byte        // its SDP; set before up is closed
+	early    earlyAnswer
+	numbers  map[string]uint32 // of the last reliable provisional answer, by tag
+	up       chan struct{}     // closed with the answer
+	answer   []byte            // its SDP; set before up is closed
 	ackReq   *sip.Request
 	forks    map[string]bool // other dialogs that our INVITE made, by tag; under Dialog.mu
 	cancelBy *time.Timer
@@ -31,14 +36,13 @@ func (d *Dialog) answeredBy(res *sip.Response, src origin) {
 	case res.StatusCode == sip.StatusTrying:
 		_ = d.step(provisionalHeard, o)
 	case res.IsProvisional():
-		early := d.state == calling || d.state == proceeding
-		if tag := tagOf(res.To().Params); tag != "" && early { // an early dialog (section 12.1.2)
-			d.remoteTag = tag
-			d.path.learn(res, src.src, true)
-		}
-		_ = d.step(provisionalHeard, o)
+		d.ringsThere(res, src)
 	case res.IsSuccess():
 		d.succeeded(res, src)
+	case d.wantsMore(res):
+		if err := d.step(intervalHeard, o); err != nil {
+			_ = d.step(refusalHeard, o)
+		}
 	default:
 		_ = d.step(refusalHeard, o)
 	}
@@ -54,6 +58,7 @@ func (d *Dialog) succeeded(res *sip.Response, src origin) {
 		if err := d.step(successHeard, occasion{res: res}); err != nil {
 			d.log.Debug("2xx", "call", d.callID, "state", d.state, "error", err)
 		}
+		d.agreed(res)
 		return
 	}
 	if tag == d.remoteTag {
@@ -63,7 +68,7 @@ func (d *Dialog) succeeded(res *sip.Response, src origin) {
 	d.endFork(res, src)
 }
 
-// accepted does what the answer to our INVITE asks for: the ACK, and the news.
+// accepted does what the answer to our INVITE asks for: the ACK.
 func (d *Dialog) accepted(res *sip.Response) error {
 	d.out.ackReq = d.requestWith(sip.ACK, d.out.req.CSeq().SeqNo, d.path, d.remoteTag)
 	d.negotiation, _ = nextOffer(d.negotiation, answerHeard)
@@ -72,13 +77,29 @@ func (d *Dialog) accepted(res *sip.Response) error {
 		d.out.cancelBy.Stop()
 	}
 	d.kept(res)
-	body, bodyErr := sdpOf(res)
-	if bodyErr != nil {
-		d.log.Debug("the answer has no SDP", "call", d.callID, "error", bodyErr)
+	return err
+}
+
+// agreed takes the answer to our offer out of the 2xx, unless an early one was it, and tells whoever dialled.
+func (d *Dialog) agreed(res *sip.Response) {
+	if d.state != confirmed {
+		return
+	}
+	body, err := sdpOf(res)
+	if err != nil {
+		d.log.Debug("the answer has no SDP", "call", d.callID, "error", err)
 	}
 	d.out.answer = body
+	switch early := d.out.early; {
+	case early.tag == d.remoteTag && (early.reliable || body == nil):
+		d.out.answer = early.sdp
+	default:
+		if err := d.agree(res); err != nil {
+			_ = d.step(disagreed, occasion{cause: err, reason: reasonOf(err)})
+			return
+		}
+	}
 	close(d.out.up)
-	return err
 }
 
 // ack sends the ACK to the 2xx, a transaction of its own (section 13.2.2.4).

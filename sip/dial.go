@@ -64,7 +64,7 @@ func (s *Server) call(ctx context.Context, to Dial) (*Dialog, error) {
 	if !s.own(d, func() { time.AfterFunc(s.timing.patience(), release) }) {
 		return nil, ErrShutdown
 	}
-	if !s.spawn("INVITE", func() { s.converse(d, invite) }) {
+	if !d.out.send(invite) {
 		d.post(d.abandon)
 		return nil, ErrShutdown
 	}
@@ -131,21 +131,25 @@ func (s *Server) caller(to Dial, uri sip.Uri, from origin) (*Dialog, error) {
 	d.owned = owned{
 		state: calling, negotiation: localOffer, path: p,
 		unacked: map[uint32]*acceptance{},
-		out:     outbound{tell: to.Provisional, up: make(chan struct{}), forks: map[string]bool{}, tx: noTransaction{}},
+		out: outbound{
+			tell: to.Provisional, up: make(chan struct{}), forks: map[string]bool{}, numbers: map[string]uint32{},
+			tx: noTransaction{}, first: p,
+			send: func(invite *sip.Request) bool { return s.spawn("INVITE", func() { s.converse(d, invite) }) },
+		},
 	}
-	req := d.request(sip.INVITE)
-	req.AppendHeader(sip.NewHeader("Allow", allow))
-	req.AppendHeader(sip.NewHeader("Supported", "timer"))
-	if to.Offer != nil {
-		req.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))
-		req.SetBody(to.Offer)
-	} else {
+	req := d.invitation()
+	d.invite = newInvite(req, from.src, netip.AddrPortFrom(p.here, from.local.Port()))
+	offer := to.Offer
+	if to.Prepare != nil {
+		if offer, err = to.Prepare(d); err != nil {
+			return nil, err
+		}
+	}
+	if offer == nil {
 		d.negotiation = stable
 	}
-	req.SetTransport(strings.ToUpper(p.network))
-	d.out.req = req
-	d.invite = newInvite(req, from.src, netip.AddrPortFrom(p.here, from.local.Port()))
-	d.invite.Body = to.Offer
+	d.invite.Body, d.out.req = offer, req
+	d.offerIn(req)
 	return d, nil
 }
 

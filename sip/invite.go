@@ -63,7 +63,12 @@ type Dial struct {
 	From  Address // Host empty: the address that we are reached at
 	Offer []byte  // SDP
 
-	// Provisional, where set, is told each provisional answer above 100 and its SDP, if any. It is
-	// called before Dial returns, one call at a time, and must not block.
+	// Prepare, where set, is told once it is known how the INVITE will leave, and before it does: Invite says from
+	// where and to where. It makes the offer, in place of Offer, and may set who negotiates: who does is told the
+	// answer, in an early one too, where that comes first.
+	Prepare func(d *Dialog) (offer []byte, err error)
+
+	// Provisional, where set, is told each provisional answer above 100 and its SDP, if any; a reliable one once. It
+	// is called before Dial returns, one call at a time, and must not block.
 	Provisional func(code int, reason string, body []byte)
 }

@@ -159,6 +159,8 @@ func (d *Dialog) act(a action, o occasion) error {
 		d.bye()
 	case tellProgress:
 		d.progress(o.res)
+	case sendInviteAgain:
+		return d.inviteAgain()
 	case sendACK:
 		return d.accepted(o.res)
 	case sendACKAgain:

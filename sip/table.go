@@ -48,6 +48,7 @@ const (
 	prackMissed    // 64*T1 after it
 	refreshTurn    // half of the session interval, where we refresh
 	sessionExpired // the peer, or we, did not refresh in time
+	intervalHeard  // 422: the peer's side wants a longer session interval
 	peerGone       // 408, 481 or nothing for a refresh of ours
 	ackMissed      // 64*T1 after a 2xx
 	noAnswer       // timer B, 64*T1 after CANCEL, or the network is gone
@@ -75,6 +76,7 @@ const (
 	sendBye
 	sendRefresh
 	tellProgress
+	sendInviteAgain
 	sendACK
 	sendACKAgain
 	sendACKAndBye
@@ -162,12 +164,15 @@ func callerRows() []row {
 	return []row{
 		{calling, provisionalHeard, proceeding, tellProgress, "progress (13.2.2.1)"},
 		{calling, successHeard, confirmed, sendACK, "answered: ACK (13.2.2.4)"},
+		{calling, intervalHeard, calling, sendInviteAgain, "422: again, with the interval that it asks for (RFC 4028 7.4)"},
 		{calling, refusalHeard, ended, nothing, "refused; the transaction sends the ACK (17.1.1.2)"},
 		{calling, noAnswer, ended, nothing, "no answer: timer B (17.1.1.2)"},
 		{calling, hangupWe, givingUp, nothing, "no CANCEL before a provisional answer (9.1)"},
 
 		{proceeding, provisionalHeard, proceeding, tellProgress, "progress (13.2.2.1)"},
 		{proceeding, successHeard, confirmed, sendACK, "answered: ACK (13.2.2.4)"},
+		{proceeding, disagreed, cancelling, sendCancel, "the early answer is none to agree to: CANCEL (9.1)"},
+		{proceeding, intervalHeard, calling, sendInviteAgain, "422: again, with the interval that it asks for (RFC 4028 7.4)"},
 		{proceeding, refusalHeard, ended, nothing, "refused; the transaction sends the ACK (17.1.1.2)"},
 		{proceeding, noAnswer, ended, nothing, "the network is gone"},
 		{proceeding, hangupWe, cancelling, sendCancel, "give up: CANCEL (9.1)"},
@@ -284,6 +289,8 @@ func (e event) String() string {
 		return "refresh due"
 	case sessionExpired:
 		return "session expires"
+	case intervalHeard:
+		return "422"
 	case peerGone:
 		return "refresh failed"
 	case ackMissed:
@@ -332,6 +339,8 @@ func (a action) String() string {
 		return "BYE"
 	case tellProgress:
 		return "tell the caller"
+	case sendInviteAgain:
+		return "INVITE"
 	case sendACK:
 		return "ACK"
 	case sendACKAgain:
