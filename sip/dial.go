@@ -125,6 +125,7 @@ func (s *Server) caller(to Dial, uri sip.Uri, from origin) (*Dialog, error) {
 	}
 	p.allow(from.src.Addr())
 	d := s.newDialog(Invite{CallID: newTag() + newTag()}, newTag())
+	d.keys = to.Keys
 	d.display = to.From.Display
 	d.local = sip.Uri{Scheme: uri.Scheme, User: escapeUser(to.From.User), Host: or(to.From.Host, p.self.Host)}
 	d.remote = withoutPort(uri)
@@ -142,6 +143,7 @@ func (s *Server) caller(to Dial, uri sip.Uri, from origin) (*Dialog, error) {
 	} else {
 		d.negotiation = stable
 	}
+	d.prove(req)
 	req.SetTransport(strings.ToUpper(p.network))
 	d.out.req = req
 	d.invite = newInvite(req, from.src, netip.AddrPortFrom(p.here, from.local.Port()))

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/emiago/sipgo/sip"
+
+	"passerelle/sip/digest"
 )
 
 // Dialog is one call's signalling, ours or theirs. All methods may be called from any goroutine: they ask
@@ -22,6 +24,7 @@ type Dialog struct {
 	server   string  // what we call ourselves
 	timing   timing
 	wire     wire
+	keys     *digest.Keyring // answers challenges; nil: nobody does
 	log      *slog.Logger
 
 	ctx  context.Context //nolint:containedctx // the dialog's own life, handed out by Context
@@ -75,6 +78,8 @@ type wire interface {
 	// reinvite sends a re-INVITE and returns its final answer. It returns by itself: timer B, or 64*T1
 	// without a final answer. ack makes the ACK to a 2xx, each time that it comes; it may come later, too.
 	reinvite(p path, req *sip.Request, ack func(*sip.Response) (path, *sip.Request)) (*sip.Response, error)
+	// converse sends an INVITE of d, one that begins a call, and tells d the answers. It returns with the last.
+	converse(d *Dialog, invite *sip.Request)
 	// write sends an ACK, or tries to.
 	write(p path, req *sip.Request) error
 	// spawn runs f on a goroutine that the server waits for; false if it waits for no more.

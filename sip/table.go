@@ -41,6 +41,7 @@ const (
 	successHeard
 	successAgain // the same 2xx once more
 	refusalHeard
+	challengeHeard // 401 or 407 to our INVITE, and we have an answer
 	byeAnswered
 	disagreed      // there is no answer to our offer where it is due, or not one to agree to
 	resendDue      // T1, doubling up to T2, while a 2xx has no ACK
@@ -79,6 +80,7 @@ const (
 	sendACKAgain
 	sendACKAndBye
 	sendCancel
+	sendInviteAgain
 )
 
 // row is one line of the table, named by its rule.
@@ -162,12 +164,14 @@ func callerRows() []row {
 	return []row{
 		{calling, provisionalHeard, proceeding, tellProgress, "progress (13.2.2.1)"},
 		{calling, successHeard, confirmed, sendACK, "answered: ACK (13.2.2.4)"},
+		{calling, challengeHeard, calling, sendInviteAgain, "asked who we are: say it (22.2)"},
 		{calling, refusalHeard, ended, nothing, "refused; the transaction sends the ACK (17.1.1.2)"},
 		{calling, noAnswer, ended, nothing, "no answer: timer B (17.1.1.2)"},
 		{calling, hangupWe, givingUp, nothing, "no CANCEL before a provisional answer (9.1)"},
 
 		{proceeding, provisionalHeard, proceeding, tellProgress, "progress (13.2.2.1)"},
 		{proceeding, successHeard, confirmed, sendACK, "answered: ACK (13.2.2.4)"},
+		{proceeding, challengeHeard, calling, sendInviteAgain, "asked who we are: say it (22.2)"},
 		{proceeding, refusalHeard, ended, nothing, "refused; the transaction sends the ACK (17.1.1.2)"},
 		{proceeding, noAnswer, ended, nothing, "the network is gone"},
 		{proceeding, hangupWe, cancelling, sendCancel, "give up: CANCEL (9.1)"},
@@ -270,6 +274,8 @@ func (e event) String() string {
 		return "2xx again"
 	case refusalHeard:
 		return "3xx-6xx"
+	case challengeHeard:
+		return "401, 407"
 	case byeAnswered:
 		return "BYE answered"
 	case resendDue:
@@ -340,6 +346,8 @@ func (a action) String() string {
 		return "ACK, BYE"
 	case sendCancel:
 		return "CANCEL"
+	case sendInviteAgain:
+		return "INVITE, with credentials"
 	}
 	return "none"
 }

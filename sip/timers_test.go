@@ -196,3 +196,5 @@ func TestPanicOfTheOwnerEndsTheDialogOnly(t *testing.T) {
 		<-d.done
 	})
 }
+
+func (p *paper) converse(*Dialog, *sip.Request) { p.note("INVITE") }
