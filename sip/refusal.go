@@ -114,7 +114,7 @@ func phrase(code int) string {
 	return "Refused"
 }
 
-// Statuses that sipgo has no name for, or another.
+// Statuses that sipgo has no name for.
 const (
 	statusUnsupportedScheme = 416
 	statusIntervalTooSmall  = 422 // RFC 4028
