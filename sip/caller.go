@@ -43,6 +43,8 @@ func (d *Dialog) answeredBy(res *sip.Response, src origin) {
 		if err := d.step(intervalHeard, o); err != nil {
 			_ = d.step(refusalHeard, o)
 		}
+	case (d.state == calling || d.state == proceeding) && d.challenged(res):
+		_ = d.step(challengeHeard, o)
 	default:
 		_ = d.step(refusalHeard, o)
 	}
@@ -71,6 +73,7 @@ func (d *Dialog) succeeded(res *sip.Response, src origin) {
 // accepted does what the answer to our INVITE asks for: the ACK.
 func (d *Dialog) accepted(res *sip.Response) error {
 	d.out.ackReq = d.requestWith(sip.ACK, d.out.req.CSeq().SeqNo, d.path, d.remoteTag)
+	copyProof(d.out.req, d.out.ackReq)
 	d.negotiation, _ = nextOffer(d.negotiation, answerHeard)
 	err := d.ack()
 	if d.out.cancelBy != nil {
@@ -166,6 +169,7 @@ func (d *Dialog) endFork(res *sip.Response, src origin) {
 	}
 	seq := d.out.req.CSeq().SeqNo
 	ack := d.requestWith(sip.ACK, seq, p, tag)
+	copyProof(d.out.req, ack)
 	bye := d.requestWith(sip.BYE, seq+1, p, tag)
 	d.wire.spawn("fork", func() {
 		if err := d.wire.write(p, ack); err != nil {

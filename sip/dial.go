@@ -125,6 +125,7 @@ func (s *Server) caller(to Dial, uri sip.Uri, from origin) (*Dialog, error) {
 	}
 	p.allow(from.src.Addr())
 	d := s.newDialog(Invite{CallID: newTag() + newTag()}, newTag())
+	d.keys = to.Keys
 	d.display = to.From.Display
 	d.local = sip.Uri{Scheme: uri.Scheme, User: escapeUser(to.From.User), Host: or(to.From.Host, p.self.Host)}
 	d.remote = withoutPort(uri)
@@ -150,6 +151,7 @@ func (s *Server) caller(to Dial, uri sip.Uri, from origin) (*Dialog, error) {
 	}
 	d.invite.Body, d.out.req = offer, req
 	d.offerIn(req)
+	d.prove(req)
 	return d, nil
 }
 

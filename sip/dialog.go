@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/emiago/sipgo/sip"
+
+	"passerelle/sip/digest"
 )
 
 // Dialog is one call's signalling, ours or theirs. All methods may be called from any goroutine: they ask
@@ -22,6 +24,7 @@ type Dialog struct {
 	server   string  // what we call ourselves
 	timing   timing
 	wire     wire
+	keys     *digest.Keyring // answers challenges; nil: nobody does
 	log      *slog.Logger
 
 	ctx  context.Context //nolint:containedctx // the dialog's own life, handed out by Context

@@ -65,6 +65,7 @@ func (d *Dialog) acknowledgeEarly(number uint32) {
 	req := d.request(sip.PRACK)
 	req.AppendHeader(sip.NewHeader("RAck", strconv.FormatUint(uint64(number), 10)+" "+
 		strconv.FormatUint(uint64(d.out.req.CSeq().SeqNo), 10)+" INVITE"))
+	d.prove(req)
 	p := d.path
 	d.wire.spawn("PRACK", func() {
 		if _, err := d.wire.roundTrip(p, req); err != nil {
@@ -107,18 +108,19 @@ func (d *Dialog) wantsMore(res *sip.Response) bool {
 	if res.StatusCode != statusIntervalTooSmall || least <= or(s.interval, ourSession) || d.out.again >= maxInvites {
 		return false
 	}
+	d.out.again++
 	s.least, s.interval = least, least
 	return true
 }
 
 // inviteAgain sends the INVITE again, as a request of its own: nothing of the answers to the last one counts.
 func (d *Dialog) inviteAgain() error {
-	d.out.again++
 	d.remoteTag, d.path, d.out.early = "", d.out.first, earlyAnswer{}
 	clear(d.out.numbers)
 	req := d.invitation()
 	d.out.req = req
 	d.offerIn(req)
+	d.prove(req)
 	d.path.address(req, d.invite.Source)
 	if !d.out.send(req) {
 		return ErrShutdown

@@ -3,6 +3,8 @@ package sip
 import (
 	"net/netip"
 	"time"
+
+	"passerelle/sip/digest"
 )
 
 // Invite is the INVITE that began a dialog, as far as a route or a log wants to know it. It is a copy:
@@ -62,6 +64,10 @@ type Dial struct {
 	To    string  // "sip:user@host:port;transport=tcp", transport=tls as well
 	From  Address // Host empty: the address that we are reached at
 	Offer []byte  // SDP
+
+	// Keys answers the challenges of the peer, and of proxies on the way to it, in the whole dialog. Nil: a
+	// challenge is a refusal.
+	Keys *digest.Keyring
 
 	// Prepare, where set, is told once it is known how the INVITE will leave, and before it does: Invite says from
 	// where and to where. It makes the offer, in place of Offer, and may set who negotiates: who does is told the

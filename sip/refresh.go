@@ -37,6 +37,7 @@ func (d *Dialog) sessionHeaders(req *sip.Request) {
 func (d *Dialog) update() {
 	req := d.request(sip.UPDATE)
 	d.sessionHeaders(req)
+	d.prove(req)
 	p := d.path
 	d.wire.spawn("UPDATE", func() {
 		res, err := d.wire.roundTrip(p, req)
@@ -61,6 +62,7 @@ func (d *Dialog) reinvite() {
 	d.sessionHeaders(req)
 	req.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))
 	req.SetBody(offer)
+	d.prove(req)
 	d.negotiation, _ = nextOffer(d.negotiation, offerWe)
 	p := d.path
 	d.wire.spawn("re-INVITE", func() {
@@ -80,6 +82,7 @@ func (d *Dialog) acknowledge(p path, invite *sip.Request) func(*sip.Response) (p
 		once.Do(func() {
 			p.refresh(res)
 			ack = d.requestWith(sip.ACK, invite.CSeq().SeqNo, p, tag)
+			copyProof(invite, ack)
 		})
 		return p, ack.Clone()
 	}
@@ -102,6 +105,8 @@ func (d *Dialog) refreshed(req *sip.Request, res *sip.Response, err error) {
 	case res.StatusCode == statusIntervalTooSmall && readSession(res).least > d.session.interval:
 		d.session.least = readSession(res).least
 		d.session.interval = d.session.least
+		d.refresh()
+	case d.challenged(res):
 		d.refresh()
 	case res.StatusCode == sip.StatusRequestPending:
 		d.refreshIn(glareWait(d.out.req != nil))

@@ -284,9 +284,14 @@ func (d *Dialog) bye() {
 	for _, h := range d.reason.header() {
 		req.AppendHeader(h)
 	}
+	d.prove(req)
 	p := d.path
 	started := d.wire.spawn("BYE", func() {
-		if _, err := d.wire.roundTrip(p, req); err != nil {
+		res, err := d.wire.roundTrip(p, req)
+		if err == nil && d.challenged(res) { // nothing comes after it, and so the next number is free
+			_, err = d.wire.roundTrip(p, d.again(req, req.CSeq().SeqNo+1))
+		}
+		if err != nil {
 			d.log.Debug("BYE", "call", d.callID, "error", err)
 		}
 		d.post(d.byeAnswered)

@@ -41,6 +41,7 @@ const (
 	successHeard
 	successAgain // the same 2xx once more
 	refusalHeard
+	challengeHeard // 401 or 407 to our INVITE, and we have an answer
 	byeAnswered
 	disagreed      // there is no answer to our offer where it is due, or not one to agree to
 	resendDue      // T1, doubling up to T2, while a 2xx has no ACK
@@ -165,6 +166,7 @@ func callerRows() []row {
 		{calling, provisionalHeard, proceeding, tellProgress, "progress (13.2.2.1)"},
 		{calling, successHeard, confirmed, sendACK, "answered: ACK (13.2.2.4)"},
 		{calling, intervalHeard, calling, sendInviteAgain, "422: again, with the interval that it asks for (RFC 4028 7.4)"},
+		{calling, challengeHeard, calling, sendInviteAgain, "asked who we are: say it (22.2)"},
 		{calling, refusalHeard, ended, nothing, "refused; the transaction sends the ACK (17.1.1.2)"},
 		{calling, noAnswer, ended, nothing, "no answer: timer B (17.1.1.2)"},
 		{calling, hangupWe, givingUp, nothing, "no CANCEL before a provisional answer (9.1)"},
@@ -173,6 +175,7 @@ func callerRows() []row {
 		{proceeding, successHeard, confirmed, sendACK, "answered: ACK (13.2.2.4)"},
 		{proceeding, disagreed, cancelling, sendCancel, "the early answer is none to agree to: CANCEL (9.1)"},
 		{proceeding, intervalHeard, calling, sendInviteAgain, "422: again, with the interval that it asks for (RFC 4028 7.4)"},
+		{proceeding, challengeHeard, calling, sendInviteAgain, "asked who we are: say it (22.2)"},
 		{proceeding, refusalHeard, ended, nothing, "refused; the transaction sends the ACK (17.1.1.2)"},
 		{proceeding, noAnswer, ended, nothing, "the network is gone"},
 		{proceeding, hangupWe, cancelling, sendCancel, "give up: CANCEL (9.1)"},
@@ -275,6 +278,8 @@ func (e event) String() string {
 		return "2xx again"
 	case refusalHeard:
 		return "3xx-6xx"
+	case challengeHeard:
+		return "401, 407"
 	case byeAnswered:
 		return "BYE answered"
 	case resendDue:
@@ -340,7 +345,7 @@ func (a action) String() string {
 	case tellProgress:
 		return "tell the caller"
 	case sendInviteAgain:
-		return "INVITE"
+		return "INVITE again"
 	case sendACK:
 		return "ACK"
 	case sendACKAgain:

@@ -196,3 +196,4 @@ func TestPanicOfTheOwnerEndsTheDialogOnly(t *testing.T) {
 		<-d.done
 	})
 }
+
