@@ -101,7 +101,7 @@ func newRigOver(t *testing.T, change func(*config.Live), over func(*roomstest.Ba
 	}
 	r.gateway = New(Config{
 		Identity: identity,
-		Live: func() *config.Live { return live }, Engine: engine, Ports: Ports{IPv4: ports},
+		Live:     func() *config.Live { return live }, Engine: engine, Ports: Ports{IPv4: ports},
 		Rooms: map[string]Rooms{"memory": {Backend: over(r.backend)}}, Voices: voices,
 		Clock: func() time.Duration { return time.Since(begin) },
 		Log:   slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), &r.logged), &slog.HandlerOptions{Level: slog.LevelDebug})),

@@ -150,7 +150,7 @@ func (l Local) words(remote string) *ICE {
 
 // readShake settles the handshake for a line that answers one of ours.
 func (l Local) readShake(d *description, m, ours *pion.MediaDescription) (*DTLS, error) {
-	if !isTLS(m.MediaName) {
+	if !shakesHands(d, m) {
 		return nil, refuse(ErrMismatch, "%s for %s", describeProto(m.MediaName), describeProto(ours.MediaName))
 	}
 	agreed, err := l.shake(d, m, roleAnswered)

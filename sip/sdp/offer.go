@@ -56,7 +56,7 @@ func readAnswer(offer, answer []byte, local Local) (Media, *shape, error) {
 		if _, mux := ours.Attribute("rtcp-mux"); !mux && media.RTCPMux {
 			media.RTCPMux, media.RemoteRTCP = false, rtcpOf(m, media.Remote)
 		}
-		if isTLS(ours.MediaName) {
+		if shakesHands(o, ours) {
 			media.DTLS, err = local.readShake(a, m, ours)
 		} else {
 			media.Crypto, err = local.readProtection(m, ours)
