@@ -25,7 +25,7 @@ fi
 cache=.cache/node
 lock=testdata/peers/package-lock.json
 if ! cmp -s "$lock" "$cache/installed-lock.json"; then
-	echo "installing playwright-core, axe-core and livekit-client into $cache"
+	echo "installing playwright-core, axe-core, livekit-client and JsSIP into $cache"
 	mkdir -p "$cache"
 	cp testdata/peers/package.json "$lock" "$cache/"
 	npm ci --prefix "$cache" --no-audit --no-fund --silent --ignore-scripts

@@ -28,13 +28,13 @@ func (g *Gateway) local(ctx context.Context, line *rtp.Line, invite sip.Invite, 
 		Address:  netip.AddrPortFrom(addr, line.LocalAddr().Port()),
 		RTCP:     netip.AddrPortFrom(addr, line.LocalRTCP().Port()),
 		Codecs:   codecs(trunk),
-		Security: security(trunk.SRTP, g.KeysOverTLS && !config.Encrypted(invite.Transport)),
+		Security: g.security(trunk.SRTP, g.KeysOverTLS && !config.Encrypted(invite.Transport)),
 	}, nil
 }
 
-// security is what a trunk wants of SRTP. Keys that are exposed on their way to us protect nothing: where they are not to
-// be taken, there are none in common.
-func security(s config.SRTP, exposed bool) sdp.Security {
+// security is what a trunk wants of SRTP. Keys, and fingerprints, that are exposed on their way to us protect nothing: where they are
+// not to be taken, there are none in common.
+func (g *Gateway) security(s config.SRTP, exposed bool) sdp.Security {
 	policy := map[config.SRTPPolicy]sdp.Policy{config.SRTPOptional: sdp.Optional, config.SRTPRequired: sdp.Required}[s.Policy]
 	if exposed && policy == sdp.Optional {
 		policy = sdp.Plain
@@ -43,7 +43,12 @@ func security(s config.SRTP, exposed bool) sdp.Security {
 	for _, name := range s.Suites {
 		suites = append(suites, sdp.Suite(name))
 	}
-	return sdp.Security{Policy: policy, Suites: suites}
+	exchange := map[config.SRTPKeys]sdp.Exchange{config.SRTPBySDES: sdp.SDES, config.SRTPByDTLS: sdp.Handshake}[s.Keys]
+	fingerprint := ""
+	if g.Identity != nil {
+		fingerprint = g.Identity.Fingerprint()
+	}
+	return sdp.Security{Policy: policy, Exchange: exchange, Fingerprint: fingerprint, Suites: suites}
 }
 
 // mediaAddr is the address that a peer is told to send its sound to: the advertised one, else the one that

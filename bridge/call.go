@@ -154,6 +154,10 @@ func (c *call) serve(ctx context.Context) (err error) {
 	defer c.listen(cancel)()
 	defer func() { c.farewell(err) }()
 
+	if err := c.awaitKeys(ctx); err != nil {
+		return err
+	}
+
 	// 8. Which room, if a menu has to ask.
 	if c.to.menu != nil {
 		if err := c.choose(ctx); err != nil {
@@ -237,6 +241,16 @@ func (c *call) listen(cancel context.CancelCauseFunc) (stop func()) {
 	return func() { hush(); <-ended }
 }
 
+// awaitKeys waits until the phone can hear. A handshake that does not come to its end ends the line, and that the call.
+func (c *call) awaitKeys(ctx context.Context) error {
+	select {
+	case <-c.line.Secured():
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // lineParams is what offer and answer agreed on, as the line wants it.
 func lineParams(m sdp.Media, local, signalling netip.Addr) rtp.Params {
 	if !m.Remote.IsValid() { // c=0.0.0.0; to the line the unspecified address is that hold
@@ -251,6 +265,24 @@ func lineParams(m sdp.Media, local, signalling netip.Addr) rtp.Params {
 		TelephoneEvent: m.TelephoneEvent, EventClock: m.EventClock,
 		Send: m.Direction.Sends(), Receive: m.Direction.Receives(), SRTP: lineKeys(m.Crypto),
 	}
+}
+
+// shaking is what offer and answer agreed on to make keys with; nil where none are made.
+func (g *Gateway) shaking(d *sdp.DTLS) *rtp.DTLS {
+	if d == nil {
+		return nil
+	}
+	made := &rtp.DTLS{Identity: g.Identity, Active: d.Active}
+	for _, f := range d.Fingerprints {
+		made.Fingerprints = append(made.Fingerprints, rtp.Fingerprint{Hash: f.Hash, Digest: f.Digest})
+	}
+	for _, s := range d.Suites {
+		made.Suites = append(made.Suites, string(s))
+	}
+	if d.ICE != nil {
+		made.ICE = &rtp.ICE{Ufrag: d.ICE.Ufrag, Password: string(d.ICE.Password.Reveal()), RemoteUfrag: d.ICE.RemoteUfrag}
+	}
+	return made
 }
 
 // lineKeys is what offer and answer agreed on to encrypt with; nil is in clear.

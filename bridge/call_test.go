@@ -95,8 +95,13 @@ func newRigOver(t *testing.T, change func(*config.Live), over func(*roomstest.Ba
 	}
 	r := &rig{t: t, backend: roomstest.New(), live: live}
 	begin := time.Now()
+	identity, err := rtp.NewIdentity()
+	if err != nil {
+		t.Fatal(err)
+	}
 	r.gateway = New(Config{
-		Live: func() *config.Live { return live }, Engine: engine, Ports: Ports{IPv4: ports},
+		Identity: identity,
+		Live:     func() *config.Live { return live }, Engine: engine, Ports: Ports{IPv4: ports},
 		Rooms: map[string]Rooms{"memory": {Backend: over(r.backend)}}, Voices: voices,
 		Clock: func() time.Duration { return time.Since(begin) },
 		Log:   slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), &r.logged), &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -548,19 +553,25 @@ func (p *telephone) reoffer(r *rig, direction sdp.Direction) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	var held *call
-	r.gateway.mu.Lock()
-	for c := range r.gateway.calls {
-		if c.invite.CallID == p.dialog.Invite().CallID {
-			held = c
-		}
-	}
-	r.gateway.mu.Unlock()
-	answer, err := handshake{held}.Answer(p.t.Context(), offer)
+	answer, err := handshake{r.theCall(p.dialog)}.Answer(p.t.Context(), offer)
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	p.agree(answer)
+}
+
+// theCall is the gateway's side of a dialog.
+func (r *rig) theCall(d *sip.Dialog) *call {
+	r.t.Helper()
+	r.gateway.mu.Lock()
+	defer r.gateway.mu.Unlock()
+	for c := range r.gateway.calls {
+		if c.invite.CallID == d.Invite().CallID {
+			return c
+		}
+	}
+	r.t.Fatal("the gateway does not have this call")
+	return nil
 }
 
 func TestHold(t *testing.T) {

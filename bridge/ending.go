@@ -41,6 +41,7 @@ func endings() []ending {
 		silent(sip.ErrBye, ""), silent(sip.ErrHangup, ""), silent(sip.ErrShutdown, ""), silent(sip.ErrNoACK, ""),
 		silent(sip.ErrExpired, ""), silent(sip.ErrGone, ""), silent(sip.ErrDisagreed, ""),
 		silent(rtp.ErrDeadPeer, "no RTP arrives"),
+		{rtp.ErrFingerprint, nil, rtp.ErrFingerprint.Error(), false}, {rtp.ErrHandshake, nil, rtp.ErrHandshake.Error(), false},
 		silent(ivr.ErrGaveUp, "no right PIN was entered"),
 		spoken(rooms.ErrRemoved, ivr.Removed),
 		spoken(rooms.ErrNoRoom, ivr.RoomClosed), spoken(rooms.ErrClosed, ivr.RoomClosed),

@@ -29,6 +29,7 @@ type Config struct {
 	Ports     Ports
 	Advertise config.Advertise     // what peers are told of our media address
 	Clock     func() time.Duration // since the gateway began
+	Identity  *rtp.Identity        // what we show in DTLS handshakes; nil: there are none
 	// KeysOverTLS says that keys of SRTP are not taken from SIP in clear (networks.tls.profile).
 	KeysOverTLS bool
 	Log         *slog.Logger

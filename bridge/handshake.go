@@ -76,7 +76,9 @@ func (c *call) change(media sdp.Media) error {
 
 // setLine sets the line.
 func (c *call) setLine(media sdp.Media) error {
-	if err := c.line.Negotiate(lineParams(media, c.line.LocalAddr().Addr(), c.invite.Source.Addr())); err != nil {
+	params := lineParams(media, c.line.LocalAddr().Addr(), c.invite.Source.Addr())
+	params.DTLS = c.gateway.shaking(media.DTLS)
+	if err := c.line.Negotiate(params); err != nil {
 		return fmt.Errorf("set the phone line: %w", err)
 	}
 	c.media = media

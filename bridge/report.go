@@ -86,8 +86,11 @@ func (c *call) logStart() {
 	c.renewing.Unlock()
 	c.gateway.answered.Add(1)
 	suite, confidential := "none", false
-	if media.Crypto != nil {
-		suite, confidential = string(media.Crypto.Suite), config.Encrypted(c.invite.Transport)
+	if media.Crypto != nil || media.DTLS != nil {
+		suite, confidential = "DTLS", config.Encrypted(c.invite.Transport)
+		if media.Crypto != nil {
+			suite = string(media.Crypto.Suite)
+		}
 		c.gateway.secure.Add(1)
 		if !confidential {
 			c.gateway.exposed.Add(1)

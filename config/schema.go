@@ -138,8 +138,8 @@ func trunkSettings() []setting {
 		{key: "limits", is: mapping, unset: "{}", doc: "Bounds of this trunk.", keys: []setting{
 			{key: "calls", values: "number, 0 to 100000", unset: "0", bare: true, means: "0, no limit but the gateway's", doc: "Calls at once."},
 		}},
-		{key: "srtp", is: scalars, lone: true, values: "off, optional, required or a crypto-suite", unset: "[optional]",
-			doc: "Whether sound is encrypted with SRTP: where the peer can (optional), or else the call is refused (required). Suites are taken in this order; without any of these words they are required."},
+		{key: "srtp", is: scalars, lone: true, values: "off, optional, required, sdes, dtls or a crypto-suite", unset: "[optional]",
+			doc: "Whether sound is encrypted with SRTP: where the peer can (optional), or else the call is refused (required). Suites are taken in this order; without off, optional or required they are required. Keys come in the SDP (sdes) or in a handshake (dtls), or as the peer wants."},
 		{key: "servers", later: true}, {key: "register", later: true}, {key: "numbers", later: true},
 		{key: "preset", later: true},
 	}

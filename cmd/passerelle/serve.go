@@ -116,9 +116,13 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 		return nil, fmt.Errorf("networks[0].media: %w", err)
 	}
 
+	identity, err := rtp.NewIdentity()
+	if err != nil {
+		return nil, err
+	}
 	h.gateway = bridge.New(bridge.Config{
 		Live: live.Load, Engine: h.engine, Rooms: places, Voices: voices, Ports: ports,
-		Advertise: network.Advertise, KeysOverTLS: network.ANSSI, Clock: clock, Log: log,
+		Advertise: network.Advertise, KeysOverTLS: network.ANSSI, Identity: identity, Clock: clock, Log: log,
 	})
 
 	secure, err := signalling(network, live.Load, log)

@@ -47,6 +47,7 @@ func (l *Line) Run(ctx context.Context, audio codec.Reader, digits func(Digit)) 
 	}
 	var control sync.WaitGroup
 	control.Go(func() { read("RTCP", l.control) })
+	control.Go(func() { read("DTLS", l.secure) })
 	r := &reader{line: l, audio: audio, digits: digits}
 	read("RTP", r.run)
 	control.Wait()
@@ -129,6 +130,13 @@ func (r *reader) packet(from netip.AddrPort, data []byte) error {
 	}
 	l.mu.Unlock()
 
+	switch a.other {
+	case binding:
+		l.check(from, data, now)
+	case handshaking:
+		l.flight(from, data)
+	case noOther:
+	}
 	if a.moved {
 		l.log.Debug("media source", "addr", unmapped(from), "ssrc", fmt.Sprintf("%08x", l.in.packet.SSRC))
 	}

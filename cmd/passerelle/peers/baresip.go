@@ -17,7 +17,8 @@ type PhoneConfig struct {
 	Microphone string // a WAV file, mono; played once from the moment the call is up, then silence
 	Codec      string // "PCMU", "PCMA", "G722/16000/1" or "opus/48000/1"; both of the first, PCMU first, where it is empty
 	Transport  string // "udp" (default), "tcp" or "tls"
-	SRTP       bool   // encrypts, or does not talk
+	SRTP       bool   // encrypts with keys in the SDP, or does not talk
+	DTLS       bool   // likewise, with keys of a handshake; it takes Mux
 	Authority  string // the file of who vouches for its peers, with TLS
 	Mux        bool   // offers rtcp-mux
 	AutoAnswer bool
@@ -49,7 +50,7 @@ func StartPhone(t testing.TB, dir string, config PhoneConfig) *Phone {
 		"Address": Loopback(), "SIP": first, "Control": control, "RTP": first + 4, "LastRTP": first + blockSize - 1,
 		"Microphone": microphone, "Modules": baresipModules(t), "Mux": config.Mux,
 		"Recordings": Sub(t, p.dir, "rec"), "Rate": rate,
-		"TLS": config.Transport == "tls", "Authority": config.Authority, "SRTP": config.SRTP,
+		"TLS": config.Transport == "tls", "Authority": config.Authority, "SRTP": config.SRTP, "DTLS": config.DTLS,
 	})
 	p.process = Start(t, Command{Name: config.Name, Path: "baresip", Args: []string{"-f", p.dir, "-s"}, Dir: p.dir})
 	p.process.Await(t, `baresip is ready`, 10*time.Second)
@@ -84,6 +85,9 @@ func (p *Phone) write(t testing.TB, values map[string]any) {
 	account += ">;regint=0"
 	if p.SRTP {
 		account += ";mediaenc=srtp-mand"
+	}
+	if p.DTLS {
+		account += ";mediaenc=dtls_srtp"
 	}
 	codecs := p.Codec
 	if codecs == "" {

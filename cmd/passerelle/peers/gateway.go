@@ -25,7 +25,7 @@ type GatewayConfig struct {
 	Complains *regexp.Regexp
 	// IPv6 puts telephony on ::1; the page stays where it is.
 	IPv6 bool
-	// TLS adds a tls listener, and a trunk "branch" that is known by the certificate in branch.crt only. SRTP is
+	// TLS adds a tls listener and one for WebSockets in TLS, and a trunk "branch" that is known by the certificate in branch.crt only. SRTP is
 	// what the trunk of the loopback addresses says of it; its default where it is empty.
 	TLS  bool
 	SRTP string
@@ -47,6 +47,7 @@ type Gateway struct {
 	GatewayConfig
 	SIP   netip.AddrPort // UDP and TCP
 	TLSed netip.AddrPort // TLS, if there is any
+	Web   netip.AddrPort // WebSockets in TLS, likewise
 	HTTP  netip.AddrPort // the page
 	debug netip.AddrPort
 	Media [2]uint16 // the first and the last port of RTP and RTCP
@@ -69,7 +70,7 @@ func StartGateway(t testing.TB, dir string, config GatewayConfig) *Gateway {
 	if config.Level == "" {
 		config.Level = "info"
 	}
-	first := Ports(t, 5)
+	first := Ports(t, 6)
 	media := Ports(t, 2*config.Calls)
 	at := func(n uint16) netip.AddrPort { return netip.AddrPortFrom(Loopback(), first+n) }
 	phones := Loopback()
@@ -86,8 +87,8 @@ func StartGateway(t testing.TB, dir string, config GatewayConfig) *Gateway {
 	}
 	values["SRTP"], values["Certified"], values["TLS"] = config.SRTP, config.TLS, ""
 	if config.TLS {
-		g.TLSed = netip.AddrPortFrom(phones, first+4)
-		values["TLS"] = g.TLSed
+		g.TLSed, g.Web = netip.AddrPortFrom(phones, first+4), netip.AddrPortFrom(phones, first+5)
+		values["TLS"], values["Web"] = g.TLSed, g.Web
 		writeIdentity(t, dir, "gateway")
 		writeIdentity(t, dir, "branch")
 	}
