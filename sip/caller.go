@@ -24,6 +24,8 @@ type outbound struct {
 	ackReq   *sip.Request
 	forks    map[string]bool // other dialogs that our INVITE made, by tag; under Dialog.mu
 	cancelBy *time.Timer
+	heard    bool // anything, from the peer
+	silent   bool // it was given up for its silence
 }
 
 // maxForks is how many phones may answer one call of ours.
@@ -31,6 +33,7 @@ const maxForks = 16
 
 // answeredBy takes an answer to our INVITE, from src.
 func (d *Dialog) answeredBy(res *sip.Response, src origin) {
+	d.out.heard = true
 	o := occasion{res: res}
 	switch {
 	case res.StatusCode == sip.StatusTrying:
@@ -148,6 +151,28 @@ func (d *Dialog) cancel() {
 func (d *Dialog) unanswered(cause error) {
 	if d.step(noAnswer, occasion{cause: cause}) == nil {
 		d.out.tx.Terminate()
+	}
+}
+
+// giveUp gives up a peer from which nothing was heard: the call goes to the next target. The transaction goes on, for
+// what the peer may still say.
+func (d *Dialog) giveUp() {
+	if d.state == calling && !d.out.heard {
+		d.out.silent = true
+		_ = d.step(noAnswer, occasion{})
+	}
+}
+
+// answeredLate takes an answer of a peer that was given up: it rings no longer, and if it has answered it is hung
+// up. It is called when there is no owner any more, by one goroutine.
+func (d *Dialog) answeredLate(res *sip.Response, src origin) {
+	switch {
+	case !d.out.silent:
+	case res.IsSuccess():
+		d.endFork(res, src)
+	case res.IsProvisional() && !d.out.heard:
+		d.out.heard = true
+		d.cancel()
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"net/netip"
 	"time"
+
+	"passerelle/sip/locate"
 )
 
 // Config says where a [Server] listens and whom it answers. The zero value of each field but Listen
@@ -37,6 +39,9 @@ type Config struct {
 	// Origins are those of the pages that may open a WebSocket here, such as "https://phone.example.org", or
 	// [AnyOrigin]. Empty: pages of the host that the WebSocket is at.
 	Origins []string
+
+	// Locate finds the servers that requests of ours go to. Nil: it asks whom this machine asks.
+	Locate *locate.Resolver
 
 	// UserAgent names us in Server and User-Agent. Empty: "Passerelle".
 	UserAgent string
@@ -75,6 +80,8 @@ type Limits struct {
 	AllMessagesPerSecond  int           // from all of them; 5000, twice that in a burst
 	InvitesPerSecond      int           // from one known address; 200, twice that in a burst, 503 beyond
 	AllInvitesPerSecond   int           // from all of them; 300, twice that in a burst, 503 beyond
+	SetupTime             time.Duration // until a target of a request of ours must have said something, over all of them; 64*T1, 32 s
+	TargetTime            time.Duration // of that for each target but the last; 8*T1, 4 s
 	ShutdownTime          time.Duration // for the BYEs of dialogs that are still up when Serve ends; 2 s
 }
 
@@ -109,6 +116,11 @@ func (c Config) withDefaults() Config {
 	c.DSCP = max(0, or(c.DSCP, 24))
 	c.T1 = or(c.T1, 500*time.Millisecond)
 	c.Limits = c.Limits.withDefaults()
+	c.Limits.SetupTime = or(c.Limits.SetupTime, 64*c.T1)
+	c.Limits.TargetTime = or(c.Limits.TargetTime, 8*c.T1)
+	if c.Locate == nil {
+		c.Locate = locate.New(locate.Config{})
+	}
 	return c
 }
 

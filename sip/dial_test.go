@@ -1,7 +1,6 @@
 package sip
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -189,8 +188,7 @@ func ringWith(ctx context.Context, t *testing.T, s testServer, to Dial, up func(
 		}
 		dialled <- err
 	}()
-	c := &connected{UDPConn: pc}
-	p := &phone{&rawPeer{t: t, network: "udp", conn: c, in: bufio.NewReaderSize(c, 1<<16), tag: "phone"}, pc}
+	p := rawPhone(t, pc)
 	invite := p.expectRequest("INVITE")
 	return p, invite, dialled
 }

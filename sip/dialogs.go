@@ -20,7 +20,10 @@ func (ds *dialogs) add(d *Dialog) {
 func (ds *dialogs) remove(d *Dialog) {
 	ds.mu.Lock()
 	defer ds.mu.Unlock()
-	delete(ds.m, dialogID{d.callID, d.localTag})
+	// A call of ours goes to its next target under the same name.
+	if id := (dialogID{d.callID, d.localTag}); ds.m[id] == d {
+		delete(ds.m, id)
+	}
 }
 
 func (ds *dialogs) find(callID, localTag string) *Dialog {

@@ -12,7 +12,7 @@ var (
 	ErrCancelled = errors.New("the caller gave up before the answer")
 	ErrRejected  = errors.New("the call was refused")
 	ErrNoACK     = errors.New("no ACK for the answer in 64*T1")
-	ErrNoAnswer  = errors.New("no answer from the peer in 64*T1")
+	ErrNoAnswer  = errors.New("no answer from the peer in time")
 	ErrShutdown  = errors.New("the server is shutting down")
 	ErrNoPRACK   = errors.New("no PRACK for the provisional answer in 64*T1")
 	ErrDisagreed = errors.New("no agreement on the sound")

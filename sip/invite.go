@@ -70,7 +70,7 @@ type Dial struct {
 	Keys *digest.Keyring
 
 	// Prepare, where set, is told once it is known how the INVITE will leave, and before it does: Invite says from
-	// where and to where. It makes the offer, in place of Offer, and may set who negotiates: who does is told the
+	// where and to where. It is told again where the call goes on to another target. It makes the offer, in place of Offer, and may set who negotiates: who does is told the
 	// answer, in an early one too, where that comes first.
 	Prepare func(d *Dialog) (offer []byte, err error)
 

@@ -41,6 +41,7 @@ type Server struct {
 	streams *streams
 
 	dialogs dialogs
+	sick    sick
 	tasks   tasks
 	handler Handler
 	serving chan struct{} // closed when Serve has begun
@@ -71,6 +72,7 @@ func Listen(c Config) (*Server, error) {
 		timing:  timing{t1: c.T1, t2: 8 * c.T1},
 		streams: newStreams(g, c),
 		dialogs: dialogs{m: map[dialogID]*Dialog{}},
+		sick:    sick{until: map[targetKey]time.Time{}},
 		serving: make(chan struct{}),
 		drain:   make(chan struct{}),
 	}
