@@ -72,7 +72,7 @@ func (d *Dialog) renegotiate(in inbound) {
 	case d.state == leaving || d.state == ending || d.state == givingUp || d.state == cancelling:
 		d.stranger(in)
 		return
-	case d.pending != nil || invite && (d.state == incoming || d.state == ringing):
+	case d.pending != nil || invite && (d.state == incoming || d.state == ringing || d.state == ringingSurely || d.state == owing):
 		d.refuseForNow(in, retry)
 		return
 	case invite && (d.state == calling || d.state == proceeding):
