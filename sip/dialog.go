@@ -22,6 +22,7 @@ type Dialog struct {
 	server   string  // what we call ourselves
 	timing   timing
 	wire     wire
+	others   *dialogs // of the same server
 	log      *slog.Logger
 
 	ctx  context.Context //nolint:containedctx // the dialog's own life, handed out by Context
@@ -32,6 +33,7 @@ type Dialog struct {
 	mu         sync.Mutex
 	negotiator Negotiator
 	onKey      func(rune)
+	onRefer    func(Referral) (Transfer, error)
 
 	owned
 }
@@ -52,6 +54,9 @@ type owned struct {
 	in      inbound                // callee: the INVITE
 	unacked map[uint32]*acceptance // our 2xx that have no ACK yet, by CSeq number
 	pending *pendingOffer          // the peer's offer that is being answered
+
+	referral  *referral // the peer's that is being done
+	referrals int       // that there have been
 
 	overtaker inbound // a request that may have overtaken an ACK, held back
 

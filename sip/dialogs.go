@@ -5,8 +5,9 @@ import "sync"
 // dialogs are those that are up, by Call-ID and our tag. The peer's tag, which we do not know from the
 // beginning where we call, is checked by the dialog.
 type dialogs struct {
-	mu sync.Mutex
-	m  map[dialogID]*Dialog
+	mu   sync.Mutex
+	m    map[dialogID]*Dialog
+	past endedDialogs
 }
 
 type dialogID struct{ callID, localTag string }
@@ -21,6 +22,7 @@ func (ds *dialogs) remove(d *Dialog) {
 	ds.mu.Lock()
 	defer ds.mu.Unlock()
 	delete(ds.m, dialogID{d.callID, d.localTag})
+	ds.past.add(dialogID{d.callID, d.localTag})
 }
 
 func (ds *dialogs) find(callID, localTag string) *Dialog {

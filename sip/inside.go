@@ -53,6 +53,8 @@ func (d *Dialog) heard(in inbound) {
 		d.prack(in)
 	case sip.INFO:
 		d.info(in)
+	case sip.REFER:
+		d.refer(in)
 	default:
 		_ = d.respond(in, sip.StatusOK, "OK", capabilities()...) // OPTIONS
 	}

@@ -50,7 +50,7 @@ func (d *Dialog) ringSurely(answer []byte) error {
 	r := &reliable{number: rand.Uint32N(1<<31-1) + 1, offer: d.late(), wait: d.timing.t1}
 	r.res = newResponse(d.in.req, d.in.from.src, sip.StatusRinging, "Ringing", d.localTag, d.server)
 	r.res.AppendHeader(d.path.contact())
-	r.res.AppendHeader(sip.NewHeader("Allow", allow))
+	r.res.AppendHeader(d.allowed())
 	r.res.AppendHeader(sip.NewHeader("Require", "100rel"))
 	r.res.AppendHeader(sip.NewHeader("RSeq", strconv.FormatUint(uint64(r.number), 10)))
 	if body != nil {

@@ -345,8 +345,8 @@ func (d *Dialog) respond(in inbound, code int, reason string, extra ...sip.Heade
 func (d *Dialog) ok(in inbound, sdp []byte) *sip.Response {
 	res := newResponse(in.req, in.from.src, sip.StatusOK, "OK", d.localTag, d.server)
 	res.AppendHeader(d.path.contact())
-	res.AppendHeader(sip.NewHeader("Allow", allow))
-	res.AppendHeader(sip.NewHeader("Supported", supportedByUs))
+	res.AppendHeader(d.allowed())
+	res.AppendHeader(d.supported())
 	for _, h := range d.keep(in.req) {
 		res.AppendHeader(h)
 	}
