@@ -126,7 +126,7 @@ func (c *call) serve(ctx context.Context) (err error) {
 		return fmt.Errorf("join line and engine: %w", err)
 	}
 	defer c.unplug()
-	if err := c.dialog.Ring(ctx); err != nil {
+	if err := c.dialog.RingWith(ctx, answer); err != nil {
 		return fmt.Errorf("ring: %w", err)
 	}
 

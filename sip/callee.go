@@ -30,12 +30,18 @@ func (s *Server) newCall(in inbound) {
 		s.respond(in, sip.StatusUnsupportedMediaType, in.tag, acceptSDP(), sip.NewHeader("Accept-Encoding", "identity"))
 		return
 	}
+	replaces, err := replacesOf(in.req)
+	if err != nil {
+		s.respond(in, sip.StatusBadRequest, in.tag)
+		return
+	}
 	d, err := s.callee(in, offer)
 	if err != nil {
 		s.log.Warn("no way back to the caller", "source", in.from.src.Addr(), "error", err)
 		s.respond(in, sip.StatusInternalServerError, in.tag)
 		return
 	}
+	d.invite.Replaces = replaces
 	if !s.own(d, func() {}) {
 		s.respond(in, sip.StatusServiceUnavailable, in.tag)
 		return
@@ -107,7 +113,7 @@ func (s *Server) serveCall(d *Dialog) {
 func (s *Server) newDialog(i Invite, tag string) *Dialog {
 	d := &Dialog{
 		invite: i, callID: i.CallID, localTag: tag,
-		server: s.config.UserAgent, timing: s.timing, wire: s, log: s.log,
+		server: s.config.UserAgent, timing: s.timing, wire: s, others: &s.dialogs, log: s.log,
 		mail: make(chan func()), done: make(chan struct{}),
 	}
 	d.ctx, d.end = context.WithCancelCause(s.base)

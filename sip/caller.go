@@ -17,15 +17,18 @@ type outbound struct {
 	send     func(*sip.Request) bool
 	tx       interface{ Terminate() }
 	tell     func(code int, reason string, body []byte)
+	replaces *Replaces
 	early    earlyAnswer
 	numbers  map[string]uint32 // of the last reliable provisional answer, by tag
 	up       chan struct{}     // closed with the answer
 	answer   []byte            // its SDP; set before up is closed
 	ackReq   *sip.Request
-	forks    map[string]bool // other dialogs that our INVITE made, by tag; under Dialog.mu
-	cancelBy *time.Timer
-	heard    bool // anything, from the peer
-	silent   bool // it was given up for its silence
+
+	referredBy string
+	forks      map[string]bool // other dialogs that our INVITE made, by tag; under Dialog.mu
+	cancelBy   *time.Timer
+	heard      bool // anything, from the peer
+	silent     bool // it was given up for its silence
 }
 
 // maxForks is how many phones may answer one call of ours.

@@ -153,7 +153,7 @@ func (s *Server) caller(to Dial, uri sip.Uri, from origin, id dialogID) (*Dialog
 		unacked: map[uint32]*acceptance{},
 		out: outbound{
 			tell: to.Provisional, up: make(chan struct{}), forks: map[string]bool{}, numbers: map[string]uint32{},
-			tx: noTransaction{}, first: p,
+			tx: noTransaction{}, first: p, replaces: to.Replaces, referredBy: to.ReferredBy,
 			send: func(invite *sip.Request) bool { return s.spawn("INVITE", func() { s.converse(d, invite) }) },
 		},
 	}
@@ -169,8 +169,7 @@ func (s *Server) caller(to Dial, uri sip.Uri, from origin, id dialogID) (*Dialog
 		d.negotiation = stable
 	}
 	d.invite.Body, d.out.req = offer, req
-	d.offerIn(req)
-	d.prove(req)
+	d.complete(req)
 	return d, nil
 }
 

@@ -119,8 +119,7 @@ func (d *Dialog) inviteAgain() error {
 	clear(d.out.numbers)
 	req := d.invitation()
 	d.out.req = req
-	d.offerIn(req)
-	d.prove(req)
+	d.complete(req)
 	d.path.address(req, d.invite.Source)
 	if !d.out.send(req) {
 		return ErrShutdown
@@ -128,22 +127,30 @@ func (d *Dialog) inviteAgain() error {
 	return nil
 }
 
-// invitation makes our INVITE, without an offer.
+// invitation makes our INVITE, not yet complete.
 func (d *Dialog) invitation() *sip.Request {
 	req := d.request(sip.INVITE)
-	req.AppendHeader(sip.NewHeader("Allow", allow))
-	req.AppendHeader(sip.NewHeader("Supported", supportedByUs))
 	req.AppendHeader(sip.NewHeader("Session-Expires", wholeSeconds(or(d.session.interval, ourSession)))) // who refreshes is the peer's to say
 	req.AppendHeader(sip.NewHeader("Min-SE", wholeSeconds(max(d.session.least, minSession))))
 	req.SetTransport(strings.ToUpper(d.path.network))
 	return req
 }
 
-// offerIn puts our offer into the INVITE, where there is one.
-func (d *Dialog) offerIn(req *sip.Request) {
-	if d.invite.Body == nil {
-		return
+// complete puts into the INVITE what whoever dials has to say: what it may do, our offer, where there is one, and
+// credentials, where they were asked for.
+func (d *Dialog) complete(req *sip.Request) {
+	req.AppendHeader(d.allowed())
+	req.AppendHeader(d.supported())
+	if r := d.out.replaces; r != nil {
+		req.AppendHeader(sip.NewHeader("Require", "replaces"))
+		req.AppendHeader(sip.NewHeader("Replaces", r.String()))
 	}
-	req.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))
-	req.SetBody(d.invite.Body)
+	if d.out.referredBy != "" {
+		req.AppendHeader(sip.NewHeader("Referred-By", oneLine(d.out.referredBy)))
+	}
+	if d.invite.Body != nil {
+		req.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))
+		req.SetBody(d.invite.Body)
+	}
+	d.prove(req)
 }

@@ -20,6 +20,8 @@ type Invite struct {
 	UserAgent  string         // the peer's, where it says so
 	Body       []byte         // the SDP offer, also when it came in a multipart body; nil is a late offer
 
+	Replaces *Replaces // the call that this one is to take the place of (Dialog.Replaced); nil: none
+
 	headers map[string][]string
 }
 
@@ -73,6 +75,9 @@ type Dial struct {
 	// where and to where. It is told again where the call goes on to another target. It makes the offer, in place of Offer, and may set who negotiates: who does is told the
 	// answer, in an early one too, where that comes first.
 	Prepare func(d *Dialog) (offer []byte, err error)
+
+	Replaces   *Replaces // the call of the peer's whose place this one is to take; nil: none
+	ReferredBy string    // value of the header (RFC 3892), where somebody has asked for this call
 
 	// Provisional, where set, is told each provisional answer above 100 and its SDP, if any; a reliable one once. It
 	// is called before Dial returns, one call at a time, and must not block.

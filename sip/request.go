@@ -134,8 +134,10 @@ func refusedOutright(req *sip.Request) (code int, extra []sip.Header) {
 	case sip.INVITE, sip.BYE, sip.OPTIONS, sip.INFO, sip.UPDATE, sip.PRACK:
 	case sip.SUBSCRIBE, sip.NOTIFY:
 		return statusBadEvent, []sip.Header{allowEvents()}
-	case sip.REFER:
-		return sip.StatusGlobalDecline, Refusal{Warning: Warning{399, "calls are not transferred here"}}.headers(hostOf(req.Recipient.Host))
+	case sip.REFER: // in a call; calls are made for nobody else
+		if tagOf(req.To().Params) == "" {
+			return sip.StatusGlobalDecline, RefusalFor(errNoTransfers).headers(hostOf(req.Recipient.Host))
+		}
 	case sip.REGISTER, sip.MESSAGE, sip.PUBLISH:
 		return sip.StatusMethodNotAllowed, []sip.Header{sip.NewHeader("Allow", allow)}
 	default:
@@ -153,7 +155,7 @@ func refusedOutright(req *sip.Request) (code int, extra []sip.Header) {
 // unsupported returns the option tags that a request requires and we do not have (section 8.2.2.3).
 func unsupported(req *sip.Request) []string {
 	var tags []string
-	known := strings.Split(supportedByUs, ", ")
+	known := strings.Split(supportedByUs+", "+supportedInTransfers, ", ")
 	for _, tag := range optionTags(req, "require") {
 		if !hasTag(known, tag) {
 			tags = append(tags, tag)

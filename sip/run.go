@@ -15,6 +15,7 @@ type occasion struct {
 	in      inbound       // a request of the peer
 	res     *sip.Response // an answer of the peer
 	sdp     []byte        // our answer
+	early   []byte        // the same, with our 180
 	refusal Refusal
 	reason  Reason // of our hanging up
 	cause   error  // why, where the event does not say it
@@ -125,7 +126,7 @@ func causeOf(e event, o occasion) error {
 func (d *Dialog) act(a action, o occasion) error {
 	switch a {
 	case sendRingingSurely:
-		return d.ringSurely()
+		return d.ringSurely(o.early)
 	case sendRinging:
 		return d.respond(d.in, sip.StatusRinging, "Ringing", d.path.contact())
 	case sendAnswer:
@@ -139,12 +140,14 @@ func (d *Dialog) act(a action, o occasion) error {
 		return d.refuse(d.in, o.refusal)
 	case sendTerminated:
 		return d.respond(d.in, sip.StatusRequestTerminated, "Request Terminated")
-	case sendOK, sendPrackOK:
+	case sendOK:
 		return d.respond(o.in, sip.StatusOK, "OK")
+	case sendPrackOK:
+		return d.answerPrack(o.in)
 	case resendRinging:
 		return d.in.tx.Respond(d.reliable.res)
 	case sendPrackOKAndAnswer:
-		_ = d.respond(o.in, sip.StatusOK, "OK")
+		_ = d.answerPrack(o.in)
 		return d.answer()
 	case sendTimeout:
 		return d.respond(d.in, sip.StatusGatewayTimeout, phrase(sip.StatusGatewayTimeout))
@@ -179,7 +182,7 @@ func (d *Dialog) act(a action, o occasion) error {
 // provisional answer. It sees to it that it arrives.
 func (d *Dialog) answer() error {
 	switch {
-	case d.offeredEarly:
+	case d.saidEarly:
 		return d.accept(d.in, nil, false)
 	case !d.late():
 		d.negotiation, _ = nextOffer(d.negotiation, answeredWe)
@@ -347,8 +350,8 @@ func (d *Dialog) respond(in inbound, code int, reason string, extra ...sip.Heade
 func (d *Dialog) ok(in inbound, sdp []byte) *sip.Response {
 	res := newResponse(in.req, in.from.src, sip.StatusOK, "OK", d.localTag, d.server)
 	res.AppendHeader(d.path.contact())
-	res.AppendHeader(sip.NewHeader("Allow", allow))
-	res.AppendHeader(sip.NewHeader("Supported", supportedByUs))
+	res.AppendHeader(d.allowed())
+	res.AppendHeader(d.supported())
 	for _, h := range d.keep(in.req) {
 		res.AppendHeader(h)
 	}

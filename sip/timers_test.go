@@ -196,4 +196,3 @@ func TestPanicOfTheOwnerEndsTheDialogOnly(t *testing.T) {
 		<-d.done
 	})
 }
-
