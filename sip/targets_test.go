@@ -217,7 +217,7 @@ func TestLargeRequestGoesOverTCP(t *testing.T) {
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			invites := make(chan Invite, 1)
-			free := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), closedPort(t))
+			free := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.9"), closedPort(t)) // where nobody else listens, on UDP either
 			var listen []Listener
 			for _, network := range c.listen {
 				listen = append(listen, Listener{network, free})
