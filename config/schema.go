@@ -138,6 +138,8 @@ func trunkSettings() []setting {
 		}},
 		{key: "srtp", is: scalars, lone: true, values: "off, optional, required or a crypto-suite", unset: "[optional]",
 			doc: "Whether sound is encrypted with SRTP: where the peer can (optional), or else the call is refused (required). Suites are taken in this order; without any of these words they are required."},
+		{key: "dtmf", values: "auto, inband or off", unset: "auto",
+			doc: "Whether keys are looked for in the sound too: where a caller can send them neither as events nor in INFO (auto), in every call, or never."},
 		{key: "servers", later: true}, {key: "register", later: true}, {key: "numbers", later: true},
 		{key: "preset", later: true},
 	}
