@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -142,7 +143,7 @@ func (d *Dialog) act(a action, o occasion) error {
 	case sendOK, sendPrackOK:
 		return d.respond(o.in, sip.StatusOK, "OK")
 	case resendRinging:
-		return d.in.tx.Respond(d.reliable.res)
+		return d.in.respond(d.reliable.res)
 	case sendPrackOKAndAnswer:
 		_ = d.respond(o.in, sip.StatusOK, "OK")
 		return d.answer()
@@ -209,7 +210,7 @@ func (d *Dialog) accept(in inbound, sdp []byte, offer bool) error {
 	d.unacked[seq] = a
 	a.resend = time.AfterFunc(a.wait, func() { d.post(func() { d.resendDue(seq, a) }) })
 	a.giveUp = time.AfterFunc(d.timing.patience(), func() { d.post(func() { d.ackMissed(seq, a) }) })
-	err := in.tx.Respond(a.res)
+	err := in.respond(a.res)
 	if err != nil { // sipgo starts no timer L then, and would keep the transaction for ever
 		time.AfterFunc(d.timing.patience(), in.tx.Terminate)
 	}
@@ -332,7 +333,16 @@ func (d *Dialog) respond(in inbound, code int, reason string, extra ...sip.Heade
 	for _, h := range extra {
 		res.AppendHeader(h)
 	}
-	return in.tx.Respond(res)
+	return in.respond(res)
+}
+
+// respond sends an answer; ErrUnreachable where there is no way any more.
+func (in inbound) respond(res *sip.Response) error {
+	err := in.tx.Respond(res)
+	if errors.Is(err, sip.ErrTransactionTransport) {
+		return fmt.Errorf("%w: %w", ErrUnreachable, wireError(err))
+	}
+	return err
 }
 
 // ok makes a 200 to an INVITE or UPDATE, with a session description where there is one, and winds up the session

@@ -42,7 +42,7 @@ type up struct {
 	keys   *dtmf.Detector // where keys come as tones; else nil
 	press  func(key rune) // is told them
 	heard  atomic.Bool    // there is a phone beside this one; set by the shard
-	inRing bool        // what it got last is sound
+	inRing bool           // what it got last is sound
 
 	// The packet in hand.
 	pcm     []int16

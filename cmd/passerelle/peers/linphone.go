@@ -83,4 +83,3 @@ func (p *Linphone) Quit(t testing.TB) {
 
 // Heard returns the recording of what came out of the phone's loudspeaker. Quit first.
 func (p *Linphone) Heard() string { return filepath.Join(p.dir, "heard.wav") }
-
