@@ -50,6 +50,7 @@ proof: test ## the long runs, after the test: race detector, faults, fuzzing, lo
 	$(MAKE) newest
 	$(MAKE) faults
 	$(MAKE) fuzz
+	PASSERELLE_TALK=10h $(GO) test -count=1 ./codec/dtmf
 	$(MAKE) load
 	$(MAKE) load-sound
 	$(MAKE) load-livekit

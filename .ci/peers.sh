@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings the real peers that the tests talk to: phones (sipp, baresip), a browser (chromium) and what
+# Brings the real peers that the tests talk to: phones (sipp, baresip, linphonec), a browser (chromium) and what
 # drives it (node, playwright-core in .cache/node). Does nothing, and says nothing, when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,6 +11,7 @@ while read -r command package; do
 done <<'END'
 sipp sip-tester
 baresip baresip
+linphonec linphone-cli
 chromium chromium
 sox sox
 ffmpeg ffmpeg

@@ -39,6 +39,7 @@ type call struct {
 	booth    *audio.Mix    // where the phone is while it is in no room; nil while it is in one
 	keypad   keypad        // of the phone
 	keys     chan rune     // that were pressed on it
+	dials    chan string   // digits of the room that are to be dialled towards it
 	answered time.Duration // 0 until it is
 	renewing sync.Mutex    // held by the handshake
 	agreed   chan struct{} // receives when there is a first agreement
@@ -75,7 +76,7 @@ type sound struct {
 func newCall(g *Gateway, d *sip.Dialog) *call {
 	invite := d.Invite()
 	return &call{
-		gateway: g, dialog: d, invite: invite, began: g.Clock(), keys: make(chan rune, keysKept),
+		gateway: g, dialog: d, invite: invite, began: g.Clock(), keys: make(chan rune, keysKept), dials: make(chan string, dialsKept),
 		back: make(chan struct{}, 1), agreed: make(chan struct{}, 1), log: g.Log.With("call", invite.CallID),
 	}
 }
@@ -166,6 +167,7 @@ func (c *call) serve(ctx context.Context) (err error) {
 	}
 
 	// 9. Talk.
+	defer c.dialOut()()
 	defer c.stand()
 	return c.talk(ctx)
 }
@@ -185,6 +187,7 @@ func (c *call) hold() {
 	was := c.held
 	c.held = !c.media.Direction.Sends()
 	c.phone.Hold(c.held)
+	c.phone.HearKeys(c.keysAreTones())
 	if !was || c.held {
 		return
 	}
@@ -197,7 +200,7 @@ func (c *call) hold() {
 // plug makes the phone of the engine room.
 func (c *call) plug() (err error) {
 	c.phone, err = c.gateway.Engine.NewPhone(audio.PhoneConfig{
-		Kind: c.media.Kind, PTime: c.media.PTime, Bitrate: c.media.Bitrate, Down: c.line, NoGain: !c.to.trunk.Gain, NoGate: !c.to.trunk.Gate, Log: c.log,
+		Kind: c.media.Kind, PTime: c.media.PTime, Bitrate: c.media.Bitrate, Down: c.line, NoGain: !c.to.trunk.Gain, NoGate: !c.to.trunk.Gate, Keys: c.heardTone, Log: c.log,
 	})
 	if err != nil {
 		return err

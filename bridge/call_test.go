@@ -144,10 +144,11 @@ type telephone struct {
 	media  sdp.Media
 	sess   *sdp.Session
 
-	mu    sync.Mutex
-	ear   codec.Decoder
-	kind  codec.Kind // of ear
-	heard []int16    // at rateOf(kind)
+	mu      sync.Mutex
+	dialled string // to it, in events: the keys as they go down
+	ear     codec.Decoder
+	kind    codec.Kind // of ear
+	heard   []int16    // at rateOf(kind)
 }
 
 // call dials a room and returns the phone once it is answered.
@@ -186,7 +187,7 @@ func (r *rig) callTo(to string, kind codec.Kind, direction sdp.Direction) (*tele
 	}
 	p.dialog = dialog
 	p.agree(answer)
-	r.run(func(ctx context.Context) error { return line.Run(ctx, p, nil) })
+	r.run(func(ctx context.Context) error { return line.Run(ctx, p, p.key) })
 	return p, nil
 }
 
@@ -215,6 +216,28 @@ func (p *telephone) PushFrame(f *codec.Frame) {
 		return
 	}
 	p.heard = append(p.heard, pcm[:n]...)
+}
+
+// key keeps what is dialled to the phone.
+func (p *telephone) key(d rtp.Digit) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !d.Ended {
+		p.dialled += string(d.Rune)
+	}
+}
+
+// awaitKeys waits until these keys, and no others, were dialled to the phone.
+func (p *telephone) awaitKeys(want string) {
+	p.t.Helper()
+	eventually(p.t, "dialled "+want, func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if !strings.HasPrefix(want, p.dialled) {
+			p.t.Fatalf("%s was dialled, want %s", p.dialled, want)
+		}
+		return p.dialled == want
+	})
 }
 
 // rateOf returns the rate at which a telephone hears and says kind.

@@ -45,7 +45,7 @@ func (r *rig) late() *lateCaller {
 	l := &lateCaller{conn: conn, number: "lobby", telephone: &telephone{t: r.t, line: line, sess: &sdp.Session{Local: sdp.Local{
 		Origin: sdp.Origin{ID: 1, Version: 1}, Address: line.LocalAddr(), RTCP: line.LocalRTCP(), Codecs: []codec.Kind{codec.PCMU},
 	}}}}
-	r.run(func(ctx context.Context) error { return line.Run(ctx, l.telephone, nil) })
+	r.run(func(ctx context.Context) error { return line.Run(ctx, l.telephone, l.key) })
 	return l
 }
 

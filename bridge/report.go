@@ -112,7 +112,7 @@ func (c *call) logStart() {
 // logEnd tells why a call has ended, or was never up, and how it sounded.
 func (c *call) logEnd(ctx context.Context, why error) {
 	if c.answered == 0 {
-		if errors.Is(why, sip.ErrCancelled) || errors.Is(why, sip.ErrBye) {
+		if errors.Is(why, sip.ErrCancelled) || errors.Is(why, sip.ErrBye) || errors.Is(why, sip.ErrUnreachable) {
 			c.log.Info("call given up before the answer", "from", masked(c.invite.From.User))
 			return
 		}

@@ -65,7 +65,7 @@ func (c *call) talk(ctx context.Context) error {
 	}
 }
 
-// obey does what the room asks of the phone. Digits and text have no way to a phone yet.
+// obey does what the room asks of the phone. Text has no way to a phone.
 func (c *call) obey(event rooms.Event) {
 	switch event.Kind {
 	case rooms.Muted, rooms.Unmuted:
@@ -82,6 +82,8 @@ func (c *call) obey(event rooms.Event) {
 		if !c.way.lost {
 			c.company(false)
 		}
+	case rooms.Digit:
+		c.dial(event.Text)
 	}
 }
 

@@ -159,6 +159,7 @@ func (b *builder) trunk(t *tree) Trunk {
 		Gate:        value(b, t.get("gate"), parseSwitch),
 		Calls:       value(b, t.get("limits").get("calls"), parseNumber(0, 100000)),
 		SRTP:        b.srtp(t.get("srtp")),
+		DTMF:        value(b, t.get("dtmf"), parseDTMF),
 	}
 	for _, list := range []*tree{from, t.get("codecs")} {
 		if list.ok() && len(list.items) == 0 {

@@ -158,7 +158,18 @@ type Trunk struct {
 	Gate        bool    // what is no voice is not sent to the room; sound.gate, true, by default
 	Calls       int     // limits.calls: calls at once; 0, the default, is no limit of its own
 	SRTP        SRTP    // optional, with any suite, by default
+	DTMF        DTMF    // auto by default
 }
+
+// DTMF says whether keys are looked for in the sound of a trunk's calls.
+type DTMF string
+
+// The ways.
+const (
+	DTMFAuto   DTMF = "auto"   // where a caller can send them neither as events (RFC 4733) nor in INFO
+	DTMFInband DTMF = "inband" // in every call
+	DTMFOff    DTMF = "off"    // in none
+)
 
 // Certificate is a certificate that a trunk shows: for Name, and signed by one of Roots.
 type Certificate struct {

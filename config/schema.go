@@ -140,6 +140,8 @@ func trunkSettings() []setting {
 		}},
 		{key: "srtp", is: scalars, lone: true, values: "off, optional, required, sdes, dtls or a crypto-suite", unset: "[optional]",
 			doc: "Whether sound is encrypted with SRTP: where the peer can (optional), or else the call is refused (required). Suites are taken in this order; without off, optional or required they are required. Keys come in the SDP (sdes) or in a handshake (dtls), or as the peer wants."},
+		{key: "dtmf", values: "auto, inband or off", unset: "auto",
+			doc: "Whether keys are looked for in the sound too: where a caller can send them neither as events nor in INFO (auto), in every call, or never."},
 		{key: "servers", later: true}, {key: "register", later: true}, {key: "numbers", later: true},
 		{key: "preset", later: true},
 	}

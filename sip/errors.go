@@ -18,6 +18,8 @@ var (
 	ErrDisagreed = errors.New("no agreement on the sound")
 	ErrExpired   = errors.New("the session was not refreshed in time")
 	ErrGone      = errors.New("the peer does not answer any more")
+	// ErrUnreachable says that an answer found no way to the peer: its connection is gone.
+	ErrUnreachable = errors.New("the peer cannot be reached any more")
 )
 
 // What a method of a Server or a Dialog may refuse with.

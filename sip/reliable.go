@@ -60,7 +60,7 @@ func (d *Dialog) ringSurely(answer []byte) error {
 	d.reliable = r
 	r.resend = time.AfterFunc(r.wait, func() { d.post(func() { d.ringAgain(r) }) })
 	r.giveUp = time.AfterFunc(d.timing.patience(), func() { d.post(func() { d.prackMissed(r) }) })
-	return d.in.tx.Respond(r.res)
+	return d.in.respond(r.res)
 }
 
 // ringAgain sends it again: at T1, doubling without a bound.

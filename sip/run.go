@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -145,7 +146,7 @@ func (d *Dialog) act(a action, o occasion) error {
 	case sendPrackOK:
 		return d.answerPrack(o.in)
 	case resendRinging:
-		return d.in.tx.Respond(d.reliable.res)
+		return d.in.respond(d.reliable.res)
 	case sendPrackOKAndAnswer:
 		_ = d.answerPrack(o.in)
 		return d.answer()
@@ -214,7 +215,7 @@ func (d *Dialog) accept(in inbound, sdp []byte, offer bool) error {
 	d.unacked[seq] = a
 	a.resend = time.AfterFunc(a.wait, func() { d.post(func() { d.resendDue(seq, a) }) })
 	a.giveUp = time.AfterFunc(d.timing.patience(), func() { d.post(func() { d.ackMissed(seq, a) }) })
-	err := in.tx.Respond(a.res)
+	err := in.respond(a.res)
 	if err != nil { // sipgo starts no timer L then, and would keep the transaction for ever
 		time.AfterFunc(d.timing.patience(), in.tx.Terminate)
 	}
@@ -342,7 +343,16 @@ func (d *Dialog) respond(in inbound, code int, reason string, extra ...sip.Heade
 	for _, h := range extra {
 		res.AppendHeader(h)
 	}
-	return in.tx.Respond(res)
+	return in.respond(res)
+}
+
+// respond sends an answer; ErrUnreachable where there is no way any more.
+func (in inbound) respond(res *sip.Response) error {
+	err := in.tx.Respond(res)
+	if errors.Is(err, sip.ErrTransactionTransport) {
+		return fmt.Errorf("%w: %w", ErrUnreachable, wireError(err))
+	}
+	return err
 }
 
 // ok makes a 200 to an INVITE or UPDATE, with a session description where there is one, and winds up the session

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 
 	"passerelle/codec"
+	"passerelle/codec/dtmf"
 	"passerelle/codec/g711"
 	"passerelle/codec/g722"
 )
@@ -46,6 +47,9 @@ func (u *up) change(e *Engine, kind codec.Kind) error {
 		u.gain.off, u.gate.off = noGain, noGate
 		u.pcm = make([]int16, samples(mostSound, rate))
 		u.ring = newRing(phoneRing)
+		if u.keys != nil {
+			u.keys = dtmf.NewDetector(rate)
+		}
 	}
 	u.time.retime(kind.ClockRate())
 	u.kind, u.decoder, u.encoder, u.span = kind, decoder, enc, 0

@@ -5,13 +5,14 @@ import (
 	"time"
 
 	"passerelle/codec"
+	"passerelle/codec/dtmf"
 	"passerelle/codec/opus"
 )
 
 // One packet's way up, on the goroutine that reads it from the phone's socket:
 //
 //  1. Find its place: late ones are dropped, losses are concealed, jumps move our timestamp (place).
-//  2. Decode it; mute.
+//  2. Decode it; listen for keys, where they come as tones; mute, and also while a key is down.
 //  3. Ask the gate whether there is a voice in it (gate.go), and bring that to its level (gain.go).
 //  4. Silence is a DTX packet, at once and then now and then, and goes into the look-back (hush).
 //  5. A voice goes, with what the look-back holds when it begins, into Opus frames (say, framer.go).
@@ -38,8 +39,10 @@ type up struct {
 	frames framer
 	past   lookBack
 	ring   *ring
-	heard  atomic.Bool // there is a phone beside this one; set by the shard
-	inRing bool        // what it got last is sound
+	keys   *dtmf.Detector // where keys come as tones; else nil
+	press  func(key rune) // is told them
+	heard  atomic.Bool    // there is a phone beside this one; set by the shard
+	inRing bool           // what it got last is sound
 
 	// The packet in hand.
 	pcm     []int16
@@ -91,11 +94,27 @@ func (u *up) decode(f *codec.Frame, silenced bool) {
 		return
 	}
 	pcm := u.pcm[:n]
-	if silenced {
+	if u.keys != nil {
+		u.keys.Hear(pcm, u.press)
+	}
+	if silenced || u.keyDown() {
 		clear(pcm)
 	}
 	u.begins(f, n)
 	u.hear(pcm)
+}
+
+// keyDown says whether what comes is a key's tone, which is not for the room.
+func (u *up) keyDown() bool { return u.keys != nil && u.keys.Down() }
+
+// hearKeys listens for keys from now on, or no more.
+func (u *up) hearKeys(hear bool) {
+	switch {
+	case !hear:
+		u.keys = nil
+	case u.keys == nil:
+		u.keys = dtmf.NewDetector(u.rate)
+	}
 }
 
 // begins makes f, of n samples, the packet in hand.
@@ -133,7 +152,7 @@ func (u *up) place(f *codec.Frame, silenced bool) bool {
 		case u.passed != nil:
 			u.miss(f, gap, silenced)
 		default:
-			u.conceal(int(gap)*u.rate/u.time.clock, silenced)
+			u.conceal(int(gap)*u.rate/u.time.clock, silenced || u.keyDown())
 		}
 	case later:
 		u.count.jumps.add(1)

@@ -135,6 +135,18 @@ func (p *Phone) AwaitTalking(t testing.TB, within time.Duration) {
 	}
 }
 
+// AwaitKey waits until the gateway has dialled a key to the phone in its last call.
+func (p *Phone) AwaitKey(t testing.TB, key string, within time.Duration) {
+	t.Helper()
+	e, err := p.control.await("CALL_DTMF_START", p.dialled, within)
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", p.Name, err, p.process.Tail(40))
+	}
+	if e.Param != key {
+		t.Errorf("%s was dialled %q, want %q", p.Name, e.Param, key)
+	}
+}
+
 // AwaitClosed waits until the call of the last Dial has ended, and returns the reason that the phone
 // shows: "404 Not Found", "Connection reset by peer" for a BYE.
 func (p *Phone) AwaitClosed(t testing.TB, within time.Duration) string {

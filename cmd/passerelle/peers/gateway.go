@@ -19,8 +19,9 @@ import (
 
 // GatewayConfig says what kind of gateway to start.
 type GatewayConfig struct {
-	Calls int           // at most, at once; 100 where it is 0
-	Drain time.Duration // what calls get after SIGTERM; 5 s where it is 0
+	Calls  int           // at most, at once; 100 where it is 0
+	People int           // in one embedded room at most; 2000 where it is 0
+	Drain  time.Duration // what calls get after SIGTERM; 5 s where it is 0
 	// Complains says which warnings and errors in the log belong to the test; any other fails it.
 	Complains *regexp.Regexp
 	// IPv6 puts telephony on ::1; the page stays where it is.
@@ -64,6 +65,9 @@ func StartGateway(t testing.TB, dir string, config GatewayConfig) *Gateway {
 	if config.Calls == 0 {
 		config.Calls = 100
 	}
+	if config.People == 0 {
+		config.People = 2000
+	}
 	if config.Drain == 0 {
 		config.Drain = 5 * time.Second
 	}
@@ -83,7 +87,7 @@ func StartGateway(t testing.TB, dir string, config GatewayConfig) *Gateway {
 	}
 	values := map[string]any{
 		"SIP": g.SIP, "HTTP": g.HTTP, "Browsers": at(2), "Media": netip.AddrPortFrom(phones, g.Media[0]), "LastMedia": g.Media[1],
-		"Calls": config.Calls, "Drain": config.Drain, "Password": Password, "Level": config.Level, "Untouched": config.Untouched,
+		"Calls": config.Calls, "People": config.People, "Drain": config.Drain, "Password": Password, "Level": config.Level, "Untouched": config.Untouched,
 	}
 	values["SRTP"], values["Certified"], values["TLS"] = config.SRTP, config.TLS, ""
 	if config.TLS {
