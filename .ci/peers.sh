@@ -29,6 +29,6 @@ if ! cmp -s "$lock" "$cache/installed-lock.json"; then
 	echo "installing playwright-core, axe-core, livekit-client and JsSIP into $cache"
 	mkdir -p "$cache"
 	cp testdata/peers/package.json "$lock" "$cache/"
-	npm ci --prefix "$cache" --no-audit --no-fund --silent --ignore-scripts
+	npm ci --prefix "$(cd "$cache" && pwd -P)" --no-audit --no-fund --silent --ignore-scripts
 	cp "$lock" "$cache/installed-lock.json"
 fi

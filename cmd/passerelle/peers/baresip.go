@@ -18,7 +18,7 @@ type PhoneConfig struct {
 	Codec      string // "PCMU", "PCMA", "G722/16000/1" or "opus/48000/1"; both of the first, PCMU first, where it is empty
 	Transport  string // "udp" (default), "tcp" or "tls"
 	SRTP       bool   // encrypts with keys in the SDP, or does not talk
-	DTLS       bool   // likewise, with keys of a handshake; it takes Mux
+	DTLS       bool   // likewise, with keys of a handshake; on one port with Mux
 	Authority  string // the file of who vouches for its peers, with TLS
 	Mux        bool   // offers rtcp-mux
 	AutoAnswer bool
