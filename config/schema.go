@@ -6,7 +6,7 @@ func schema() *setting {
 	return &setting{is: mapping, keys: []setting{
 		{key: "version", values: "1", bare: true, required: true, doc: "The version of this format."},
 		{key: "networks", is: mappings, unset: "[{name: voice}]", keys: networkSettings(),
-			doc: "Where telephony lives. One for now."},
+			doc: "Where telephony lives. A call that comes in on one is answered on that one: its sound, its addresses and its certificate are that one's. Trunks are known on theirs only."},
 		{key: "engines", is: mappings, unset: "[{name: house, embedded: {}}]", keys: engineSettings(),
 			doc: "Where rooms live: one embedded at most, and any number of LiveKit clusters."},
 		{key: "trunks", is: mappings, unset: "[]", keys: trunkSettings(),
@@ -51,6 +51,8 @@ func networkSettings() []setting {
 		{key: "media", values: "address:first-last or first-last", unset: "20000-23999",
 			means: "20000-23999, 2000 calls",
 			doc:   "UDP ports for sound, two a call, inclusive. Without an address: that of the first listen. 0-0 leaves the ports to the system."},
+		{key: "dns", is: scalars, lone: true, values: "address or address:port", means: "those of this machine",
+			doc: "DNS servers that are asked where to call."},
 		{key: "tls", is: mapping, means: "no TLS", doc: "What tls:// and wss:// listeners show ([encryption.md](encryption.md)).", keys: []setting{
 			{key: "cert", values: "file:PATH", required: true, doc: "The certificate and its chain, PEM. Read again when the file changes."},
 			{key: "key", values: "file:PATH", required: true, secret: true, doc: "Its private key, PEM."},
