@@ -121,6 +121,8 @@ func trunkSettings() []setting {
 	return []setting{
 		{key: "name", values: "name", required: true, doc: "What routes and the log call this trunk."},
 		{key: "network", values: "name of a network", means: "the only one", doc: "Where it is."},
+		{key: "preset", values: listed(presetNames()), means: "none",
+			doc: "What it is. It stands for settings below that are not said ([trunks](trunks/README.md))."},
 		{key: "accept", is: mapping, required: true, doc: "How we know it: by from, or by certificate.", keys: []setting{
 			{key: "from", is: scalars, values: "address or CIDR", means: "any address, where there is certificate",
 				doc: "Who may call us. An address in two trunks belongs to the longer prefix. Beside certificate: from where it may be shown."},
@@ -143,7 +145,6 @@ func trunkSettings() []setting {
 		{key: "srtp", is: scalars, lone: true, values: "off, optional, required, sdes, dtls or a crypto-suite", unset: "[optional]",
 			doc: "Whether sound is encrypted with SRTP: where the peer can (optional), or else the call is refused (required). Suites are taken in this order; without off, optional or required they are required. Keys come in the SDP (sdes) or in a handshake (dtls), or as the peer wants."},
 		{key: "servers", later: true}, {key: "register", later: true}, {key: "numbers", later: true},
-		{key: "preset", later: true},
 	}
 }
 
