@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -15,6 +17,7 @@ import (
 
 	"passerelle/cmd/internal/testphone"
 	"passerelle/config"
+	"passerelle/sip/locate/locatetest"
 )
 
 // threeNetworks are an inside, an outside, and one behind a NAT.
@@ -37,15 +40,16 @@ routes:
 http: {listen: "127.0.0.1:0"}
 `
 
-// onThreeNetworks serves them and returns the house, and where each listens by its name and transport: "inside udp".
-func onThreeNetworks(t *testing.T) map[string]string {
+// onThreeNetworks serves them and returns where each listens by its name and transport ("inside udp"), and the folder
+// of their certificates. That of the inside is for rooms.example.
+func onThreeNetworks(t *testing.T) (at map[string]string, folder string) {
 	t.Helper()
-	folder := t.TempDir()
+	folder = t.TempDir()
 	for _, name := range []string{"inside", "outside"} {
 		if err := os.Mkdir(filepath.Join(folder, name), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		writeCertificate(t, filepath.Join(folder, name), name, time.Now())
+		writeCertificate(t, filepath.Join(folder, name), map[string]string{"inside": "rooms.example", "outside": "outside"}[name], time.Now())
 	}
 	path := filepath.Join(folder, "passerelle.yaml")
 	if err := os.WriteFile(path, []byte(threeNetworks), 0o600); err != nil {
@@ -56,18 +60,18 @@ func onThreeNetworks(t *testing.T) map[string]string {
 		t.Fatal(err)
 	}
 	h := startedWith(t, cfg)
-	at := make(map[string]string)
+	at = make(map[string]string)
 	for _, network := range h.phones {
 		for _, l := range network.server.Addrs() {
 			at[network.network+" "+l.Network] = l.Addr.String()
 		}
 	}
-	return at
+	return at, folder
 }
 
 // A call that comes in on a network is answered on it, with what is that network's.
 func TestACallStaysOnItsNetwork(t *testing.T) {
-	at := onThreeNetworks(t)
+	at, _ := onThreeNetworks(t)
 	for _, c := range []struct {
 		rule, network, to string
 		status, host      string // of the answer, and of Contact and c= in it
@@ -91,13 +95,13 @@ func TestACallStaysOnItsNetwork(t *testing.T) {
 }
 
 func TestEachNetworkHasACertificate(t *testing.T) {
-	at := onThreeNetworks(t)
-	for _, name := range []string{"inside", "outside"} {
+	at, _ := onThreeNetworks(t)
+	for name, host := range map[string]string{"inside": "rooms.example", "outside": "outside"} {
 		c, err := tls.Dial("tcp", at[name+" tls"], &tls.Config{InsecureSkipVerify: true})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := c.ConnectionState().PeerCertificates[0].DNSNames; len(got) != 1 || got[0] != name {
+		if got := c.ConnectionState().PeerCertificates[0].DNSNames; len(got) != 1 || got[0] != host {
 			t.Errorf("%s shows the certificate of %v", name, got)
 		}
 		c.Close()
@@ -106,7 +110,7 @@ func TestEachNetworkHasACertificate(t *testing.T) {
 
 // Phones of two networks are in one room: what one says the other hears, and it hears it from its own network.
 func TestPhonesOfTwoNetworksMeet(t *testing.T) {
-	at := onThreeNetworks(t)
+	at, _ := onThreeNetworks(t)
 	ctx, done := context.WithTimeout(t.Context(), 10*time.Second)
 	defer done()
 	var satisfied atomic.Int32
@@ -139,6 +143,30 @@ func TestPhonesOfTwoNetworksMeet(t *testing.T) {
 		})
 	}
 	heard.Wait()
+}
+
+// The test phone of the command line finds a gateway by its name, over TLS, and encrypts what it says.
+func TestCallOverTLSAndSRTP(t *testing.T) {
+	at, folder := onThreeNetworks(t)
+	_, port, _ := net.SplitHostPort(at["inside tls"])
+	dns := locatetest.Serve(t, "_sips._tcp.rooms.example. 60 IN SRV 0 0 "+port+" host.example.\nhost.example. 60 IN A 127.0.0.2\n")
+	o := callOptions{srtp: true, dns: dns.Addr.String(), ca: filepath.Join(folder, "inside", "cert.pem"), last: time.Second, json: true}
+	call := func(to string, o callOptions) (report testphone.Report, err error) {
+		var out bytes.Buffer
+		err = o.call(t.Context(), to, &out, &out)
+		if bad := json.Unmarshal(out.Bytes(), &report); bad != nil {
+			t.Fatalf("%v in %q", bad, &out)
+		}
+		return report, err
+	}
+	report, err := call("sip:in@rooms.example;transport=tls", o)
+	if err != nil || report.SRTP == "" || report.Received < 20 {
+		t.Errorf("the call went %+v, %v; want it encrypted", report, err)
+	}
+	o.ca = filepath.Join(folder, "outside", "cert.pem")
+	if report, err = call("sip:in@rooms.example;transport=tls", o); err == nil || !strings.Contains(err.Error(), "certificate") || report.Answered() {
+		t.Errorf("a gateway that nobody vouches for: %+v, %v", report, err)
+	}
 }
 
 // invited sends an INVITE and returns its final answer, which it acknowledges.
