@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings the real peers that the tests talk to: phones (sipp, baresip, linphonec), a browser (chromium) and what
+# Brings the real peers that the tests talk to: phones (sipp, baresip, linphonec), a proxy (kamailio), a browser (chromium) and what
 # drives it (node, playwright-core in .cache/node). Does nothing, and says nothing, when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -13,6 +13,7 @@ sipp sip-tester
 baresip baresip
 linphonec linphone-cli
 chromium chromium
+kamailio kamailio
 sox sox
 ffmpeg ffmpeg
 node nodejs

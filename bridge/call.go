@@ -26,6 +26,7 @@ type call struct {
 	gateway *Gateway
 	dialog  *sip.Dialog
 	invite  sip.Invite
+	network string // that it came in on
 	log     *slog.Logger
 	began   time.Duration
 
@@ -73,10 +74,11 @@ type sound struct {
 	phone *audio.Phone
 }
 
-func newCall(g *Gateway, d *sip.Dialog) *call {
+func newCall(g *Gateway, network string, d *sip.Dialog) *call {
 	invite := d.Invite()
 	return &call{
-		gateway: g, dialog: d, invite: invite, began: g.Clock(), keys: make(chan rune, keysKept), dials: make(chan string, dialsKept),
+		gateway: g, network: network, dialog: d, invite: invite, began: g.Clock(),
+		keys: make(chan rune, keysKept), dials: make(chan string, dialsKept),
 		back: make(chan struct{}, 1), agreed: make(chan struct{}, 1), log: g.Log.With("call", invite.CallID),
 	}
 }
@@ -94,7 +96,7 @@ func (c *call) serve(ctx context.Context) (err error) {
 	}()
 
 	// 1. Where does it go, and is there room for it?
-	c.to, err = route(c.gateway.Live(), c.invite)
+	c.to, err = route(c.gateway.Live(), c.network, c.invite)
 	if err != nil {
 		return err
 	}
@@ -105,7 +107,7 @@ func (c *call) serve(ctx context.Context) (err error) {
 	defer func() { c.hangup(ctx, err) }()
 
 	// 2. A line for the phone.
-	ports, err := c.gateway.Ports.towards(c.invite.Source.Addr())
+	ports, err := c.gateway.Networks[c.network].Ports.towards(c.invite.Source.Addr())
 	if err != nil {
 		return err
 	}

@@ -101,12 +101,12 @@ func newRigOver(t *testing.T, change func(*config.Live), over func(*roomstest.Ba
 	}
 	r.gateway = New(Config{
 		Identity: identity,
-		Live:     func() *config.Live { return live }, Engine: engine, Ports: Ports{IPv4: ports},
+		Live:     func() *config.Live { return live }, Engine: engine, Networks: map[string]Network{"": {Ports: Ports{IPv4: ports}}},
 		Rooms: map[string]Rooms{"memory": {Backend: over(r.backend)}}, Voices: voices,
 		Clock: func() time.Duration { return time.Since(begin) },
 		Log:   slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), &r.logged), &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
-	server := r.serve(sip.HandlerFunc(r.gateway.ServeCall))
+	server := r.serve(r.gateway.On(""))
 	r.addr = server.Addrs()[0].Addr
 	r.run(engine.Run)
 	return r
@@ -530,7 +530,7 @@ func TestRefusals(t *testing.T) {
 			if test.before != nil {
 				test.before(r)
 			}
-			held := r.gateway.Ports.InUse()
+			held := r.gateway.portsInUse()
 			_, err := r.call(test.to, test.kind)
 			var refused *sip.StatusError
 			if !errors.As(err, &refused) || refused.Code != test.code {
@@ -539,7 +539,7 @@ func TestRefusals(t *testing.T) {
 			if test.code != 500 && refused.Warning.Text == "" {
 				t.Error("no Warning says why")
 			}
-			eventually(t, "the port given back", func() bool { return r.gateway.Ports.InUse() == held })
+			eventually(t, "the port given back", func() bool { return r.gateway.portsInUse() == held })
 		})
 	}
 }

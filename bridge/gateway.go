@@ -1,7 +1,7 @@
 // Package bridge is the switchboard: it takes each call from a telephone to a seat in a room, and knows which
 // rooms are open and how many calls there may be. It does not know how SIP, RTP, codecs or WebRTC work.
 //
-// The way of a call: [Gateway.ServeCall] takes it in, call.serve (call.go) brings it from the INVITE to the BYE.
+// The way of a call: [Gateway.On] takes it in, call.serve (call.go) brings it from the INVITE to the BYE.
 package bridge
 
 import (
@@ -20,19 +20,24 @@ import (
 	"passerelle/sip/rtp"
 )
 
-// Config is what a Gateway is made of. All fields are needed, Advertise, KeysOverTLS and Log excepted.
+// Config is what a Gateway is made of. All fields are needed, Log excepted.
 type Config struct {
-	Live      func() *config.Live // what is in force
-	Engine    *audio.Engine
-	Rooms     map[string]Rooms // by engine name
-	Voices    *ivr.Voices
+	Live     func() *config.Live // what is in force
+	Engine   *audio.Engine
+	Rooms    map[string]Rooms // by engine name
+	Voices   *ivr.Voices
+	Networks map[string]Network   // by name
+	Clock    func() time.Duration // since the gateway began
+	Identity *rtp.Identity        // what we show in DTLS handshakes; nil: there are none
+	Log      *slog.Logger
+}
+
+// Network is a network of the configuration: where telephones are. Nothing but sound goes from one to another.
+type Network struct {
 	Ports     Ports
-	Advertise config.Advertise     // what peers are told of our media address
-	Clock     func() time.Duration // since the gateway began
-	Identity  *rtp.Identity        // what we show in DTLS handshakes; nil: there are none
+	Advertise config.Advertise // what peers are told of our media address
 	// KeysOverTLS says that keys of SRTP are not taken from SIP in clear (networks.tls.profile).
 	KeysOverTLS bool
-	Log         *slog.Logger
 }
 
 // Rooms is an engine of the configuration: where rooms live.
@@ -102,11 +107,13 @@ func New(c Config) *Gateway {
 	}
 }
 
-// ServeCall takes one INVITE to its end (sip.Handler). It returns when the call is over.
-func (g *Gateway) ServeCall(ctx context.Context, d *sip.Dialog) {
-	c := newCall(g, d)
-	err := c.reject(ctx, c.serve(ctx))
-	c.logEnd(ctx, err)
+// On returns who takes the calls that come in on a network: each from its INVITE to its end.
+func (g *Gateway) On(network string) sip.Handler {
+	return sip.HandlerFunc(func(ctx context.Context, d *sip.Dialog) {
+		c := newCall(g, network, d)
+		err := c.reject(ctx, c.serve(ctx))
+		c.logEnd(ctx, err)
+	})
 }
 
 // admit counts a call in, or says why there is no room for it.

@@ -88,10 +88,11 @@ func (c *call) setLine(media sdp.Media) error {
 // open begins the handshake: it answers the INVITE's offer. Where there is none, ours is still to be made, and until
 // it is answered the phone is one on hold that speaks what we like best.
 func (c *call) open(ctx context.Context, offer []byte) (answer []byte, err error) {
-	if c.gateway.KeysOverTLS && c.to.trunk.SRTP.Policy == config.SRTPRequired && !config.Encrypted(c.invite.Transport) {
+	network := c.gateway.Networks[c.network]
+	if network.KeysOverTLS && c.to.trunk.SRTP.Policy == config.SRTPRequired && !config.Encrypted(c.invite.Transport) {
 		return nil, refuse(488, "SRTP is required, and its keys are taken over TLS only (tls.profile: anssi)")
 	}
-	c.session.Local, err = c.gateway.local(ctx, c.line, c.invite, c.to.trunk)
+	c.session.Local, err = c.gateway.local(ctx, network, c.line, c.invite, c.to.trunk)
 	if err != nil {
 		return nil, err
 	}

@@ -52,7 +52,7 @@ func (g *Gateway) Stats() Stats {
 	calls, media := slices.Collect(maps.Keys(g.calls)), g.past
 	g.mu.Unlock()
 	s := Stats{
-		Calls: len(calls), Rooms: g.open.count(), PortsInUse: g.Ports.InUse(),
+		Calls: len(calls), Rooms: g.open.count(), PortsInUse: g.portsInUse(),
 		Encrypted: g.secure.Load(), Exposed: g.exposed.Load(),
 		Answered: g.answered.Load(), Refused: g.refused.Load(), Media: media,
 	}
@@ -60,6 +60,15 @@ func (g *Gateway) Stats() Stats {
 		s.Media.add(c.totals())
 	}
 	return s
+}
+
+// portsInUse counts the pairs of ports of all networks that are held.
+func (g *Gateway) portsInUse() int {
+	n := 0
+	for _, network := range g.Networks {
+		n += network.Ports.InUse()
+	}
+	return n
 }
 
 // totals is what this call's line and phone have seen so far. It may be called from any goroutine.

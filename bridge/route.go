@@ -18,31 +18,33 @@ type destination struct {
 	pin    string        // that came with the call, for the menu to try first
 }
 
-// Known reports whether src may call as it is: whether a trunk is known by this address. Everybody else gets silence, unless
-// it has a certificate to show.
-func Known(live *config.Live, src netip.Addr) bool { return trunkOf(live, src) != nil }
+// Known reports whether src may call on a network as it is: whether a trunk is known there by this address. Everybody else
+// gets silence, unless it has a certificate to show.
+func Known(live *config.Live, network string, src netip.Addr) bool {
+	return trunkOf(live, network, src) != nil
+}
 
-// callerOf returns the trunk that an INVITE comes from: the one whose certificate it came with, else the one whose address
+// callerOf returns the trunk that an INVITE comes from, on a network: the one whose certificate it came with, else the one whose address
 // it is; nil if there is none, or no longer.
-func callerOf(live *config.Live, invite sip.Invite) *config.Trunk {
+func callerOf(live *config.Live, network string, invite sip.Invite) *config.Trunk {
 	if invite.Peer == "" {
-		return trunkOf(live, invite.Source.Addr())
+		return trunkOf(live, network, invite.Source.Addr())
 	}
 	for i := range live.Trunks {
-		if t := &live.Trunks[i]; t.Name == invite.Peer && t.Certificate != nil {
+		if t := &live.Trunks[i]; t.Name == invite.Peer && t.Certificate != nil && t.Network == network {
 			return t
 		}
 	}
 	return nil
 }
 
-// trunkOf returns the trunk that is known by the address src, the one with the longest prefix; nil if there is none.
-func trunkOf(live *config.Live, src netip.Addr) *config.Trunk {
+// trunkOf returns the trunk that is known on a network by the address src, the one with the longest prefix; nil if there is none.
+func trunkOf(live *config.Live, network string, src netip.Addr) *config.Trunk {
 	src = src.Unmap().WithZone("")
 	var found *config.Trunk
 	longest := -1
 	for i := range live.Trunks {
-		if live.Trunks[i].Certificate != nil {
+		if live.Trunks[i].Certificate != nil || live.Trunks[i].Network != network {
 			continue
 		}
 		for _, prefix := range live.Trunks[i].From {
@@ -55,9 +57,9 @@ func trunkOf(live *config.Live, src netip.Addr) *config.Trunk {
 }
 
 // route finds where a call goes: the first route that matches wins.
-func route(live *config.Live, invite sip.Invite) (destination, error) {
+func route(live *config.Live, network string, invite sip.Invite) (destination, error) {
 	src, called := invite.Source.Addr(), invite.RequestURI.User
-	trunk := callerOf(live, invite)
+	trunk := callerOf(live, network, invite)
 	if trunk == nil {
 		return destination{}, refuse(403, "no trunk accepts calls from %s", src)
 	}

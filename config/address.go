@@ -89,6 +89,18 @@ func (a addresses) parseListener(text string) (Listener, error) {
 	return Listener{Transport: transport, Addr: addr}, err
 }
 
+// parseDNS reads a DNS server, at port 53 where it names none.
+func parseDNS(text string) (netip.AddrPort, error) {
+	if addr, err := netip.ParseAddr(text); err == nil {
+		return netip.AddrPortFrom(addr.Unmap(), 53), nil
+	}
+	server, err := netip.ParseAddrPort(text)
+	if err != nil || server.Port() == 0 {
+		return netip.AddrPort{}, errors.New("the address of a DNS server is wanted, such as 192.0.2.53 or 192.0.2.53:5353")
+	}
+	return netip.AddrPortFrom(server.Addr().Unmap(), server.Port()), nil
+}
+
 // parseAdvertise reads "auto", an address or a host name.
 func parseAdvertise(text string) (Advertise, error) {
 	if text == "auto" {

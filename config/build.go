@@ -111,6 +111,7 @@ func (b *builder) network(t *tree) Network {
 		Listen:    values(b, t.get("listen"), b.addresses.parseListener),
 		Advertise: value(b, t.get("advertise"), parseAdvertise),
 		Media:     value(b, t.get("media"), b.addresses.parseMedia),
+		DNS:       values(b, t.get("dns"), parseDNS),
 		TLS:       b.tls(t.get("tls")),
 		ANSSI:     value(b, t.get("tls").get("profile"), parseProfile),
 		Origins:   values(b, t.get("origins"), parseOrigin),

@@ -59,12 +59,13 @@ type Live struct {
 // Network is a place where telephony lives.
 type Network struct {
 	Name      string
-	Listen    []Listener // at least one; udp and tcp on port 5060 of every address by default
-	Advertise Advertise  // auto by default
-	Media     Media      // 20000-23999 on the address of the first listen by default
-	TLS       *TLS       // of its tls and wss listeners; nil, the default, if there are none
-	Origins   []string   // of pages that may open a WebSocket, or AnyOrigin; empty, the default: pages of the same host
-	ANSSI     bool       // tls.profile: keys of SRTP are not taken from SIP that is in clear; false by default
+	Listen    []Listener       // at least one; udp and tcp on port 5060 of every address by default
+	Advertise Advertise        // auto by default
+	DNS       []netip.AddrPort // who is asked where to call; none, the default: whom this machine asks
+	Media     Media            // 20000-23999 on the address of the first listen by default
+	TLS       *TLS             // of its tls and wss listeners; nil, the default, if there are none
+	Origins   []string         // of pages that may open a WebSocket, or AnyOrigin; empty, the default: pages of the same host
+	ANSSI     bool             // tls.profile: keys of SRTP are not taken from SIP that is in clear; false by default
 }
 
 // AnyOrigin stands for the pages of everybody.

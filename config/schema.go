@@ -6,7 +6,7 @@ func schema() *setting {
 	return &setting{is: mapping, keys: []setting{
 		{key: "version", values: "1", bare: true, required: true, doc: "The version of this format."},
 		{key: "networks", is: mappings, unset: "[{name: voice}]", keys: networkSettings(),
-			doc: "Where telephony lives. One for now."},
+			doc: "Where telephony lives. A call that comes in on one is answered on that one: its sound, its addresses and its certificate are that one's. Trunks are known on theirs only."},
 		{key: "engines", is: mappings, unset: "[{name: house, embedded: {}}]", keys: engineSettings(),
 			doc: "Where rooms live: one embedded at most, and any number of LiveKit clusters."},
 		{key: "trunks", is: mappings, unset: "[]", keys: trunkSettings(),
@@ -51,6 +51,8 @@ func networkSettings() []setting {
 		{key: "media", values: "address:first-last or first-last", unset: "20000-23999",
 			means: "20000-23999, 2000 calls",
 			doc:   "UDP ports for sound, two a call, inclusive. Without an address: that of the first listen. 0-0 leaves the ports to the system."},
+		{key: "dns", is: scalars, lone: true, values: "address or address:port", means: "those of this machine",
+			doc: "DNS servers that are asked where to call."},
 		{key: "tls", is: mapping, means: "no TLS", doc: "What tls:// and wss:// listeners show ([encryption.md](encryption.md)).", keys: []setting{
 			{key: "cert", values: "file:PATH", required: true, doc: "The certificate and its chain, PEM. Read again when the file changes."},
 			{key: "key", values: "file:PATH", required: true, secret: true, doc: "Its private key, PEM."},
@@ -119,6 +121,8 @@ func trunkSettings() []setting {
 	return []setting{
 		{key: "name", values: "name", required: true, doc: "What routes and the log call this trunk."},
 		{key: "network", values: "name of a network", means: "the only one", doc: "Where it is."},
+		{key: "preset", values: listed(presetNames()), means: "none",
+			doc: "What it is. It stands for settings below that are not said ([trunks](trunks/README.md))."},
 		{key: "accept", is: mapping, required: true, doc: "How we know it: by from, or by certificate.", keys: []setting{
 			{key: "from", is: scalars, values: "address or CIDR", means: "any address, where there is certificate",
 				doc: "Who may call us. An address in two trunks belongs to the longer prefix. Beside certificate: from where it may be shown."},
@@ -143,7 +147,6 @@ func trunkSettings() []setting {
 		{key: "dtmf", values: "auto, inband or off", unset: "auto",
 			doc: "Whether keys are looked for in the sound too: where a caller can send them neither as events nor in INFO (auto), in every call, or never."},
 		{key: "servers", later: true}, {key: "register", later: true}, {key: "numbers", later: true},
-		{key: "preset", later: true},
 	}
 }
 

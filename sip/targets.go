@@ -49,6 +49,22 @@ func parseTarget(to string) (destination, error) {
 	return destination{}, fmt.Errorf("transport %q is not supported", transport)
 }
 
+// Locate returns the targets of a URI, in the order in which [Server.Dial] would try them; r says whom to ask.
+func Locate(ctx context.Context, r *locate.Resolver, uri string) ([]locate.Target, error) {
+	to, err := parseTarget(uri)
+	if err != nil {
+		return nil, err
+	}
+	return r.Find(ctx, to.query(func(string, bool) bool { return true }))
+}
+
+// query is what DNS is asked of a destination.
+func (d destination) query(speaks func(transport string, ipv4 bool) bool) locate.Query {
+	return locate.Query{
+		Host: d.uri.Host, Port: d.uri.Port, Transport: d.transport, Secure: d.uri.Scheme == "sips", Speaks: speaks,
+	}
+}
+
 // TargetsError says which targets of a URI were tried, and how each failed.
 type TargetsError struct{ Tried []Tried }
 
@@ -85,9 +101,7 @@ func (s *Server) eachTarget(ctx context.Context, to destination, try func(from o
 	deadline := time.Now().Add(s.config.Limits.SetupTime)
 	setup, cancel := context.WithDeadlineCause(ctx, deadline, errSetupTime)
 	defer cancel()
-	targets, err := s.config.Locate.Find(setup, locate.Query{
-		Host: to.uri.Host, Port: to.uri.Port, Transport: to.transport, Secure: to.uri.Scheme == "sips", Speaks: s.speaks,
-	})
+	targets, err := s.config.Locate.Find(setup, to.query(s.speaks))
 	if errors.Is(err, locate.ErrNoTransport) {
 		return errors.Join(ErrNoListener, err)
 	}

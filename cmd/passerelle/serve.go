@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"os"
 	"os/signal"
 	"sync/atomic"
@@ -21,7 +19,6 @@ import (
 	"passerelle/bridge/ivr"
 	"passerelle/cmd/internal/guard"
 	"passerelle/config"
-	"passerelle/sip"
 	"passerelle/sip/rtp"
 )
 
@@ -75,7 +72,7 @@ type house struct {
 	engine  *audio.Engine
 	engines []*engine
 	gateway *bridge.Gateway
-	phones  *sip.Server
+	phones  []telephony
 	web     []*web
 }
 
@@ -110,41 +107,25 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 		return nil, err
 	}
 
-	network := cfg.Static.Networks[0]
-	ports, err := mediaPorts(network.Media)
+	networks, err := soundNetworks(cfg.Static.Networks)
 	if err != nil {
-		return nil, fmt.Errorf("networks[0].media: %w", err)
+		return nil, err
 	}
-
 	identity, err := rtp.NewIdentity()
 	if err != nil {
 		return nil, err
 	}
 	h.gateway = bridge.New(bridge.Config{
-		Live: live.Load, Engine: h.engine, Rooms: places, Voices: voices, Ports: ports,
-		Advertise: network.Advertise, KeysOverTLS: network.ANSSI, Identity: identity, Clock: clock, Log: log,
+		Live: live.Load, Engine: h.engine, Rooms: places, Voices: voices, Networks: networks,
+		Identity: identity, Clock: clock, Log: log,
 	})
 
-	secure, err := signalling(network, live.Load, log)
-	if err != nil {
-		return nil, err
-	}
-	h.phones, err = sip.Listen(sip.Config{
-		TLS:       secure,
-		Listen:    listeners(network),
-		Advertise: advertised(network.Advertise),
-		Origins:   network.Origins,
-		Known:     func(src netip.AddrPort) bool { return bridge.Known(live.Load(), src.Addr()) },
-		Options:   h.gateway.Ready,
-		UserAgent: "Passerelle/" + version,
-		Log:       log,
-	})
-	if err != nil {
-		var listen *sip.ListenError
-		if errors.As(err, &listen) {
-			return nil, taken("networks[0].listen", listen.Listener.String(), listen.Err)
+	for i, network := range cfg.Static.Networks {
+		t, err := h.listen(i, network, live.Load)
+		if err != nil {
+			return nil, err
 		}
-		return nil, err
+		h.phones = append(h.phones, t)
 	}
 
 	if page := h.page(); page != nil {
@@ -169,7 +150,9 @@ func (h *house) serve(ctx context.Context, signals <-chan os.Signal) error {
 	running, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	group, groupCtx := errgroup.WithContext(running)
-	group.Go(guard.Root("SIP", func() error { return h.phones.Serve(groupCtx, h.gateway) }))
+	for _, t := range h.phones {
+		group.Go(guard.Root("SIP on "+t.network, func() error { return t.server.Serve(groupCtx, h.gateway.On(t.network)) }))
+	}
 	for _, w := range h.web {
 		group.Go(guard.Root(w.name, func() error { return w.run(groupCtx) }))
 	}
@@ -231,8 +214,8 @@ func (h *house) close() {
 	for _, w := range h.web {
 		w.close()
 	}
-	if h.phones != nil {
-		h.phones.Close()
+	for _, t := range h.phones {
+		t.server.Close()
 	}
 	for _, e := range h.engines {
 		e.close()
@@ -258,61 +241,6 @@ func taken(setting, address string, err error) error {
 		return fmt.Errorf("%s is not an address of this machine: choose another with %s", address, setting)
 	}
 	return fmt.Errorf("%s cannot be listened on (%s): %w", address, setting, err)
-}
-
-// listeners are the sockets for SIP. A socket speaks one address family: all addresses of the machine are two.
-func listeners(n config.Network) []sip.Listener {
-	var all []sip.Listener
-	for _, l := range n.Listen {
-		for _, addr := range families(l.Addr.Addr()) {
-			all = append(all, sip.Listener{Network: l.Transport, Addr: netip.AddrPortFrom(addr, l.Addr.Port())})
-		}
-	}
-	return all
-}
-
-// signalling is the TLS of a network's listeners.
-func signalling(n config.Network, live func() *config.Live, log *slog.Logger) (secure sip.TLS, err error) {
-	if n.TLS == nil {
-		return secure, nil
-	}
-	if secure.Server, err = proof(*n.TLS, log); err != nil {
-		return secure, fmt.Errorf("networks[0].tls: %w", err)
-	}
-	secure.Expects = func(src netip.AddrPort) bool { return bridge.Expected(live(), src.Addr()) }
-	secure.Peer = func(src netip.AddrPort, chain []*x509.Certificate) string {
-		return bridge.Certified(live(), src.Addr(), chain)
-	}
-	return secure, nil
-}
-
-// mediaPorts are the ranges for RTP, likewise.
-func mediaPorts(m config.Media) (ports bridge.Ports, err error) {
-	for _, addr := range families(m.Addr) {
-		family := &ports.IPv6
-		if addr.Is4() {
-			family = &ports.IPv4
-		}
-		if *family, err = rtp.NewPorts(addr, m.First, m.Last); err != nil {
-			return bridge.Ports{}, err
-		}
-	}
-	return ports, nil
-}
-
-// families returns what an address stands for: the unspecified IPv6 address is the unspecified IPv4 address too.
-func families(addr netip.Addr) []netip.Addr {
-	if addr == netip.IPv6Unspecified() {
-		return []netip.Addr{netip.IPv4Unspecified(), addr}
-	}
-	return []netip.Addr{addr}
-}
-
-func advertised(a config.Advertise) string {
-	if a.Addr.IsValid() {
-		return a.Addr.String()
-	}
-	return a.Host
 }
 
 // newLog writes text for people and JSON for everything else.

@@ -20,7 +20,16 @@ func (h *house) welcome(w io.Writer) {
 	if h.page() != nil {
 		page = h.web[0].listener.Addr().String()
 	}
-	welcome(w, h.config, page, h.phones.Addrs())
+	welcome(w, h.config, page, h.addrs())
+}
+
+// addrs are where SIP is listened for.
+func (h *house) addrs() []sip.Listener {
+	var all []sip.Listener
+	for _, t := range h.phones {
+		all = append(all, t.server.Addrs()...)
+	}
+	return all
 }
 
 // welcome says so of a house whose page is at one address, if it has one, and whose phones call the others.
