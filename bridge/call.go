@@ -93,7 +93,7 @@ func (c *call) serve(ctx context.Context) (err error) {
 	}()
 
 	// 1. Where does it go, and is there room for it?
-	c.to, err = route(c.gateway.Live(), c.invite)
+	c.to, err = c.gateway.directory().route(c.invite, time.Now())
 	if err != nil {
 		return err
 	}
@@ -130,9 +130,10 @@ func (c *call) serve(ctx context.Context) (err error) {
 		return fmt.Errorf("ring: %w", err)
 	}
 
-	// 5. A seat in the room; the phone rings until it is taken. A menu asks for the room after the answer.
+	// 5. A seat in the room; the phone rings until it is taken. A menu asks for the room after the answer, and what is
+	// only said needs none.
 	defer c.stand()
-	if c.to.menu == nil {
+	if c.to.menu == nil && c.to.hasRoom() {
 		if err := c.sit(ctx); err != nil {
 			return err
 		}
@@ -158,7 +159,10 @@ func (c *call) serve(ctx context.Context) (err error) {
 		return err
 	}
 
-	// 8. Which room, if a menu has to ask.
+	// 8. Which room, if a menu has to ask; some calls lead to none.
+	if !c.to.hasRoom() {
+		return because(ctx, c.entertain(ctx))
+	}
 	if c.to.menu != nil {
 		if err := c.choose(ctx); err != nil {
 			return because(ctx, err)

@@ -73,7 +73,8 @@ func (p Ports) InUse() int {
 // Gateway answers calls. Its methods may be called from any goroutine.
 type Gateway struct {
 	Config
-	open openRooms
+	open   openRooms
+	routes atomic.Pointer[directory] // of the configuration that a call was routed by last
 
 	mu       sync.Mutex
 	draining bool
@@ -118,6 +119,7 @@ func (g *Gateway) admit(c *call, cancel context.CancelCauseFunc) error {
 	switch {
 	case g.draining:
 		return full("the gateway closes")
+	case c.to.emergency: // is never one too many
 	case live.Limits.Calls > 0 && len(g.calls) >= live.Limits.Calls:
 		return full("all %d calls are taken (limits.calls)", live.Limits.Calls)
 	case trunk.Calls > 0 && g.trunks[trunk.Name] >= trunk.Calls:

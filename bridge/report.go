@@ -101,7 +101,7 @@ func (c *call) logStart() {
 		"codec", media.Kind.String(), "ptime", media.PTime, "transport", c.invite.Transport,
 		"srtp", suite, "confidential", confidential,
 		"phone", c.invite.Source, "media", media.Remote, "refused", media.Refused,
-		"setup", (c.answered - c.began).Round(time.Microsecond),
+		"setup", (c.answered - c.began).Round(time.Microsecond), "trace", c.to.trace.String(),
 	}
 	if diverted := identify(c.invite, c.to.trunk).diverted; diverted != "" {
 		args = append(args, "diverted", masked(diverted))
@@ -122,7 +122,7 @@ func (c *call) logEnd(ctx context.Context, why error) {
 			level = slog.LevelError // nobody else's fault
 		}
 		c.log.Log(ctx, level, "call refused", "from", masked(c.invite.From.User), "to", c.called(),
-			"source", c.invite.Source, "code", refusalOf(why).Code, "reason", why)
+			"source", c.invite.Source, "code", refusalOf(why).Code, "reason", why, "trace", c.to.trace.String())
 		return
 	}
 	level := slog.LevelInfo
@@ -141,5 +141,5 @@ func (c *call) called() string {
 	if c.to.menu != nil {
 		return c.to.String()
 	}
-	return masked(c.invite.RequestURI.User)
+	return c.to.trace.Called
 }

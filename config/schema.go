@@ -17,6 +17,11 @@ func schema() *setting {
 			doc: "Embedded rooms with a name and properties of their own."},
 		{key: "routes", is: mappings, unset: "[]", keys: routeSettings(),
 			doc: "Where calls go. The first that matches wins; a call that none takes is answered 404."},
+		{key: "emergency", is: mapping, means: "the numbers of each trunk's plan", doc: "Calls for help ([routes.md](routes.md)).", keys: []setting{
+			{key: "numbers", values: "country, as FR", required: true,
+				doc: "Whose emergency numbers are looked for, at every trunk. A caller of one is told to dial it from another telephone."},
+			{key: "via", later: true},
+		}},
 		{key: "http", is: mapping, unset: "{}", keys: httpSettings(), doc: "The page where browsers join."},
 		{key: "sound", is: mapping, unset: "{}", doc: "What is done to the sound.", keys: []setting{
 			{key: "gain", values: "on or off", unset: "on", bare: true,
@@ -36,7 +41,7 @@ func schema() *setting {
 			{key: "level", values: "debug, info, warn or error", unset: "info", override: true,
 				doc: "The least that is worth a line. No level writes secrets or whole phone numbers."},
 		}},
-		{key: "phones", later: true}, {key: "outgoing", later: true}, {key: "emergency", later: true},
+		{key: "phones", later: true}, {key: "outgoing", later: true},
 		{key: "admin", later: true}, {key: "metrics", later: true}, {key: "state", later: true},
 	}}
 }
@@ -140,7 +145,8 @@ func trunkSettings() []setting {
 		}},
 		{key: "srtp", is: scalars, lone: true, values: "off, optional, required, sdes, dtls or a crypto-suite", unset: "[optional]",
 			doc: "Whether sound is encrypted with SRTP: where the peer can (optional), or else the call is refused (required). Suites are taken in this order; without off, optional or required they are required. Keys come in the SDP (sdes) or in a handshake (dtls), or as the peer wants."},
-		{key: "servers", later: true}, {key: "register", later: true}, {key: "numbers", later: true},
+		numbersSetting(),
+		{key: "servers", later: true}, {key: "register", later: true},
 		{key: "preset", later: true},
 	}
 }
@@ -153,19 +159,6 @@ func roomSettings() []setting {
 		{key: "password", values: "text, file:PATH or env:NAME", secret: true, means: "none",
 			doc: "Asked for on the page. Phones are not asked."},
 		{key: "pin", later: true}, {key: "moderator", later: true}, {key: "waiting_room", later: true},
-	}
-}
-
-func routeSettings() []setting {
-	return []setting{
-		{key: "from", is: scalars, values: "name of a trunk", means: "trusted trunks", doc: "Whose calls it takes."},
-		{key: "to", values: "text", doc: "What was dialled, literally; numbers are compared as numbers. Either this or to_match."},
-		{key: "to_match", values: "regular expression (RE2)", doc: "What was dialled, as an expression that must match all of it."},
-		{key: "room", values: "room name", doc: "Where it leads. With to_match, $1 or ${name} stand for its groups, $$ for a dollar sign. Either this or menu."},
-		{key: "menu", values: "name of a menu", doc: "Who asks the caller where to."},
-		{key: "pin", values: "digits, with to_match a group such as $1, file:PATH or env:NAME", secret: true, means: "the menu asks",
-			doc: "What the menu tries before it asks. Without it, that is the INVITE's X-PIN header, if there is one."},
-		{key: "engine", values: "name of an engine", means: "the menu's or room's, else the only one", doc: "Where the room is."},
 	}
 }
 
