@@ -31,6 +31,7 @@ type call struct {
 
 	// The way to the phone.
 	to       destination
+	place    string // to, as it was when the call was admitted
 	session  sdp.Session
 	media    sdp.Media // from step 4 on the handshake's, under renewing
 	line     *rtp.Line
@@ -63,7 +64,9 @@ type call struct {
 	way         way
 	stayedAlone *alarm
 
-	sound atomic.Pointer[sound] // set once line and phone are there, for the statistics
+	sound   atomic.Pointer[sound]  // set once line and phone are there, for the statistics
+	oneWay  atomic.Pointer[oneWay] // why sound goes one way; nil while it does not
+	renewed chan struct{}          // receives when something else was agreed on
 }
 
 // sound is the two ends of a call's sound.
@@ -76,7 +79,7 @@ func newCall(g *Gateway, d *sip.Dialog) *call {
 	invite := d.Invite()
 	return &call{
 		gateway: g, dialog: d, invite: invite, began: g.Clock(), keys: make(chan rune, keysKept),
-		back: make(chan struct{}, 1), agreed: make(chan struct{}, 1), log: g.Log.With("call", invite.CallID),
+		back: make(chan struct{}, 1), agreed: make(chan struct{}, 1), renewed: make(chan struct{}, 1), log: g.Log.With("call", invite.CallID),
 	}
 }
 
@@ -231,7 +234,7 @@ func (c *call) bounded(ctx context.Context) (context.Context, context.CancelFunc
 	return context.WithTimeoutCause(ctx, most, errTimeUp)
 }
 
-// listen reads the line until the call is over; a line that ends by itself ends the call. The line outlasts
+// listen reads the line until the call is over, and watches it; a line that ends by itself ends the call. The line outlasts
 // the talk, so that the phone can be told goodbye: what is returned ends it, and waits for that.
 func (c *call) listen(cancel context.CancelCauseFunc) (stop func()) {
 	ctx, hush := context.WithCancel(c.dialog.Context())
@@ -242,7 +245,12 @@ func (c *call) listen(cancel context.CancelCauseFunc) (stop func()) {
 			cancel(err)
 		}
 	}()
-	return func() { hush(); <-ended }
+	watching := make(chan struct{})
+	go func() { // watched recovers
+		defer close(watching)
+		c.watched(ctx)
+	}()
+	return func() { hush(); <-ended; <-watching }
 }
 
 // awaitKeys waits until the phone can hear. A handshake that does not come to its end ends the line, and that the call.

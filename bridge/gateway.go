@@ -114,6 +114,7 @@ func (g *Gateway) ServeCall(ctx context.Context, d *sip.Dialog) {
 func (g *Gateway) admit(c *call, cancel context.CancelCauseFunc) error {
 	live := g.Live()
 	trunk := c.to.trunk
+	c.place = c.to.String()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
