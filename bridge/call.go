@@ -11,6 +11,7 @@ import (
 
 	"passerelle/bridge/audio"
 	"passerelle/bridge/ivr"
+	"passerelle/config"
 	"passerelle/rooms"
 	"passerelle/sip"
 	"passerelle/sip/rtp"
@@ -31,7 +32,8 @@ type call struct {
 
 	// The way to the phone.
 	to       destination
-	place    string // to, as it was when the call was admitted
+	live     *config.Live // in force when the call came, and until its end
+	place    string       // to, as it was when the call was admitted
 	session  sdp.Session
 	media    sdp.Media // from step 4 on the handshake's, under renewing
 	line     *rtp.Line
@@ -96,7 +98,9 @@ func (c *call) serve(ctx context.Context) (err error) {
 	}()
 
 	// 1. Where does it go, and is there room for it?
-	c.to, err = c.gateway.directory().route(c.invite, time.Now())
+	routes := c.gateway.directory()
+	c.live = routes.live
+	c.to, err = routes.route(c.invite, time.Now())
 	if err != nil {
 		return err
 	}
@@ -209,7 +213,7 @@ func (c *call) plug() (err error) {
 	if err != nil {
 		return err
 	}
-	c.speaker = speaker{phone: c.phone, voices: c.gateway.Voices, language: language(c.gateway.Live(), c.to)}
+	c.speaker = speaker{phone: c.phone, voices: c.gateway.Voices, language: language(c.live, c.to)}
 	c.sound.Store(&sound{c.line, c.phone})
 	c.hold()
 	c.dialog.Negotiate(handshake{c})

@@ -20,7 +20,7 @@ import (
 	"passerelle/sip/rtp"
 )
 
-// Config is what a Gateway is made of. All fields are needed, Advertise, KeysOverTLS and Log excepted.
+// Config is what a Gateway is made of. All fields are needed, Advertise, KeysOverTLS, Knocks and Log excepted.
 type Config struct {
 	Live      func() *config.Live // what is in force
 	Engine    *audio.Engine
@@ -32,6 +32,7 @@ type Config struct {
 	Identity  *rtp.Identity        // what we show in DTLS handshakes; nil: there are none
 	// KeysOverTLS says that keys of SRTP are not taken from SIP in clear (networks.tls.profile).
 	KeysOverTLS bool
+	Knocks      *Knocks // where refused calls are noted; nil is nowhere
 	Log         *slog.Logger
 }
 
@@ -81,6 +82,7 @@ type Gateway struct {
 	calls    map[*call]context.CancelCauseFunc
 	empty    chan struct{} // closed when draining and the last call has ended
 	trunks   map[string]int
+	peers    map[netip.Addr]int // where the calls come from
 
 	answered atomic.Uint64
 	secure   atomic.Uint64 // of answered
@@ -100,6 +102,7 @@ func New(c Config) *Gateway {
 		calls:  make(map[*call]context.CancelCauseFunc),
 		empty:  make(chan struct{}),
 		trunks: make(map[string]int),
+		peers:  make(map[netip.Addr]int),
 	}
 }
 
@@ -128,6 +131,7 @@ func (g *Gateway) admit(c *call, cancel context.CancelCauseFunc) error {
 	}
 	g.calls[c] = cancel
 	g.trunks[trunk.Name]++
+	g.peers[c.invite.Source.Addr()]++
 	return nil
 }
 
@@ -138,12 +142,25 @@ func (g *Gateway) dismiss(c *call) {
 	defer g.mu.Unlock()
 	g.past.add(media)
 	delete(g.calls, c)
+	if peer := c.invite.Source.Addr(); g.peers[peer] > 1 {
+		g.peers[peer]--
+	} else {
+		delete(g.peers, peer)
+	}
 	if g.trunks[c.to.trunk.Name]--; g.trunks[c.to.trunk.Name] == 0 {
 		delete(g.trunks, c.to.trunk.Name)
 	}
 	if g.draining && len(g.calls) == 0 {
 		close(g.empty)
 	}
+}
+
+// Talks reports whether a call from src is up: whoever talks is answered until the end, also where the configuration
+// knows the trunk no more.
+func (g *Gateway) Talks(src netip.Addr) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.peers[src] > 0
 }
 
 // Drain refuses new calls and waits until those that are up have ended; when ctx is done first, it hangs

@@ -147,6 +147,7 @@ func (c *call) logEnd(ctx context.Context, why error) {
 			return
 		}
 		c.gateway.refused.Add(1)
+		c.gateway.Knocks.refused(c, refusalOf(why).Code, why)
 		level := slog.LevelInfo
 		if refusalOf(why).Code == 500 {
 			level = slog.LevelError // nobody else's fault

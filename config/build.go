@@ -80,6 +80,7 @@ func (b *builder) build(root *tree) *Config {
 			Networks: each(root.get("networks"), b.network),
 			Engines:  each(root.get("engines"), b.engine),
 			HTTP:     b.http(root.get("http")),
+			Admin:    b.admin(root.get("admin")),
 			Sound:    Sound{Limiter: value(b, root.get("sound").get("limiter"), parseSwitch)},
 		},
 		Live: Live{
@@ -132,6 +133,17 @@ func (b *builder) http(t *tree) HTTP {
 		PublicURL:   value(b, t.get("public_url"), parseURL),
 		TLS:         b.tls(t.get("tls")),
 	}
+}
+
+func (b *builder) admin(t *tree) *Admin {
+	if !t.ok() {
+		return nil
+	}
+	a := &Admin{Listen: value(b, t.get("listen"), b.addresses.parseAddrPort), Token: value(b, t.get("token"), b.secrets.read)}
+	if listen := t.get("listen"); listen.ok() && !a.Listen.Addr().IsLoopback() && t.get("token") == nil {
+		b.add(listen.at, listen.path, "others than this machine could ask: admin.token is wanted")
+	}
+	return a
 }
 
 // ofTrunks are the settings of sound that a trunk may have otherwise.

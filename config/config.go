@@ -35,6 +35,13 @@ type Static struct {
 	Engines  []Engine // one at least; one at most is embedded
 	HTTP     HTTP     // the zero HTTP where no engine is embedded: there is no page then
 	Sound    Sound
+	Admin    *Admin // nil, the default: there is none
+}
+
+// Admin is where the running gateway is asked about itself.
+type Admin struct {
+	Listen netip.AddrPort // 127.0.0.1:8081 by default
+	Token  Secret         // of whoever asks; empty, the default, on a loopback address only
 }
 
 // Sound is what is done to the sound.

@@ -67,6 +67,9 @@ func (b *builder) checkPorts(c *Config) {
 		}
 	}
 	one("http.listen", "tcp", c.Static.HTTP.Listen)
+	if c.Static.Admin != nil {
+		one("admin.listen", "tcp", c.Static.Admin.Listen)
+	}
 }
 
 // checkRange warns where there are fewer pairs of ports than calls.

@@ -23,6 +23,11 @@ func schema() *setting {
 			{key: "via", later: true},
 		}},
 		{key: "http", is: mapping, unset: "{}", keys: httpSettings(), doc: "The page where browsers join."},
+		{key: "admin", is: mapping, means: "nobody is told", doc: "What programs and the commands of passerelle ask the running gateway ([admin.md](admin.md)).", keys: []setting{
+			{key: "listen", values: "address:port", unset: "127.0.0.1:8081", doc: "Where it is asked, over plain HTTP."},
+			{key: "token", values: "text, file:PATH or env:NAME", secret: true, means: "this machine may ask",
+				doc: "What whoever asks has to show (Authorization: Bearer). Wanted where listen is not an address of this machine alone."},
+		}},
 		{key: "sound", is: mapping, unset: "{}", doc: "What is done to the sound.", keys: []setting{
 			{key: "gain", values: "on or off", unset: "on", bare: true,
 				doc: "Whether callers' voices are brought to one level, by -6 to +12 dB."},
@@ -42,7 +47,7 @@ func schema() *setting {
 				doc: "The least that is worth a line. No level writes secrets or whole phone numbers."},
 		}},
 		{key: "phones", later: true}, {key: "outgoing", later: true},
-		{key: "admin", later: true}, {key: "metrics", later: true}, {key: "state", later: true},
+		{key: "metrics", later: true}, {key: "state", later: true},
 	}}
 }
 
