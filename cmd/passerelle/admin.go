@@ -23,6 +23,7 @@ func (h *house) listenAdmin(c config.Admin) (*web, error) {
 	mux.HandleFunc("GET /v1/knocks", func(w http.ResponseWriter, _ *http.Request) { h.say(w, h.knocks.List()) })
 	mux.HandleFunc("GET /v1/calls", func(w http.ResponseWriter, _ *http.Request) { h.say(w, h.gateway.Calls()) })
 	mux.HandleFunc("GET /v1/config/changes", func(w http.ResponseWriter, _ *http.Request) { h.say(w, h.pending()) })
+	mux.HandleFunc("GET /v1/dial/{room}", h.invite)
 	return &web{name: "the admin's desk (admin.listen)", listener: listener, server: &http.Server{
 		Handler: admitted(c.Token, mux), ReadHeaderTimeout: headerTime, WriteTimeout: answerTime, IdleTimeout: idleTime, MaxHeaderBytes: headerBytes,
 	}}, nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"image/png"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -232,6 +233,29 @@ func TestTheAdminIsTold(t *testing.T) {
 	out.Reset()
 	if err := printKnocks(&out, knocks); err != nil || !strings.Contains(out.String(), "127.0.0.1  udp  1 times  not SIP") {
 		t.Errorf("got %q, %v", &out, err)
+	}
+}
+
+func TestInvitations(t *testing.T) {
+	t.Parallel()
+	h, _ := follower(t)
+	desk := h.web[len(h.web)-1].server.Handler
+	get := func(path string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		desk.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost"+path, nil))
+		return w
+	}
+	var in invitation
+	w := get("/v1/dial/board")
+	if err := json.Unmarshal(w.Body.Bytes(), &in); err != nil || in.SIP != "sip:board@"+h.phones.Addrs()[0].Addr.String() || !strings.HasPrefix(in.QR, "data:image/png;base64,iVBOR") {
+		t.Errorf("got %s, %v", w.Body, err)
+	}
+	w = get("/v1/dial/board?png")
+	if picture, err := png.Decode(w.Body); err != nil || picture.Bounds().Dx() < 100 {
+		t.Errorf("the code is no picture: %v", err)
+	}
+	if w := get("/v1/dial/12345"); w.Code != http.StatusNotFound {
+		t.Errorf("a room that nobody can dial: %d %s", w.Code, w.Body)
 	}
 }
 
