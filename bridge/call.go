@@ -11,6 +11,7 @@ import (
 
 	"passerelle/bridge/audio"
 	"passerelle/bridge/ivr"
+	"passerelle/config"
 	"passerelle/rooms"
 	"passerelle/sip"
 	"passerelle/sip/rtp"
@@ -32,6 +33,8 @@ type call struct {
 
 	// The way to the phone.
 	to       destination
+	live     *config.Live // in force when the call came, and until its end
+	place    string       // to, as it was when the call was admitted
 	session  sdp.Session
 	media    sdp.Media // from step 4 on the handshake's, under renewing
 	line     *rtp.Line
@@ -65,7 +68,9 @@ type call struct {
 	way         way
 	stayedAlone *alarm
 
-	sound atomic.Pointer[sound] // set once line and phone are there, for the statistics
+	sound   atomic.Pointer[sound]  // set once line and phone are there, for the statistics
+	oneWay  atomic.Pointer[oneWay] // why sound goes one way; nil while it does not
+	renewed chan struct{}          // receives when something else was agreed on
 }
 
 // sound is the two ends of a call's sound.
@@ -78,8 +83,8 @@ func newCall(g *Gateway, network string, d *sip.Dialog) *call {
 	invite := d.Invite()
 	return &call{
 		gateway: g, network: network, dialog: d, invite: invite, began: g.Clock(),
-		keys: make(chan rune, keysKept), dials: make(chan string, dialsKept),
-		back: make(chan struct{}, 1), agreed: make(chan struct{}, 1), log: g.Log.With("call", invite.CallID),
+		keys: make(chan rune, keysKept), dials: make(chan string, dialsKept), back: make(chan struct{}, 1),
+		agreed: make(chan struct{}, 1), renewed: make(chan struct{}, 1), log: g.Log.With("call", invite.CallID),
 	}
 }
 
@@ -96,7 +101,9 @@ func (c *call) serve(ctx context.Context) (err error) {
 	}()
 
 	// 1. Where does it go, and is there room for it?
-	c.to, err = route(c.gateway.Live(), c.network, c.invite)
+	routes := c.gateway.directory()
+	c.live = routes.live
+	c.to, err = routes.route(c.network, c.invite, time.Now())
 	if err != nil {
 		return err
 	}
@@ -133,9 +140,10 @@ func (c *call) serve(ctx context.Context) (err error) {
 		return fmt.Errorf("ring: %w", err)
 	}
 
-	// 5. A seat in the room; the phone rings until it is taken. A menu asks for the room after the answer.
+	// 5. A seat in the room; the phone rings until it is taken. A menu asks for the room after the answer, and what is
+	// only said needs none.
 	defer c.stand()
-	if c.to.menu == nil {
+	if c.to.menu == nil && c.to.hasRoom() {
 		if err := c.sit(ctx); err != nil {
 			return err
 		}
@@ -161,7 +169,10 @@ func (c *call) serve(ctx context.Context) (err error) {
 		return err
 	}
 
-	// 8. Which room, if a menu has to ask.
+	// 8. Which room, if a menu has to ask; some calls lead to none.
+	if !c.to.hasRoom() {
+		return because(ctx, c.entertain(ctx))
+	}
 	if c.to.menu != nil {
 		if err := c.choose(ctx); err != nil {
 			return because(ctx, err)
@@ -207,7 +218,7 @@ func (c *call) plug() (err error) {
 	if err != nil {
 		return err
 	}
-	c.speaker = speaker{phone: c.phone, voices: c.gateway.Voices, language: language(c.gateway.Live(), c.to)}
+	c.speaker = speaker{phone: c.phone, voices: c.gateway.Voices, language: language(c.live, c.to)}
 	c.sound.Store(&sound{c.line, c.phone})
 	c.hold()
 	c.dialog.Negotiate(handshake{c})
@@ -232,7 +243,7 @@ func (c *call) bounded(ctx context.Context) (context.Context, context.CancelFunc
 	return context.WithTimeoutCause(ctx, most, errTimeUp)
 }
 
-// listen reads the line until the call is over; a line that ends by itself ends the call. The line outlasts
+// listen reads the line until the call is over, and watches it; a line that ends by itself ends the call. The line outlasts
 // the talk, so that the phone can be told goodbye: what is returned ends it, and waits for that.
 func (c *call) listen(cancel context.CancelCauseFunc) (stop func()) {
 	ctx, hush := context.WithCancel(c.dialog.Context())
@@ -243,7 +254,12 @@ func (c *call) listen(cancel context.CancelCauseFunc) (stop func()) {
 			cancel(err)
 		}
 	}()
-	return func() { hush(); <-ended }
+	watching := make(chan struct{})
+	go func() { // watched recovers
+		defer close(watching)
+		c.watched(ctx)
+	}()
+	return func() { hush(); <-ended; <-watching }
 }
 
 // awaitKeys waits until the phone can hear. A handshake that does not come to its end ends the line, and that the call.

@@ -536,8 +536,8 @@ func TestRefusals(t *testing.T) {
 			if !errors.As(err, &refused) || refused.Code != test.code {
 				t.Fatalf("refused with %v, want %d", err, test.code)
 			}
-			if test.code != 500 && refused.Warning.Text == "" {
-				t.Error("no Warning says why")
+			if says := test.code != 500 && test.code != 403; (refused.Warning.Text != "") != says {
+				t.Errorf("the Warning is %q; is one wanted? %v", refused.Warning.Text, says)
 			}
 			eventually(t, "the port given back", func() bool { return r.gateway.portsInUse() == held })
 		})

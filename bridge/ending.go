@@ -47,6 +47,7 @@ func endings() []ending {
 		spoken(rooms.ErrNoRoom, ivr.RoomClosed), spoken(rooms.ErrClosed, ivr.RoomClosed),
 		spoken(rooms.ErrEncrypted, ivr.Encrypted), spoken(rooms.ErrFull, ivr.RoomFull),
 		spoken(rooms.ErrDenied, ivr.Denied), spoken(rooms.ErrUnanswered, ivr.Unanswered),
+		silent(errSaid, errSaid.Error()), spoken(errEcho, ivr.TimeUp),
 		spoken(errTimeUp, ivr.TimeUp), spoken(errAlone, ivr.StayedAlone),
 		{errLost, []ivr.Prompt{ivr.Failed, ivr.Goodbye}, errLost.Error(), false},
 		{why: errTold},
@@ -99,7 +100,7 @@ func (c *call) reject(ctx context.Context, err error) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hangupTimeout)
 	defer cancel()
-	if sent := c.dialog.Reject(ctx, refusalOf(err)); sent != nil {
+	if sent := c.dialog.Reject(ctx, c.refusal(err)); sent != nil {
 		return errors.Join(err, sent)
 	}
 	return err

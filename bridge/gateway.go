@@ -20,7 +20,7 @@ import (
 	"passerelle/sip/rtp"
 )
 
-// Config is what a Gateway is made of. All fields are needed, Log excepted.
+// Config is what a Gateway is made of. All fields are needed, Knocks and Log excepted.
 type Config struct {
 	Live     func() *config.Live // what is in force
 	Engine   *audio.Engine
@@ -29,6 +29,7 @@ type Config struct {
 	Networks map[string]Network   // by name
 	Clock    func() time.Duration // since the gateway began
 	Identity *rtp.Identity        // what we show in DTLS handshakes; nil: there are none
+	Knocks   *Knocks              // where refused calls are noted; nil is nowhere
 	Log      *slog.Logger
 }
 
@@ -78,13 +79,15 @@ func (p Ports) InUse() int {
 // Gateway answers calls. Its methods may be called from any goroutine.
 type Gateway struct {
 	Config
-	open openRooms
+	open   openRooms
+	routes atomic.Pointer[directory] // of the configuration that a call was routed by last
 
 	mu       sync.Mutex
 	draining bool
 	calls    map[*call]context.CancelCauseFunc
 	empty    chan struct{} // closed when draining and the last call has ended
 	trunks   map[string]int
+	peers    map[netip.Addr]int // where the calls come from
 
 	answered atomic.Uint64
 	secure   atomic.Uint64 // of answered
@@ -104,6 +107,7 @@ func New(c Config) *Gateway {
 		calls:  make(map[*call]context.CancelCauseFunc),
 		empty:  make(chan struct{}),
 		trunks: make(map[string]int),
+		peers:  make(map[netip.Addr]int),
 	}
 }
 
@@ -120,11 +124,13 @@ func (g *Gateway) On(network string) sip.Handler {
 func (g *Gateway) admit(c *call, cancel context.CancelCauseFunc) error {
 	live := g.Live()
 	trunk := c.to.trunk
+	c.place = c.to.String()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
 	case g.draining:
 		return full("the gateway closes")
+	case c.to.emergency: // is never one too many
 	case live.Limits.Calls > 0 && len(g.calls) >= live.Limits.Calls:
 		return full("all %d calls are taken (limits.calls)", live.Limits.Calls)
 	case trunk.Calls > 0 && g.trunks[trunk.Name] >= trunk.Calls:
@@ -132,6 +138,7 @@ func (g *Gateway) admit(c *call, cancel context.CancelCauseFunc) error {
 	}
 	g.calls[c] = cancel
 	g.trunks[trunk.Name]++
+	g.peers[c.invite.Source.Addr()]++
 	return nil
 }
 
@@ -142,12 +149,25 @@ func (g *Gateway) dismiss(c *call) {
 	defer g.mu.Unlock()
 	g.past.add(media)
 	delete(g.calls, c)
+	if peer := c.invite.Source.Addr(); g.peers[peer] > 1 {
+		g.peers[peer]--
+	} else {
+		delete(g.peers, peer)
+	}
 	if g.trunks[c.to.trunk.Name]--; g.trunks[c.to.trunk.Name] == 0 {
 		delete(g.trunks, c.to.trunk.Name)
 	}
 	if g.draining && len(g.calls) == 0 {
 		close(g.empty)
 	}
+}
+
+// Talks reports whether a call from src is up: whoever talks is answered until the end, also where the configuration
+// knows the trunk no more.
+func (g *Gateway) Talks(src netip.Addr) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.peers[src] > 0
 }
 
 // Drain refuses new calls and waits until those that are up have ended; when ctx is done first, it hangs

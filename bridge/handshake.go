@@ -71,6 +71,7 @@ func (c *call) change(media sdp.Media) error {
 		return fmt.Errorf("change codec: %w", err)
 	}
 	c.hold()
+	c.watchAgain()
 	return nil
 }
 

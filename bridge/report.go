@@ -21,6 +21,7 @@ type Stats struct {
 	Encrypted  uint64 `json:"encrypted"` // of Answered: with SRTP
 	Exposed    uint64 `json:"exposed"`   // of Encrypted: whose keys came over SIP in clear, so that it is not confidential
 	Refused    uint64 `json:"refused"`
+	OneWay     int    `json:"one_way"` // of Calls: whose sound goes one way
 	Media      Media  `json:"media"`
 }
 
@@ -58,6 +59,9 @@ func (g *Gateway) Stats() Stats {
 	}
 	for _, c := range calls {
 		s.Media.add(c.totals())
+		if c.oneWay.Load() != nil {
+			s.OneWay++
+		}
 	}
 	return s
 }
@@ -69,6 +73,32 @@ func (g *Gateway) portsInUse() int {
 		n += network.Ports.InUse()
 	}
 	return n
+}
+
+// CallState is what is known of a call that is up, or on its way there. Numbers in it are masked.
+type CallState struct {
+	ID     string        `json:"id"` // Call-ID
+	From   string        `json:"from"`
+	To     string        `json:"to"`
+	Trunk  string        `json:"trunk"`
+	Lasts  time.Duration `json:"lasts"`             // since its INVITE, in nanoseconds
+	OneWay *oneWay       `json:"one_way,omitempty"` // why its sound goes one way, if it does
+	Trace  Trace         `json:"trace"`
+}
+
+// Calls lists the calls, the longest first.
+func (g *Gateway) Calls() []CallState {
+	g.mu.Lock()
+	var all []CallState
+	for c := range g.calls {
+		all = append(all, CallState{
+			ID: c.invite.CallID, From: masked(c.invite.From.User), To: c.place, Trunk: c.to.trunk.Name,
+			Lasts: g.Clock() - c.began, OneWay: c.oneWay.Load(), Trace: c.to.trace,
+		})
+	}
+	g.mu.Unlock()
+	slices.SortFunc(all, func(a, b CallState) int { return int(b.Lasts - a.Lasts) })
+	return all
 }
 
 // totals is what this call's line and phone have seen so far. It may be called from any goroutine.
@@ -110,7 +140,7 @@ func (c *call) logStart() {
 		"codec", media.Kind.String(), "ptime", media.PTime, "transport", c.invite.Transport,
 		"srtp", suite, "confidential", confidential,
 		"phone", c.invite.Source, "media", media.Remote, "refused", media.Refused,
-		"setup", (c.answered - c.began).Round(time.Microsecond),
+		"setup", (c.answered - c.began).Round(time.Microsecond), "trace", c.to.trace.String(),
 	}
 	if diverted := identify(c.invite, c.to.trunk).diverted; diverted != "" {
 		args = append(args, "diverted", masked(diverted))
@@ -126,12 +156,13 @@ func (c *call) logEnd(ctx context.Context, why error) {
 			return
 		}
 		c.gateway.refused.Add(1)
+		c.gateway.Knocks.refused(c, refusalOf(why).Code, why)
 		level := slog.LevelInfo
 		if refusalOf(why).Code == 500 {
 			level = slog.LevelError // nobody else's fault
 		}
 		c.log.Log(ctx, level, "call refused", "from", masked(c.invite.From.User), "to", c.called(),
-			"source", c.invite.Source, "code", refusalOf(why).Code, "reason", why)
+			"source", c.invite.Source, "code", refusalOf(why).Code, "reason", why, "trace", c.to.trace.String())
 		return
 	}
 	level := slog.LevelInfo
@@ -150,5 +181,5 @@ func (c *call) called() string {
 	if c.to.menu != nil {
 		return c.to.String()
 	}
-	return masked(c.invite.RequestURI.User)
+	return c.to.trace.Called
 }

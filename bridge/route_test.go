@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"passerelle/config"
 	"passerelle/sip"
@@ -46,7 +47,7 @@ func TestRoute(t *testing.T) {
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			source := netip.AddrPortFrom(netip.MustParseAddr(test.source), 5060)
-			got, err := route(live, "", sip.Invite{Source: source, RequestURI: sip.URI{User: test.called}})
+			got, err := newDirectory(live).route("", sip.Invite{Source: source, RequestURI: sip.URI{User: test.called}}, time.Now())
 			if test.code != 0 {
 				var refused *refusal
 				if !errors.As(err, &refused) || refused.code != test.code {

@@ -2,7 +2,6 @@ package config
 
 import (
 	"slices"
-	"strings"
 )
 
 // checkMenus finds the engines of menus, which are LiveKit's: embedded rooms have no PINs yet.
@@ -57,7 +56,11 @@ func (b *builder) checkRoutes(c *Config) {
 		switch route := &c.Live.Routes[i]; {
 		case t.get("menu") != nil:
 			b.checkMenuRoute(t, route, c.Live.Menus)
-		case t.get("room") != nil:
+		case t.get("room") == nil:
+			if engine := t.get("engine"); engine != nil {
+				b.add(engine.at, engine.path, "it leads to no room")
+			}
+		default:
 			b.checkDestination(t, route, c.Live.Rooms)
 			c.Live.AnyRoom = c.Live.AnyRoom || route.makesRoom() && isEmbedded(b.engineNamed(route.Engine))
 		}
@@ -65,11 +68,6 @@ func (b *builder) checkRoutes(c *Config) {
 	if len(c.Live.Trunks) > 0 && len(b.items("routes")) == 0 && !b.toldBelow("routes") {
 		b.warn(b.at["routes"], "routes", "there is none: every call is answered 404")
 	}
-}
-
-// makesRoom reports whether the room's name has a group of the expression in it.
-func (r *Route) makesRoom() bool {
-	return r.ToMatch != nil && strings.Contains(strings.ReplaceAll(r.Room, "$$", ""), "$")
 }
 
 // checkMenuRoute finds the menu of a route; its engine is the menu's, and its PIN one that the menu could be told.
@@ -88,14 +86,9 @@ func (b *builder) checkMenuRoute(t *tree, route *Route, menus []Menu) {
 		b.add(engine.at, engine.path, "the menu %s is for %s", menu.Name, menu.Engine)
 	}
 	pin, n := t.get("pin"), len(route.PIN.Reveal())
-	if n > 0 && !route.makesPIN() && menu.Digits > 0 && n != menu.Digits {
+	if n > 0 && !route.MakesPIN() && menu.Digits > 0 && n != menu.Digits {
 		b.add(pin.at, pin.path, "the PINs of menu %s have %d digits", menu.Name, menu.Digits)
 	}
-}
-
-// makesPIN reports whether the PIN has a group of the expression in it.
-func (r *Route) makesPIN() bool {
-	return r.ToMatch != nil && strings.Contains(r.PIN.Reveal(), "$")
 }
 
 // checkDestination finds the engine of a route to a room: its own, else its room's, else the only one.

@@ -35,6 +35,13 @@ type Static struct {
 	Engines  []Engine // one at least; one at most is embedded
 	HTTP     HTTP     // the zero HTTP where no engine is embedded: there is no page then
 	Sound    Sound
+	Admin    *Admin // nil, the default: there is none
+}
+
+// Admin is where the running gateway is asked about itself.
+type Admin struct {
+	Listen netip.AddrPort // 127.0.0.1:8081 by default
+	Token  Secret         // of whoever asks; empty, the default, on a loopback address only
 }
 
 // Sound is what is done to the sound.
@@ -48,9 +55,12 @@ type Live struct {
 	Menus  []Menu
 	Rooms  []Room
 	Routes []Route // the first match wins
-	Limits Limits
-	Drain  time.Duration // how long calls that are up may go on after SIGTERM, 0 to 24 h; 10 min by default
-	Log    Log
+	// Emergency is the country, "FR", whose emergency numbers are known at every trunk; empty, the default: those of each
+	// trunk's plan.
+	Emergency string
+	Limits    Limits
+	Drain     time.Duration // how long calls that are up may go on after SIGTERM, 0 to 24 h; 10 min by default
+	Log       Log
 	// AnyRoom says that an embedded room need not be in Rooms to be opened from the page: true where a route
 	// makes such a room's name from what was dialled, as it is without a file.
 	AnyRoom bool
@@ -160,6 +170,20 @@ type Trunk struct {
 	Calls       int     // limits.calls: calls at once; 0, the default, is no limit of its own
 	SRTP        SRTP    // optional, with any suite, by default
 	DTMF        DTMF    // auto by default
+	Numbers     Numbers // how numbers are dialled there; as they are, by default
+}
+
+// Numbers is the numbering plan of a trunk.
+type Numbers struct {
+	Plan       string // the country, "FR"; empty, the default: none
+	Outside    string // digits that may stand before a number that leaves the house; empty, the default, if there are none
+	Extensions Extensions
+}
+
+// Extensions are the numbers within a house.
+type Extensions struct {
+	Digits int    // how many digits one has, 2 to 8; 0, the default: there are none
+	E164   string // what one is to the world, "+3312345{ext}"; empty, the default, if nothing
 }
 
 // DTMF says whether keys are looked for in the sound of a trunk's calls.
@@ -207,15 +231,33 @@ type Room struct {
 	Password Secret // for the page; empty, the default, if there is none
 }
 
-// Route says where calls go. Exactly one of To and ToMatch is set, and exactly one of Room and Menu.
+// Route says where calls go, and which: all that it asks must be so. Of To and ToMatch, and of Callers and Caller, one at
+// most is set; exactly one of Room, Menu, Announce, Echo and Reject is.
 type Route struct {
-	From    []string       // names of trunks; empty: trusted trunks
-	To      string         // what was dialled, literally; numbers are to be compared as numbers
-	ToMatch *regexp.Regexp // ... or a match of all of it: it is anchored at both ends
-	Room    string         // with ToMatch a template for its Expand: it may hold $1 or ${name}
-	Menu    string         // of Live.Menus
-	PIN     Secret         // tried in Menu before it asks; like Room a template; empty, the default, if there is none
-	Engine  string         // never empty: of the route, of the menu or room, or the only one there is
+	From      []string       // names of trunks; empty: trusted trunks
+	To        string         // what was dialled, literally; numbers are to be compared as numbers; empty: anything
+	ToMatch   *regexp.Regexp // ... or a match of all of it: it is anchored at both ends
+	Callers   []string       // who calls, one of them, as To; empty: anybody
+	Caller    *regexp.Regexp // ... or a match of all of it
+	Transport []string       // what the call came over: udp, tcp, tls, ws, wss; empty: anything
+	Header    *Header        // that the INVITE has; nil, the default: none has to be there
+	Hours     []Hours        // when; empty: always
+	Zone      *time.Location // of Hours; nil, the default: that of this machine
+
+	Room     string // with ToMatch a template for its Expand: it may hold $1 or ${name}
+	Menu     string // of Live.Menus
+	PIN      Secret // tried in Menu before it asks; like Room a template; empty, the default, if there is none
+	Engine   string // never empty with Room or Menu: of the route, of the menu or room, or the only one there is
+	Announce string // what is said: closed, unassigned, emergency
+	Language string // of Announce and Echo; empty, the default: of the first menu, else en
+	Echo     bool   // an echo test
+	Reject   int    // SIP status, 400 to 699
+}
+
+// Header is a header of an INVITE, and what all of one of its values matches.
+type Header struct {
+	Name  string
+	Match *regexp.Regexp
 }
 
 // Limits bounds the whole gateway.

@@ -125,7 +125,7 @@ func TestSample(t *testing.T) {
 	}
 	t.Chdir(t.TempDir())
 	writeCertificate(t)
-	for _, secret := range []string{"board.txt", "roomkit.txt"} {
+	for _, secret := range []string{"board.txt", "roomkit.txt", "admin.txt"} {
 		if err := os.WriteFile(secret, []byte("sesame\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}

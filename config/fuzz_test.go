@@ -85,7 +85,16 @@ func checkIsWhole(t *testing.T, c *Config) {
 		}
 	}
 	for _, r := range c.Live.Routes {
-		if kinds[r.Engine] == "" || (r.Room == "") == (r.Menu == "") || r.Menu != "" && menus[r.Menu] != r.Engine || r.Menu == "" && !r.PIN.IsEmpty() {
+		if leads := r.Room != "" || r.Menu != ""; leads != (kinds[r.Engine] != "") || r.Menu != "" && menus[r.Menu] != r.Engine || r.Menu == "" && !r.PIN.IsEmpty() {
+			t.Fatalf("route %+v", r)
+		}
+		ends := 0
+		for _, set := range []bool{r.Room != "", r.Menu != "", r.Announce != "", r.Echo, r.Reject != 0} {
+			if set {
+				ends++
+			}
+		}
+		if ends != 1 || r.To != "" && r.ToMatch != nil || len(r.Callers) > 0 && r.Caller != nil {
 			t.Fatalf("route %+v", r)
 		}
 	}

@@ -71,6 +71,9 @@ func (b *builder) checkPorts(c *Config) {
 		}
 	}
 	one("http.listen", "tcp", c.Static.HTTP.Listen)
+	if c.Static.Admin != nil {
+		one("admin.listen", "tcp", c.Static.Admin.Listen)
+	}
 }
 
 // checkRanges warns where there are fewer pairs of ports than calls.

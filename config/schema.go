@@ -17,7 +17,17 @@ func schema() *setting {
 			doc: "Embedded rooms with a name and properties of their own."},
 		{key: "routes", is: mappings, unset: "[]", keys: routeSettings(),
 			doc: "Where calls go. The first that matches wins; a call that none takes is answered 404."},
+		{key: "emergency", is: mapping, means: "the numbers of each trunk's plan", doc: "Calls for help ([routes.md](routes.md)).", keys: []setting{
+			{key: "numbers", values: "country, as FR", required: true,
+				doc: "Whose emergency numbers are looked for, at every trunk. A caller of one is told to dial it from another telephone."},
+			{key: "via", later: true},
+		}},
 		{key: "http", is: mapping, unset: "{}", keys: httpSettings(), doc: "The page where browsers join."},
+		{key: "admin", is: mapping, means: "nobody is told", doc: "What programs and the commands of passerelle ask the running gateway ([admin.md](admin.md)).", keys: []setting{
+			{key: "listen", values: "address:port", unset: "127.0.0.1:8081", doc: "Where it is asked, over plain HTTP."},
+			{key: "token", values: "text, file:PATH or env:NAME", secret: true, means: "this machine may ask",
+				doc: "What whoever asks has to show (Authorization: Bearer). Wanted where listen is not an address of this machine alone."},
+		}},
 		{key: "sound", is: mapping, unset: "{}", doc: "What is done to the sound.", keys: []setting{
 			{key: "gain", values: "on or off", unset: "on", bare: true,
 				doc: "Whether callers' voices are brought to one level, by -6 to +12 dB."},
@@ -36,8 +46,8 @@ func schema() *setting {
 			{key: "level", values: "debug, info, warn or error", unset: "info", override: true,
 				doc: "The least that is worth a line. No level writes secrets or whole phone numbers."},
 		}},
-		{key: "phones", later: true}, {key: "outgoing", later: true}, {key: "emergency", later: true},
-		{key: "admin", later: true}, {key: "metrics", later: true}, {key: "state", later: true},
+		{key: "phones", later: true}, {key: "outgoing", later: true},
+		{key: "metrics", later: true}, {key: "state", later: true},
 	}}
 }
 
@@ -146,7 +156,8 @@ func trunkSettings() []setting {
 			doc: "Whether sound is encrypted with SRTP: where the peer can (optional), or else the call is refused (required). Suites are taken in this order; without off, optional or required they are required. Keys come in the SDP (sdes) or in a handshake (dtls), or as the peer wants."},
 		{key: "dtmf", values: "auto, inband or off", unset: "auto",
 			doc: "Whether keys are looked for in the sound too: where a caller can send them neither as events nor in INFO (auto), in every call, or never."},
-		{key: "servers", later: true}, {key: "register", later: true}, {key: "numbers", later: true},
+		numbersSetting(),
+		{key: "servers", later: true}, {key: "register", later: true},
 	}
 }
 
@@ -158,19 +169,6 @@ func roomSettings() []setting {
 		{key: "password", values: "text, file:PATH or env:NAME", secret: true, means: "none",
 			doc: "Asked for on the page. Phones are not asked."},
 		{key: "pin", later: true}, {key: "moderator", later: true}, {key: "waiting_room", later: true},
-	}
-}
-
-func routeSettings() []setting {
-	return []setting{
-		{key: "from", is: scalars, values: "name of a trunk", means: "trusted trunks", doc: "Whose calls it takes."},
-		{key: "to", values: "text", doc: "What was dialled, literally; numbers are compared as numbers. Either this or to_match."},
-		{key: "to_match", values: "regular expression (RE2)", doc: "What was dialled, as an expression that must match all of it."},
-		{key: "room", values: "room name", doc: "Where it leads. With to_match, $1 or ${name} stand for its groups, $$ for a dollar sign. Either this or menu."},
-		{key: "menu", values: "name of a menu", doc: "Who asks the caller where to."},
-		{key: "pin", values: "digits, with to_match a group such as $1, file:PATH or env:NAME", secret: true, means: "the menu asks",
-			doc: "What the menu tries before it asks. Without it, that is the INVITE's X-PIN header, if there is one."},
-		{key: "engine", values: "name of an engine", means: "the menu's or room's, else the only one", doc: "Where the room is."},
 	}
 }
 

@@ -21,9 +21,9 @@ type telephony struct {
 }
 
 // listen takes the ports for SIP of a network, the i-th of the configuration.
-func (h *house) listen(i int, n config.Network, live func() *config.Live) (telephony, error) {
+func (h *house) listen(i int, n config.Network) (telephony, error) {
 	setting := fmt.Sprintf("networks[%d]", i)
-	secure, err := signalling(n, live, h.log)
+	secure, err := signalling(n, h.live, h.log)
 	if err != nil {
 		return telephony{}, fmt.Errorf("%s.tls: %w", setting, err)
 	}
@@ -32,11 +32,14 @@ func (h *house) listen(i int, n config.Network, live func() *config.Live) (telep
 		Listen:    listeners(n),
 		Advertise: advertised(n.Advertise),
 		Origins:   n.Origins,
-		Known:     func(src netip.AddrPort) bool { return bridge.Known(live(), n.Name, src.Addr()) },
-		Options:   h.gateway.Ready,
-		Locate:    locate.New(locate.Config{Servers: n.DNS}),
-		UserAgent: "Passerelle/" + version,
-		Log:       h.log,
+		Known: func(src netip.AddrPort) bool {
+			return bridge.Known(h.live(), n.Name, src.Addr()) || h.gateway.Talks(src.Addr())
+		},
+		Options:    h.gateway.Ready,
+		Unanswered: h.knocks.Unanswered,
+		Locate:     locate.New(locate.Config{Servers: n.DNS}),
+		UserAgent:  "Passerelle/" + version,
+		Log:        h.log,
 	})
 	var listen *sip.ListenError
 	if errors.As(err, &listen) {

@@ -36,15 +36,21 @@ Without a configuration file everybody at a loopback or private address may call
 	config.AddFlags(c.Flags())
 	c.Flags().StringVar(&debug, "debug", "", "serve counters and profiles at this address, such as 127.0.0.1:6060")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		cfg, err := config.Load(config.Source{Path: flagText(c, "config"), Flags: c.Flags(), LookupEnv: os.LookupEnv})
+		source := config.Source{Path: flagText(c, "config"), Flags: c.Flags(), LookupEnv: os.LookupEnv}
+		cfg, err := config.Load(source)
 		if err != nil {
 			return err
 		}
-		log := newLog(os.Stderr, cfg.Live.Log.Level)
+		level := new(slog.LevelVar)
+		level.Set(cfg.Live.Log.Level)
+		log := newLog(os.Stderr, level)
 		// Before the welcome: whoever reads it may send a signal at once.
 		signals := make(chan os.Signal, 2)
 		signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 		defer signal.Stop(signals)
+		again := make(chan os.Signal, 1)
+		signal.Notify(again, syscall.SIGHUP)
+		defer signal.Stop(again)
 		h, err := build(cfg, debug, log)
 		if err != nil {
 			return err
@@ -52,6 +58,7 @@ Without a configuration file everybody at a loopback or private address may call
 		for _, warning := range cfg.Warnings {
 			log.Warn("configuration: " + warning.String())
 		}
+		h.again, h.source, h.level = again, source, level
 		h.welcome(c.OutOrStdout())
 		return h.serve(c.Context(), signals)
 	}
@@ -74,6 +81,14 @@ type house struct {
 	gateway *bridge.Gateway
 	phones  []telephony
 	web     []*web
+	knocks  *bridge.Knocks
+
+	// What is in force, and how it is read again (reload.go).
+	inForce atomic.Pointer[config.Config]
+	read    string           // the stamp of its file
+	again   <-chan os.Signal // receives where it is to be read at once
+	source  config.Source
+	level   *slog.LevelVar // of log; nil: it stays
 }
 
 // build makes the house, from the engine room up. It takes the ports, so that one that is taken is known at
@@ -81,10 +96,9 @@ type house struct {
 func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err error) {
 	began := time.Now()
 	clock := func() time.Duration { return time.Since(began) }
-	var live atomic.Pointer[config.Live]
-	live.Store(&cfg.Live)
-
-	h = &house{config: cfg, log: log}
+	h = &house{config: cfg, log: log, knocks: bridge.NewKnocks(log)}
+	h.inForce.Store(cfg)
+	h.read = stamp(cfg.File)
 	defer func(h *house) {
 		if err != nil {
 			h.close()
@@ -116,12 +130,12 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 		return nil, err
 	}
 	h.gateway = bridge.New(bridge.Config{
-		Live: live.Load, Engine: h.engine, Rooms: places, Voices: voices, Networks: networks,
-		Identity: identity, Clock: clock, Log: log,
+		Live: h.live, Engine: h.engine, Rooms: places, Voices: voices, Networks: networks,
+		Identity: identity, Clock: clock, Knocks: h.knocks, Log: log,
 	})
 
 	for i, network := range cfg.Static.Networks {
-		t, err := h.listen(i, network, live.Load)
+		t, err := h.listen(i, network)
 		if err != nil {
 			return nil, err
 		}
@@ -134,6 +148,13 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 			return nil, err
 		}
 		h.web = append(h.web, w)
+	}
+	if cfg.Static.Admin != nil {
+		desk, err := h.listenAdmin(*cfg.Static.Admin)
+		if err != nil {
+			return nil, err
+		}
+		h.web = append(h.web, desk)
 	}
 	if debug != "" {
 		counters, err := listenDebug(debug, h.counters, log)
@@ -156,6 +177,8 @@ func (h *house) serve(ctx context.Context, signals <-chan os.Signal) error {
 	for _, w := range h.web {
 		group.Go(guard.Root(w.name, func() error { return w.run(groupCtx) }))
 	}
+
+	group.Go(guard.Root("the configuration", func() error { h.follow(groupCtx); return nil }))
 
 	below, stopBelow := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopBelow()
@@ -187,7 +210,7 @@ func (h *house) serve(ctx context.Context, signals <-chan os.Signal) error {
 
 // drain lets the calls end, for as long as the configuration says or until the next signal.
 func (h *house) drain(ctx context.Context, s os.Signal, again <-chan os.Signal) {
-	patience := h.config.Live.Drain
+	patience := h.live().Drain
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if calls := h.gateway.Stats().Calls; calls > 0 {
@@ -244,7 +267,7 @@ func taken(setting, address string, err error) error {
 }
 
 // newLog writes text for people and JSON for everything else.
-func newLog(w *os.File, level slog.Level) *slog.Logger {
+func newLog(w *os.File, level slog.Leveler) *slog.Logger {
 	if isTerminal(w) {
 		return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 	}

@@ -65,13 +65,13 @@ func welcome(w io.Writer, c *config.Config, page string, phones []sip.Listener) 
 // one number, or else a room's name or "lobby" where a route takes it.
 func toDial(live *config.Live) (number string, route *config.Route) {
 	for i := range live.Routes {
-		if r := &live.Routes[i]; r.ToMatch == nil {
+		if r := &live.Routes[i]; r.To != "" && (r.Room != "" || r.Menu != "") {
 			return r.To, r
 		}
 	}
 	for i := range live.Routes {
 		r := &live.Routes[i]
-		if r.Menu != "" {
+		if r.Room == "" || r.ToMatch == nil {
 			continue // what was dialled may be a PIN
 		}
 		for _, name := range append(roomNames(live), lobby) {

@@ -116,6 +116,7 @@ func (in *inbound) take(from netip.AddrPort, data []byte, now time.Duration, f *
 	}
 	if from != in.latch.addr && !in.latch.allowed(from.Addr()) {
 		a.stranger = in.seen.Drops.Foreign == 0
+		in.seen.Elsewhere = from
 		in.seen.Drops.Foreign++
 		return a
 	}
@@ -200,9 +201,11 @@ func (in *inbound) admit(from netip.AddrPort, agreed bool, now time.Duration, a 
 	}
 	switch in.latch.packet(from, p.SSRC, p.SequenceNumber, now) {
 	case foreign:
+		in.seen.Elsewhere = from
 		in.seen.Drops.Foreign++
 		return false
 	case unlatched:
+		in.seen.Elsewhere = from
 		in.seen.Drops.Unlatched++
 		return false
 	case latched:
@@ -301,6 +304,7 @@ func (in *inbound) dead(now, timeout time.Duration) (dead bool, again time.Durat
 func (in *inbound) stats() Stats {
 	s := in.seen
 	s.Remote = in.destination()
+	s.SDP, s.Sends, s.Hears = in.agreed.Remote, in.agreed.Send && s.Remote.IsValid(), in.agreed.Receive
 	s.Lost = in.before
 	if in.source.packets > 0 {
 		s.Lost += in.source.lost()

@@ -139,6 +139,10 @@ type Stats struct {
 	// while there is nowhere to send.
 	Remote  netip.AddrPort
 	Latched bool
+	// SDP is where the SDP says that the peer is. Elsewhere is where the last packet came from that was dropped since it
+	// came from there; zero if none was.
+	SDP, Elsewhere netip.AddrPort
+	Sends, Hears   bool // what we may do, as was agreed
 
 	SSRC       uint32 // ours
 	RemoteSSRC uint32 // the peer's, once latched
