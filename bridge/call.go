@@ -101,10 +101,7 @@ func (c *call) serve(ctx context.Context) (err error) {
 	}()
 
 	// 1. Where does it go, and is there room for it?
-	routes := c.gateway.directory()
-	c.live = routes.live
-	c.to, err = routes.route(c.network, c.invite, time.Now())
-	if err != nil {
+	if err := c.find(); err != nil {
 		return err
 	}
 	if err := c.gateway.admit(c, cancel); err != nil {
@@ -114,13 +111,8 @@ func (c *call) serve(ctx context.Context) (err error) {
 	defer func() { c.hangup(ctx, err) }()
 
 	// 2. A line for the phone.
-	ports, err := c.gateway.Networks[c.network].Ports.towards(c.invite.Source.Addr())
-	if err != nil {
+	if err := c.connect(); err != nil {
 		return err
-	}
-	c.line, err = rtp.Listen(rtp.Config{Ports: ports, Clock: c.gateway.Clock, Log: c.log})
-	if err != nil {
-		return fmt.Errorf("open a phone line: %w", err)
 	}
 	defer c.line.Close()
 
@@ -183,6 +175,26 @@ func (c *call) serve(ctx context.Context) (err error) {
 	defer c.dialOut()()
 	defer c.stand()
 	return c.talk(ctx)
+}
+
+// find finds where the call goes.
+func (c *call) find() (err error) {
+	routes := c.gateway.directory()
+	c.live = routes.live
+	c.to, err = routes.route(c.network, c.invite, time.Now())
+	return err
+}
+
+// connect opens the phone's line.
+func (c *call) connect() error {
+	ports, err := c.gateway.Networks[c.network].Ports.towards(c.invite.Source.Addr())
+	if err != nil {
+		return err
+	}
+	if c.line, err = rtp.Listen(rtp.Config{Ports: ports, Clock: c.gateway.Clock, Log: c.log}); err != nil {
+		return fmt.Errorf("open a phone line: %w", err)
+	}
+	return nil
 }
 
 // because returns why ctx has ended, where that is why something failed: whoever was interrupted may say

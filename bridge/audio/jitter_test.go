@@ -70,7 +70,7 @@ func (tr *trace) arrivals() []arrival {
 		}
 		a.p = packet{
 			seq: uint16(seq + 65000), timestamp: uint32(i)*uint32(samples(tr.ptime, mediaRate)) - 100000, silence: silence,
-			arrival: a.at, payload: plainPayload(steady(tr.ptime, value)),
+			arrival: a.at, buffers: buffers{payload: plainPayload(steady(tr.ptime, value))},
 		}
 		if tr.stamp != nil {
 			ts, s := tr.stamp(i)

@@ -38,11 +38,14 @@ func (u *up) change(e *Engine, kind codec.Kind) error {
 	if u.encoder != nil {
 		u.close()
 		u.past.clear()
+		if enc != u.encoder {
+			u.encoder.Rest()
+		}
 	}
 	if rate != u.rate {
 		u.rate = rate
 		noGain, noGate := u.gain.off, u.gate.off
-		u.gate, u.frames, u.past = newGate(rate), newFramer(rate), newLookBack(rate)
+		u.gate, u.frames, u.past = newGate(rate), framer{}, newLookBack(rate)
 		u.gain = newLeveller(rate)
 		u.gain.off, u.gate.off = noGain, noGate
 		u.pcm = make([]int16, samples(mostSound, rate))

@@ -118,9 +118,6 @@ func (p *Phone) tune(rate int, voice *jitter) {
 	p.own = make([]int16, samples(tickLength, rate))
 	p.sounds = false
 	p.voice.Store(voice)
-	if p.narrow && p.played.filter == nil {
-		p.played = newLowered()
-	}
 	p.played.rings = p.played.rings && p.narrow
 }
 
@@ -199,6 +196,7 @@ func (p *Phone) Close() {
 	p.mu.Lock()
 	closed := p.closed
 	p.closed = true
+	p.up.encoder.Rest()
 	p.mu.Unlock()
 	if closed {
 		return

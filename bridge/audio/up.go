@@ -20,6 +20,7 @@ import (
 
 const (
 	dtxEvery  = 400 * time.Millisecond
+	restAfter = 2 * time.Second        // of silence the encoder is given back
 	mostSound = 120 * time.Millisecond // in a packet from a phone
 )
 
@@ -54,6 +55,7 @@ type up struct {
 	talking bool   // the gate is open
 	marker  bool   // of the next packet
 	sentEnd uint32 // our time at the end of the last packet
+	spoke   uint32 // ... of the last that was sound
 	dtxAt   uint32 // our time of the last DTX packet
 	dtxSent bool   // since the gate closed
 	seq     uint16 // of the next packet
@@ -250,7 +252,7 @@ func (u *up) close() {
 	}
 	u.flush()
 	u.silenceRing()
-	u.talking, u.dtxSent = false, false
+	u.talking, u.dtxSent, u.spoke = false, false, u.sentEnd
 	u.openNow.Store(false)
 }
 
@@ -270,6 +272,9 @@ func (u *up) dtx(at uint32) bool {
 	if int32(at-u.sentEnd) < 0 || u.dtxSent && int32(at-u.dtxAt) < int32(dtxUnits) {
 		return false
 	}
+	if u.dtxSent && int32(at-u.spoke) > int32(restUnits) {
+		u.encoder.Rest()
+	}
 	u.dtxSent, u.dtxAt = true, at
 	u.levelNow.Store(uint32(codec.Silence))
 	if u.seat == nil {
@@ -287,6 +292,7 @@ func (u *up) dtx(at uint32) bool {
 // In our time.
 const (
 	dtxUnits  = uint32(dtxEvery / time.Millisecond * mediaRate / 1000)
+	restUnits = uint32(restAfter / time.Millisecond * mediaRate / 1000)
 	dtxLength = 20 * mediaRate / 1000
 )
 

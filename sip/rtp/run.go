@@ -89,7 +89,7 @@ type reader struct {
 	audio  codec.Reader
 	digits func(Digit)
 	frame  codec.Frame
-	buf    [2048]byte // longer than maxPacket, so that a cut packet shows
+	buf    [maxPacket + 1]byte // so that a cut packet shows
 }
 
 // run ends when ctx is done, or the line is closed.
@@ -192,7 +192,7 @@ func (r *reader) tell(d digits) {
 // the peer is dead, or the line is closed.
 func (l *Line) control(ctx context.Context) error {
 	conn := l.pair.rtcp
-	var buf [2048]byte
+	var buf [maxPacket + 1]byte // so that a cut packet shows
 	next := l.clock() + reportIn(true, rand.Float64())
 	for {
 		now := l.clock()
