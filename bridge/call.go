@@ -161,6 +161,19 @@ func (c *call) serve(ctx context.Context) (err error) {
 		return err
 	}
 
+	return c.proceed(ctx)
+}
+
+// find finds out where the call goes, under the configuration that is in force now and the call's until its end.
+func (c *call) find() (err error) {
+	routes := c.gateway.directory()
+	c.live = routes.live
+	c.to, err = routes.route(c.invite, time.Now())
+	return err
+}
+
+// proceed is the rest of serve, with a phone that is listened to.
+func (c *call) proceed(ctx context.Context) error {
 	// 8. Which room, if a menu has to ask; some calls lead to none.
 	if !c.to.hasRoom() {
 		return because(ctx, c.entertain(ctx))

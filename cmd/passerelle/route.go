@@ -36,7 +36,7 @@ the first thing that kept it from taking the call. Nothing is called.`,
 	c.Flags().StringVar(&at, "at", "", "when it comes, as 2026-12-24T20:00:00+01:00 (now)")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		cfg, err := config.Load(config.Source{Path: flagText(c, "config"), Flags: c.Flags(), LookupEnv: os.LookupEnv})
+		cfg, err := config.Load(sourceOf(c))
 		if err != nil {
 			return err
 		}
