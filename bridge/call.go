@@ -168,7 +168,7 @@ func (c *call) serve(ctx context.Context) (err error) {
 func (c *call) find() (err error) {
 	routes := c.gateway.directory()
 	c.live = routes.live
-	c.to, err = routes.route(c.invite, time.Now())
+	c.to, err = routes.route(c.network, c.invite, time.Now())
 	return err
 }
 
@@ -188,14 +188,6 @@ func (c *call) proceed(ctx context.Context) error {
 	defer c.dialOut()()
 	defer c.stand()
 	return c.talk(ctx)
-}
-
-// find finds where the call goes.
-func (c *call) find() (err error) {
-	routes := c.gateway.directory()
-	c.live = routes.live
-	c.to, err = routes.route(c.network, c.invite, time.Now())
-	return err
 }
 
 // connect opens the phone's line.
