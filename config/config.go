@@ -243,6 +243,7 @@ type Route struct {
 	Header    *Header        // that the INVITE has; nil, the default: none has to be there
 	Hours     []Hours        // when; empty: always
 	Zone      *time.Location // of Hours; nil, the default: that of this machine
+	Video     bool           // only calls that offer video; false by default
 
 	Room     string // with ToMatch a template for its Expand: it may hold $1 or ${name}
 	Menu     string // of Live.Menus
@@ -252,6 +253,7 @@ type Route struct {
 	Language string // of Announce and Echo; empty, the default: of the first menu, else en
 	Echo     bool   // an echo test
 	Reject   int    // SIP status, 400 to 699
+	Redirect string // a SIP URI that the caller is sent to (302); with ToMatch a template, like Room
 }
 
 // Header is a header of an INVITE, and what all of one of its values matches.
