@@ -78,49 +78,19 @@ func (c *call) callOut(ctx context.Context, to sip.Dial, from *call, progress fu
 	answered := c.invites(ctx, to)
 
 	// 3. A seat, at the latest with the answer: what can be heard before is for the room too.
-	seated := false
 	defer c.stand()
 	hush := func() {}
 	defer func() { hush() }()
 	defer func() { c.farewell(err) }()
 	enter := func() error {
-		hush, seated = c.listen(cancel), true
+		hush = c.listen(cancel)
 		return c.sit(ctx)
 	}
-	rings := time.NewTicker(ringTick)
-	defer rings.Stop()
-	for up := false; !up; {
-		select {
-		case <-rings.C:
-			if seated {
-				c.line.Spare()
-			}
-		case <-c.agreed:
-			if !seated {
-				if err := enter(); err != nil {
-					cancel(err)
-					if <-answered == nil { // at the same moment
-						c.answered = c.gateway.Clock()
-					}
-					return err
-				}
-			}
-		case err := <-answered:
-			if err != nil {
-				return err
-			}
-			up = true
-		case <-c.keys: // of somebody who does not talk yet
-		}
+	if err := c.rings(answered, enter, cancel); err != nil {
+		return because(ctx, err)
 	}
-	c.answered = c.gateway.Clock()
 	over := c.dialog.Context()
 	defer context.AfterFunc(over, func() { cancel(context.Cause(over)) })()
-	if !seated {
-		if err := enter(); err != nil {
-			return because(ctx, err)
-		}
-	}
 	c.logStart()
 
 	// 4. It takes over, and talks.
@@ -134,6 +104,44 @@ func (c *call) callOut(ctx context.Context, to sip.Dial, from *call, progress fu
 	defer c.dialOut()()
 	defer c.stand()
 	return c.talkOn(ctx)
+}
+
+// rings waits for the answer, and enters the room with it, or before, with an early one. What it returns is nil where
+// somebody has answered and is in the room.
+func (c *call) rings(answered <-chan error, enter func() error, giveUp context.CancelCauseFunc) error {
+	tick := time.NewTicker(ringTick)
+	defer tick.Stop()
+	entered := false
+	for {
+		select {
+		case <-tick.C:
+			if entered {
+				c.line.Spare()
+			}
+		case <-c.keys: // of somebody who does not talk yet
+		case <-c.agreed:
+			if entered {
+				continue
+			}
+			if err := enter(); err != nil {
+				giveUp(err)
+				if <-answered == nil { // at the same moment
+					c.answered = c.gateway.Clock()
+				}
+				return err
+			}
+			entered = true
+		case err := <-answered:
+			if err != nil {
+				return err
+			}
+			c.answered = c.gateway.Clock()
+			if entered {
+				return nil
+			}
+			return enter()
+		}
+	}
 }
 
 // invites rings for as long as may be. What it returns receives once, when nothing of it runs any more.
