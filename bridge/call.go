@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -61,6 +62,15 @@ type call struct {
 	moderated bool // and a moderator did it last
 	hand      bool // raised
 
+	// Transfers.
+	spot      atomic.Pointer[spot] // where it is, for a call that takes over from it
+	replacing *call                // the call that this one takes over from; nil: none
+	language  string               // that was chosen in it; "" is none
+	moves     chan move            // to another room
+	next      move                 // of moves, that talk has taken
+	counted   bool                 // a call of ours: it is admitted
+	prepared  bool                 // likewise: line and phone are there
+
 	// What the caller knows of the room.
 	known       news
 	informed    bool // known means something
@@ -80,11 +90,18 @@ type sound struct {
 }
 
 func newCall(g *Gateway, network string, d *sip.Dialog) *call {
-	invite := d.Invite()
+	c := blankCall(g, network)
+	c.dialog, c.invite = d, d.Invite()
+	c.log = g.Log.With("call", c.invite.CallID)
+	return c
+}
+
+// blankCall is a call that has no dialog yet.
+func blankCall(g *Gateway, network string) *call {
 	return &call{
-		gateway: g, network: network, dialog: d, invite: invite, began: g.Clock(),
+		gateway: g, network: network, began: g.Clock(),
 		keys: make(chan rune, keysKept), dials: make(chan string, dialsKept), back: make(chan struct{}, 1),
-		agreed: make(chan struct{}, 1), renewed: make(chan struct{}, 1), log: g.Log.With("call", invite.CallID),
+		agreed: make(chan struct{}, 1), renewed: make(chan struct{}, 1), moves: make(chan move), log: g.Log,
 	}
 }
 
@@ -101,7 +118,7 @@ func (c *call) serve(ctx context.Context) (err error) {
 	}()
 
 	// 1. Where does it go, and is there room for it?
-	if err := c.find(); err != nil {
+	if err := c.find(ctx); err != nil {
 		return err
 	}
 	if err := c.gateway.admit(c, cancel); err != nil {
@@ -135,7 +152,7 @@ func (c *call) serve(ctx context.Context) (err error) {
 	// 5. A seat in the room; the phone rings until it is taken. A menu asks for the room after the answer, and what is
 	// only said needs none.
 	defer c.stand()
-	if c.to.menu == nil && c.to.hasRoom() {
+	if !c.asks() && c.to.hasRoom() {
 		if err := c.sit(ctx); err != nil {
 			return err
 		}
@@ -148,6 +165,9 @@ func (c *call) serve(ctx context.Context) (err error) {
 	c.answered = c.gateway.Clock()
 	if err := c.awaitAgreement(ctx); err != nil {
 		return because(ctx, err)
+	}
+	if c.replacing != nil {
+		c.gateway.end(c.replacing, errReplaced)
 	}
 	c.logStart()
 	ctx, stop := c.bounded(ctx)
@@ -164,10 +184,14 @@ func (c *call) serve(ctx context.Context) (err error) {
 	return c.proceed(ctx)
 }
 
-// find finds out where the call goes, under the configuration that is in force now and the call's until its end.
-func (c *call) find() (err error) {
+// find finds out where the call goes, to the place of another or along a route, under the configuration that is in force
+// now and the call's until its end.
+func (c *call) find(ctx context.Context) (err error) {
 	routes := c.gateway.directory()
 	c.live = routes.live
+	if c.invite.Replaces != nil {
+		return c.takeOver(ctx)
+	}
 	c.to, err = routes.route(c.network, c.invite, time.Now())
 	return err
 }
@@ -178,17 +202,20 @@ func (c *call) proceed(ctx context.Context) error {
 	if !c.to.hasRoom() {
 		return because(ctx, c.entertain(ctx))
 	}
-	if c.to.menu != nil {
+	if c.asks() {
 		if err := c.choose(ctx); err != nil {
 			return because(ctx, err)
 		}
 	}
 
-	// 9. Talk.
+	// 9. Talk, in this room and in those that the phone is moved to.
 	defer c.dialOut()()
 	defer c.stand()
-	return c.talk(ctx)
+	return c.talkOn(ctx)
 }
+
+// asks reports whether a menu has to ask for the room.
+func (c *call) asks() bool { return c.to.menu != nil && c.to.room == "" }
 
 // connect opens the phone's line.
 func (c *call) connect() error {
@@ -235,11 +262,14 @@ func (c *call) plug() (err error) {
 	if err != nil {
 		return err
 	}
-	c.speaker = speaker{phone: c.phone, voices: c.gateway.Voices, language: language(c.live, c.to)}
+	c.speaker = speaker{phone: c.phone, voices: c.gateway.Voices, language: cmp.Or(c.language, language(c.live, c.to))}
 	c.sound.Store(&sound{c.line, c.phone})
 	c.hold()
 	c.dialog.Negotiate(handshake{c})
 	c.dialog.OnKey(c.heardInfo)
+	if c.to.trunk.Transfer.Allowed && c.to.hasRoom() {
+		c.dialog.OnRefer(c.referral(c.to.trunk))
+	}
 	return nil
 }
 
@@ -247,6 +277,7 @@ func (c *call) plug() (err error) {
 func (c *call) unplug() {
 	c.dialog.Negotiate(nil)
 	c.dialog.OnKey(nil)
+	c.dialog.OnRefer(nil)
 	c.phone.Close()
 	c.closeBooth()
 }

@@ -107,6 +107,7 @@ func newRigOver(t *testing.T, change func(*config.Live), over func(*roomstest.Ba
 		Log:   slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), &r.logged), &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	server := r.serve(r.gateway.On(""))
+	r.gateway.Dialer = func(string) Dialer { return server }
 	r.addr = server.Addrs()[0].Addr
 	r.run(engine.Run)
 	return r

@@ -20,16 +20,17 @@ import (
 	"passerelle/sip/rtp"
 )
 
-// Config is what a Gateway is made of. All fields are needed, Knocks and Log excepted.
+// Config is what a Gateway is made of. All fields are needed, Dialer, Knocks and Log excepted.
 type Config struct {
 	Live     func() *config.Live // what is in force
 	Engine   *audio.Engine
 	Rooms    map[string]Rooms // by engine name
 	Voices   *ivr.Voices
-	Networks map[string]Network   // by name
-	Clock    func() time.Duration // since the gateway began
-	Identity *rtp.Identity        // what we show in DTLS handshakes; nil: there are none
-	Knocks   *Knocks              // where refused calls are noted; nil is nowhere
+	Networks map[string]Network          // by name
+	Clock    func() time.Duration        // since the gateway began
+	Identity *rtp.Identity               // what we show in DTLS handshakes; nil: there are none
+	Knocks   *Knocks                     // where refused calls are noted; nil is nowhere
+	Dialer   func(network string) Dialer // who makes the calls of transfers there; nil: calls are transferred to rooms only
 	Log      *slog.Logger
 }
 
@@ -39,6 +40,11 @@ type Network struct {
 	Advertise config.Advertise // what peers are told of our media address
 	// KeysOverTLS says that keys of SRTP are not taken from SIP in clear (networks.tls.profile).
 	KeysOverTLS bool
+}
+
+// Dialer makes calls: sip.Server.
+type Dialer interface {
+	Dial(ctx context.Context, to sip.Dial) (*sip.Dialog, []byte, error)
 }
 
 // Rooms is an engine of the configuration: where rooms live.
@@ -131,6 +137,7 @@ func (g *Gateway) admit(c *call, cancel context.CancelCauseFunc) error {
 	case g.draining:
 		return full("the gateway closes")
 	case c.to.emergency: // is never one too many
+	case c.replacing != nil: // one for one
 	case live.Limits.Calls > 0 && len(g.calls) >= live.Limits.Calls:
 		return full("all %d calls are taken (limits.calls)", live.Limits.Calls)
 	case trunk.Calls > 0 && g.trunks[trunk.Name] >= trunk.Calls:
@@ -139,6 +146,27 @@ func (g *Gateway) admit(c *call, cancel context.CancelCauseFunc) error {
 	g.calls[c] = cancel
 	g.trunks[trunk.Name]++
 	g.peers[c.invite.Source.Addr()]++
+	return nil
+}
+
+// end ends a call, if it is still up.
+func (g *Gateway) end(c *call, why error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if cancel := g.calls[c]; cancel != nil {
+		cancel(why)
+	}
+}
+
+// callOf returns the call of a dialog; nil if it is over.
+func (g *Gateway) callOf(d *sip.Dialog) *call {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for c := range g.calls {
+		if c.dialog == d {
+			return c
+		}
+	}
 	return nil
 }
 

@@ -211,8 +211,8 @@ func TestACallerWhoHangsUpInTheMenuIsNoTrouble(t *testing.T) {
 	p.hangup()
 	eventually(t, "the end", func() bool { return strings.Contains(r.logged.String(), "call ended") })
 	log := r.logged.String()
-			warnings := strings.Count(log, "level=WARN") - strings.Count(log, `msg="one-way audio"`) // this telephone says nothing
-			if warnings > 0 || !strings.Contains(log, sip.ErrBye.Error()) {
+	warnings := strings.Count(log, "level=WARN") - strings.Count(log, `msg="one-way audio"`) // this telephone says nothing
+	if warnings > 0 || !strings.Contains(log, sip.ErrBye.Error()) {
 		t.Errorf("the log:\n%s", log)
 	}
 }

@@ -26,6 +26,12 @@ func (r *refusal) Error() string { return r.text }
 // warning is the reason as a header (RFC 3261 section 20.43).
 func (r *refusal) warning() sip.Warning { return miscellaneous(r.text) }
 
+// SIPStatus and Warning are the refusal as package sip wants it.
+func (r *refusal) SIPStatus() (code int, reason string) { return r.code, "" }
+
+// Warning is the reason of it.
+func (r *refusal) Warning() (code int, text string) { return 399, r.text }
+
 // miscellaneous is a Warning of the code that has no meaning of its own.
 func miscellaneous(text string) sip.Warning { return sip.Warning{Code: 399, Text: text} }
 

@@ -175,6 +175,7 @@ func (b *builder) trunk(t *tree) Trunk {
 		SRTP:        b.srtp(t.get("srtp")),
 		DTMF:        value(b, t.get("dtmf"), parseDTMF),
 		Numbers:     b.numbers(t.get("numbers")),
+		Transfer:    b.transfer(t.get("transfer")),
 	}
 	for _, list := range []*tree{from, t.get("codecs")} {
 		if list.ok() && len(list.items) == 0 {

@@ -171,6 +171,7 @@ type Trunk struct {
 	SRTP        SRTP    // optional, with any suite, by default
 	DTMF        DTMF    // auto by default
 	Numbers     Numbers // how numbers are dialled there; as they are, by default
+	Transfer    Transfer
 }
 
 // Numbers is the numbering plan of a trunk.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -133,7 +134,7 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 	}
 	h.gateway = bridge.New(bridge.Config{
 		Live: h.live, Engine: h.engine, Rooms: places, Voices: voices, Networks: networks,
-		Identity: identity, Clock: clock, Knocks: h.knocks, Log: log,
+		Identity: identity, Clock: clock, Knocks: h.knocks, Dialer: h.dialer, Log: log,
 	})
 
 	for i, network := range cfg.Static.Networks {
@@ -174,6 +175,12 @@ func (h *house) listenHTTP(debug string) error {
 		h.web = append(h.web, counters)
 	}
 	return nil
+}
+
+// dialer is who makes calls on a network.
+func (h *house) dialer(network string) bridge.Dialer {
+	i := slices.IndexFunc(h.phones, func(t telephony) bool { return t.network == network })
+	return h.phones[i].server // networks of trunks are there
 }
 
 // serve runs the house until a signal, drains it, and closes it, the door first and the engine room last.
