@@ -278,7 +278,7 @@ func (e event) String() string {
 		ackMissed:        "no ACK",
 		noAnswer:         "no answer",
 	}
-	if e < 0 || int(e) >= len(names) {
+	if int(e) >= len(names) {
 		return "none"
 	}
 	return names[e]
