@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,7 +19,7 @@ import (
 func TestProofMixedCalls(t *testing.T) {
 	onlyInProof(t)
 	dir := Folder(t)
-	gateway := StartGateway(t, dir, GatewayConfig{Calls: 1800, People: 2, Level: "warn"})
+	gateway := StartGateway(t, dir, GatewayConfig{Calls: 1800, People: 2, Level: "warn", Complains: regexp.MustCompile(`one-way audio`)})
 	speech := Part(t, dir, Man, 0.4)
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
