@@ -68,9 +68,9 @@ type call struct {
 	way         way
 	stayedAlone *alarm
 
-	sound   atomic.Pointer[sound]  // set once line and phone are there, for the statistics
-	oneWay  atomic.Pointer[oneWay] // why sound goes one way; nil while it does not
-	renewed chan struct{}          // receives when something else was agreed on
+	sound  atomic.Pointer[sound]  // set once line and phone are there, for the statistics
+	oneWay atomic.Pointer[oneWay] // why sound goes one way; nil while it does not
+	vigil  atomic.Pointer[vigil]  // over the sound, from the answer on
 }
 
 // sound is the two ends of a call's sound.
@@ -84,7 +84,7 @@ func newCall(g *Gateway, network string, d *sip.Dialog) *call {
 	return &call{
 		gateway: g, network: network, dialog: d, invite: invite, began: g.Clock(),
 		keys: make(chan rune, keysKept), dials: make(chan string, dialsKept), back: make(chan struct{}, 1),
-		agreed: make(chan struct{}, 1), renewed: make(chan struct{}, 1), log: g.Log.With("call", invite.CallID),
+		agreed: make(chan struct{}, 1), log: g.Log.With("call", invite.CallID),
 	}
 }
 
@@ -271,12 +271,8 @@ func (c *call) listen(cancel context.CancelCauseFunc) (stop func()) {
 			cancel(err)
 		}
 	}()
-	watching := make(chan struct{})
-	go func() { // watched recovers
-		defer close(watching)
-		c.watched(ctx)
-	}()
-	return func() { hush(); <-ended; <-watching }
+	unwatch := c.watch()
+	return func() { unwatch(); hush(); <-ended }
 }
 
 // awaitKeys waits until the phone can hear. A handshake that does not come to its end ends the line, and that the call.
