@@ -78,9 +78,9 @@ type call struct {
 	way         way
 	stayedAlone *alarm
 
-	sound   atomic.Pointer[sound]  // set once line and phone are there, for the statistics
-	oneWay  atomic.Pointer[oneWay] // why sound goes one way; nil while it does not
-	renewed chan struct{}          // receives when something else was agreed on
+	sound  atomic.Pointer[sound]  // set once line and phone are there, for the statistics
+	oneWay atomic.Pointer[oneWay] // why sound goes one way; nil while it does not
+	vigil  atomic.Pointer[vigil]  // over the sound, from the answer on
 }
 
 // sound is the two ends of a call's sound.
@@ -101,7 +101,7 @@ func blankCall(g *Gateway, network string) *call {
 	return &call{
 		gateway: g, network: network, began: g.Clock(),
 		keys: make(chan rune, keysKept), dials: make(chan string, dialsKept), back: make(chan struct{}, 1),
-		agreed: make(chan struct{}, 1), renewed: make(chan struct{}, 1), moves: make(chan move), log: g.Log,
+		agreed: make(chan struct{}, 1), moves: make(chan move), log: g.Log,
 	}
 }
 
@@ -302,12 +302,8 @@ func (c *call) listen(cancel context.CancelCauseFunc) (stop func()) {
 			cancel(err)
 		}
 	}()
-	watching := make(chan struct{})
-	go func() { // watched recovers
-		defer close(watching)
-		c.watched(ctx)
-	}()
-	return func() { hush(); <-ended; <-watching }
+	unwatch := c.watch()
+	return func() { unwatch(); hush(); <-ended }
 }
 
 // awaitKeys waits until the phone can hear. A handshake that does not come to its end ends the line, and that the call.

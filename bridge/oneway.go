@@ -1,10 +1,10 @@
 package bridge
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync"
 	"time"
 
 	"passerelle/sip/rtp"
@@ -54,53 +54,84 @@ func diagnose(before, now rtp.Stats) *oneWay {
 	return found
 }
 
-// watch looks whether sound flows both ways after every agreement, and names it where it does not, until ctx is done.
-func (c *call) watch(ctx context.Context) {
-	before, timer := c.line.Stats(), time.NewTimer(soundWithin)
-	defer timer.Stop()
-	defer c.oneWay.Store(nil)
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-c.renewed:
-			before = c.line.Stats()
-			timer.Reset(soundWithin)
-			continue
-		case <-timer.C:
-		}
-		now := c.line.Stats()
-		found, known := diagnose(before, now), c.oneWay.Load()
-		before = now
-		switch {
-		case found == nil && known == nil:
-			continue // until the next agreement
-		case found == nil:
-			c.log.Info("sound goes both ways", "was", known.Why)
-		case known == nil || known.Why != found.Why:
-			c.log.Warn("one-way audio", "why", found.Why, "sdp", found.SDP, "comes_from", found.ComesFrom, "goes_to", found.GoesTo)
-		}
-		c.oneWay.Store(found)
-		if found != nil {
-			timer.Reset(lookAgain)
-		}
-	}
+// vigil looks whether sound flows both ways after every agreement, and names it where it does not. Between two looks it is
+// a timer and no goroutine: nearly all calls need one look.
+type vigil struct {
+	call   *call
+	mu     sync.Mutex
+	timer  *time.Timer
+	due    time.Time // no look counts before it: one may be under way when something else is agreed on
+	before rtp.Stats
+	over   bool
 }
 
-// watched is watch as the root of a goroutine: a panic ends the watch and nothing else.
-func (c *call) watched(ctx context.Context) {
+// watch begins the vigil. What is returned ends it.
+func (c *call) watch() (stop func()) {
+	v := &vigil{call: c, before: c.line.Stats()}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.due, v.timer = time.Now().Add(soundWithin), time.AfterFunc(soundWithin, v.look)
+	c.vigil.Store(v)
+	return v.end
+}
+
+// look is the root of a goroutine: a panic ends the vigil and nothing else.
+func (v *vigil) look() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	c := v.call
 	defer func() {
 		if p := recover(); p != nil {
+			v.over = true
 			c.log.Error("the watch of the sound panicked", "error", errors.New(fmt.Sprint(p)))
 		}
 	}()
-	c.watch(ctx)
+	if v.over || time.Now().Before(v.due) {
+		return
+	}
+	now := c.line.Stats()
+	found, known := diagnose(v.before, now), c.oneWay.Load()
+	v.before = now
+	switch {
+	case found == nil && known == nil:
+		return // until the next agreement
+	case found == nil:
+		c.log.Info("sound goes both ways", "was", known.Why)
+	case known == nil || known.Why != found.Why:
+		c.log.Warn("one-way audio", "why", found.Why, "sdp", found.SDP, "comes_from", found.ComesFrom, "goes_to", found.GoesTo)
+	}
+	c.oneWay.Store(found)
+	if found != nil {
+		v.again(lookAgain)
+	}
 }
 
-// watchAgain lets the watch begin anew: something else was agreed on.
+// end ends the vigil, and waits for a look that is under way.
+func (v *vigil) end() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.over = true
+	v.timer.Stop()
+	v.call.oneWay.Store(nil)
+}
+
+// watchAgain lets the vigil, if it has begun, begin anew: something else was agreed on.
 func (c *call) watchAgain() {
-	select {
-	case c.renewed <- struct{}{}:
-	default:
+	v := c.vigil.Load()
+	if v == nil {
+		return
 	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.over {
+		return
+	}
+	v.before = c.line.Stats()
+	v.again(soundWithin)
+}
+
+// again has the next look after a while. The lock is held.
+func (v *vigil) again(after time.Duration) {
+	v.due = time.Now().Add(after)
+	v.timer.Reset(after)
 }
