@@ -25,6 +25,7 @@ type streams struct {
 	// secure is the listeners' side of a handshake: one for all of them, so that sessions can be resumed.
 	secure   *tls.Config
 	knockers *rate.Limiter // of handshakes with strangers
+	lost     func(Flow)    // is told of every connection that is closed; nil: nobody is
 
 	mu        sync.Mutex
 	conns     map[flow]*streamConn
@@ -72,8 +73,12 @@ func (h *handover) Addr() net.Addr { return &net.TCPAddr{} }
 
 func newStreams(g *guard, c Config) *streams {
 	perSecond := g.limits.StrangersPerSecond
+	var lost func(Flow)
+	if c.Registrar != nil {
+		lost = c.Registrar.Lost
+	}
 	return &streams{
-		guard: g, log: c.Log, dscp: c.DSCP, tls: c.TLS, secure: c.TLS.server(),
+		lost: lost, guard: g, log: c.Log, dscp: c.DSCP, tls: c.TLS, secure: c.TLS.server(),
 		over:     map[string]*handover{"tcp": newHandover(), "tls": newHandover()},
 		knockers: rate.NewLimiter(rate.Limit(perSecond), 2*perSecond),
 		conns:    map[flow]*streamConn{}, counts: map[netip.Prefix]int{},
@@ -152,6 +157,9 @@ func (s *streams) add(ctx context.Context, sc *streamConn, counted bool) (*strea
 }
 
 func (s *streams) remove(c *streamConn) {
+	if s.lost != nil {
+		s.lost(Flow{Network: c.network, Remote: c.remote, Local: c.local})
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if key := (flow{c.network, c.remote}); s.conns[key] == c {

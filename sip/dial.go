@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,7 +48,7 @@ func (s *Server) call(ctx context.Context, to Dial) (*Dialog, error) {
 	if err != nil {
 		return nil, err
 	}
-	from, err := s.leaveFor(ctx, uri, network)
+	from, err := s.wayTo(ctx, to, uri, network)
 	if err != nil {
 		return nil, err
 	}
@@ -120,6 +121,10 @@ func (s *Server) caller(to Dial, uri sip.Uri, from origin) (*Dialog, error) {
 		return nil, err
 	}
 	p.target = uri
+	p.nat = to.Flow != nil // its own address may be one that we cannot reach
+	if p.routes, err = routesOf(to.Route); err != nil {
+		return nil, err
+	}
 	if uri.Scheme == "sips" { // section 8.1.1.8
 		p.self.Scheme, p.self.UriParams = "sips", nil
 	}
@@ -177,6 +182,46 @@ func parseTarget(to string) (uri sip.Uri, network string, err error) {
 		return uri, network, nil
 	}
 	return uri, "", fmt.Errorf("transport %q is not supported", network)
+}
+
+// wayTo finds where a call goes: on the flow that it names, as long as there is one, else to the first proxy of its route,
+// else to the address of its URI.
+func (s *Server) wayTo(ctx context.Context, to Dial, uri sip.Uri, network string) (origin, error) {
+	if f := to.Flow; f != nil {
+		o := origin{src: f.Remote, local: f.Local, network: f.Network}
+		if f.Network == "udp" && s.binds(f.Local) {
+			return o, nil
+		}
+		if c := s.streams.live(flow{f.Network, f.Remote}); c != nil {
+			o.local = c.local
+			return o, nil
+		}
+	}
+	if len(to.Route) > 0 {
+		var err error
+		if uri, network, err = parseTarget(to.Route[0]); err != nil {
+			return origin{}, err
+		}
+	}
+	return s.leaveFor(ctx, uri, network)
+}
+
+// binds reports whether one of our UDP sockets has this address.
+func (s *Server) binds(a netip.AddrPort) bool {
+	return slices.ContainsFunc(s.bound, func(l Listener) bool { return l.Network == "udp" && l.Addr == a })
+}
+
+// routesOf reads a route set that is known before the call.
+func routesOf(route []string) ([]sip.Uri, error) {
+	var uris []sip.Uri
+	for _, text := range route {
+		uri, _, err := parseTarget(text)
+		if err != nil {
+			return nil, fmt.Errorf("route: %w", err)
+		}
+		uris = append(uris, uri)
+	}
+	return uris, nil
 }
 
 // leaveFor finds the address of a URI and the socket to call it from: the first listener of the network and

@@ -99,8 +99,16 @@ func (s *Server) invite(in inbound, tx *sip.ServerTx) {
 // dispatch checks a request and finds who it is for.
 func (s *Server) dispatch(in inbound) {
 	req := in.req
+	if req.Method == sip.REGISTER && s.config.Registrar == nil {
+		s.respond(in, sip.StatusMethodNotAllowed, "", sip.NewHeader("Allow", allow))
+		return
+	}
 	if code, extra := refusedOutright(req); code != 0 {
 		s.respond(in, code, in.tag, extra...)
+		return
+	}
+	if req.Method == sip.REGISTER { // it belongs to no dialog, whatever its To says
+		s.register(in)
 		return
 	}
 	if tagOf(req.To().Params) != "" {
@@ -131,12 +139,12 @@ func refusedOutright(req *sip.Request) (code int, extra []sip.Header) {
 		return sip.StatusVersionNotSupported, nil
 	}
 	switch req.Method {
-	case sip.INVITE, sip.BYE, sip.OPTIONS, sip.INFO, sip.UPDATE, sip.PRACK:
+	case sip.INVITE, sip.BYE, sip.OPTIONS, sip.INFO, sip.UPDATE, sip.PRACK, sip.REGISTER:
 	case sip.SUBSCRIBE, sip.NOTIFY:
 		return statusBadEvent, []sip.Header{allowEvents()}
 	case sip.REFER:
 		return sip.StatusGlobalDecline, Refusal{Warning: Warning{399, "calls are not transferred here"}}.headers(hostOf(req.Recipient.Host))
-	case sip.REGISTER, sip.MESSAGE, sip.PUBLISH:
+	case sip.MESSAGE, sip.PUBLISH:
 		return sip.StatusMethodNotAllowed, []sip.Header{sip.NewHeader("Allow", allow)}
 	default:
 		return sip.StatusNotImplemented, []sip.Header{sip.NewHeader("Allow", allow)}
@@ -154,6 +162,9 @@ func refusedOutright(req *sip.Request) (code int, extra []sip.Header) {
 func unsupported(req *sip.Request) []string {
 	var tags []string
 	known := strings.Split(supportedByUs, ", ")
+	if req.Method == sip.REGISTER {
+		known = []string{"path", "outbound"}
+	}
 	for _, tag := range optionTags(req, "require") {
 		if !hasTag(known, tag) {
 			tags = append(tags, tag)
