@@ -93,9 +93,12 @@ func (c *call) serve(ctx context.Context) (err error) {
 	}()
 
 	// 1. Where does it go, and is there room for it?
-	c.to, err = route(c.gateway.Live(), c.invite)
+	c.to, err = route(c.gateway.Live(), c.invite, c.gateway.ServerOf)
 	if err != nil {
 		return err
+	}
+	if p := c.to.phone; p != nil { // who it is, and not who it says that it is
+		c.invite.From.Display, c.invite.From.User = p.Name, p.User
 	}
 	if err := c.gateway.admit(c, cancel); err != nil {
 		return err

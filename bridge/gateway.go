@@ -20,7 +20,7 @@ import (
 	"passerelle/sip/rtp"
 )
 
-// Config is what a Gateway is made of. All fields are needed, Advertise, KeysOverTLS and Log excepted.
+// Config is what a Gateway is made of. All fields are needed, Advertise, KeysOverTLS, ServerOf and Log excepted.
 type Config struct {
 	Live      func() *config.Live // what is in force
 	Engine    *audio.Engine
@@ -31,7 +31,9 @@ type Config struct {
 	Clock     func() time.Duration // since the gateway began
 	// KeysOverTLS says that keys of SRTP are not taken from SIP in clear (networks.tls.profile).
 	KeysOverTLS bool
-	Log         *slog.Logger
+	// ServerOf returns the trunk one of whose servers is at an address, "" if it is nobody's. Nil: it always is.
+	ServerOf func(netip.Addr) string
+	Log      *slog.Logger
 }
 
 // Rooms is an engine of the configuration: where rooms live.

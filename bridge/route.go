@@ -3,6 +3,7 @@ package bridge
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"passerelle/config"
@@ -11,16 +12,79 @@ import (
 
 // destination is where a call goes.
 type destination struct {
-	trunk  *config.Trunk // who calls
+	trunk  *config.Trunk // who calls; of phones, what they have of a trunk
+	phone  *config.Phone // who calls, if it is a phone that registers
 	engine string        // where the room lives
 	room   string        // "" as long as a menu has not found it
 	menu   *config.Menu  // who asks for the PIN of the room; nil if the room was dialled
 	pin    string        // that came with the call, for the menu to try first
 }
 
-// Known reports whether src may call as it is: whether a trunk is known by this address. Everybody else gets silence, unless
-// it has a certificate to show.
-func Known(live *config.Live, src netip.Addr) bool { return trunkOf(live, src) != nil }
+// Known reports whether src is answered at all: whether a trunk is known by this address, or a phone may be there.
+// Everybody else gets silence, unless it has a certificate to show.
+func Known(live *config.Live, src netip.Addr) bool {
+	return trunkOf(live, src) != nil || mayBePhone(live, src)
+}
+
+// Challenged reports whether a call from src must prove who it is: all must where no trunk is known by the address, and
+// those of trunks that have a password.
+func Challenged(live *config.Live, src netip.Addr) bool {
+	trunk := trunkOf(live, src)
+	return trunk == nil || trunk.Digest != nil
+}
+
+// mayBePhone reports whether phones may be at src.
+func mayBePhone(live *config.Live, src netip.Addr) bool {
+	src = src.Unmap().WithZone("")
+	return len(live.Phones) > 0 && slices.ContainsFunc(live.Registrar.From, func(p netip.Prefix) bool { return p.Contains(src) })
+}
+
+// phoneOf returns the phone of that user, nil if there is none.
+func phoneOf(live *config.Live, user string) *config.Phone {
+	for i := range live.Phones {
+		if live.Phones[i].User == user {
+			return &live.Phones[i]
+		}
+	}
+	return nil
+}
+
+// phones is what routes call all phones, and what a phone has of a trunk is called.
+const phones = "phones"
+
+// asTrunk is what a phone has of a trunk.
+func asTrunk(p *config.Phone) *config.Trunk {
+	return &config.Trunk{Name: phones, Network: p.Network, Codecs: p.Codecs, Gain: p.Gain, Gate: p.Gate, SRTP: p.SRTP}
+}
+
+// caller finds out whose call an INVITE is: of whoever proved to be who, else of the trunk with that certificate or
+// address, or of the one whose server it is. No trunk: nobody's.
+func caller(live *config.Live, invite sip.Invite, serverOf func(netip.Addr) string) (trunk *config.Trunk, phone *config.Phone) {
+	if invite.Account != "" {
+		if phone = phoneOf(live, invite.Account); phone != nil {
+			return asTrunk(phone), phone
+		}
+		for i := range live.Trunks {
+			if t := &live.Trunks[i]; t.Digest != nil && t.Digest.User == invite.Account && t == trunkOf(live, invite.Source.Addr()) {
+				return t, nil
+			}
+		}
+		return nil, nil
+	}
+	if trunk = callerOf(live, invite); trunk != nil && trunk.Digest == nil {
+		return trunk, nil
+	}
+	if serverOf == nil || invite.Peer != "" {
+		return nil, nil
+	}
+	name := serverOf(invite.Source.Addr())
+	for i := range live.Trunks {
+		if t := &live.Trunks[i]; name != "" && t.Name == name && t.Digest == nil {
+			return t, nil
+		}
+	}
+	return nil, nil
+}
 
 // callerOf returns the trunk that an INVITE comes from: the one whose certificate it came with, else the one whose address
 // it is; nil if there is none, or no longer.
@@ -55,25 +119,26 @@ func trunkOf(live *config.Live, src netip.Addr) *config.Trunk {
 }
 
 // route finds where a call goes: the first route that matches wins.
-func route(live *config.Live, invite sip.Invite) (destination, error) {
-	src, called := invite.Source.Addr(), invite.RequestURI.User
-	trunk := callerOf(live, invite)
+func route(live *config.Live, invite sip.Invite, serverOf func(netip.Addr) string) (destination, error) {
+	src := invite.Source.Addr()
+	trunk, phone := caller(live, invite, serverOf)
 	if trunk == nil {
 		return destination{}, refuse(403, "no trunk accepts calls from %s", src)
 	}
+	called := dialled(invite, trunk)
 	if called == "" {
 		return destination{}, refuse(404, "the called address has no user part: dial sip:ROOM@...")
 	}
 	for i := range live.Routes {
 		r := &live.Routes[i]
-		if !takesFrom(r, trunk) {
+		if !takesFrom(r, trunk, phone) {
 			continue
 		}
 		fill, ok := matches(r, called)
 		if !ok {
 			continue
 		}
-		to := destination{trunk: trunk, engine: r.Engine}
+		to := destination{trunk: trunk, phone: phone, engine: r.Engine}
 		if r.Menu == "" {
 			to.room = fill(r.Room)
 			return to, nil
@@ -95,10 +160,19 @@ func menuOf(live *config.Live, name string) *config.Menu {
 	return nil
 }
 
-// takesFrom reports whether r is for calls of this trunk.
-func takesFrom(r *config.Route, trunk *config.Trunk) bool {
+// dialled is the number that was called. A trunk that we register with calls our own Contact, and says in To which number
+// that was.
+func dialled(invite sip.Invite, trunk *config.Trunk) string {
+	if called := invite.RequestURI.User; trunk.Register == nil || called != trunk.Register.User || invite.To.User == "" {
+		return called
+	}
+	return invite.To.User
+}
+
+// takesFrom reports whether r is for calls of this trunk, or phone.
+func takesFrom(r *config.Route, trunk *config.Trunk, phone *config.Phone) bool {
 	if len(r.From) == 0 {
-		return trunk.Trusted
+		return trunk.Trusted || phone != nil
 	}
 	for _, name := range r.From {
 		if name == trunk.Name {

@@ -46,7 +46,7 @@ func TestRoute(t *testing.T) {
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			source := netip.AddrPortFrom(netip.MustParseAddr(test.source), 5060)
-			got, err := route(live, sip.Invite{Source: source, RequestURI: sip.URI{User: test.called}})
+			got, err := route(live, sip.Invite{Source: source, RequestURI: sip.URI{User: test.called}}, nil)
 			if test.code != 0 {
 				var refused *refusal
 				if !errors.As(err, &refused) || refused.code != test.code {

@@ -81,15 +81,18 @@ func (b *builder) build(root *tree) *Config {
 			Engines:  each(root.get("engines"), b.engine),
 			HTTP:     b.http(root.get("http")),
 			Sound:    Sound{Limiter: value(b, root.get("sound").get("limiter"), parseSwitch)},
+			State:    value(b, root.get("state").get("dir"), b.secrets.folderOf),
 		},
 		Live: Live{
-			Trunks: each(root.get("trunks"), b.trunk),
-			Menus:  each(root.get("menus"), b.menu),
-			Rooms:  each(root.get("rooms"), b.room),
-			Routes: each(root.get("routes"), b.route),
-			Limits: Limits{Calls: value(b, root.get("limits").get("calls"), parseNumber(1, 100000))},
-			Drain:  value(b, root.get("drain"), parseDuration(0, 24*time.Hour)),
-			Log:    Log{Level: value(b, root.get("log").get("level"), parseLevel)},
+			Trunks:    each(root.get("trunks"), b.trunk),
+			Phones:    each(root.get("phones"), b.phone),
+			Registrar: b.registrar(root.get("registrar")),
+			Menus:     each(root.get("menus"), b.menu),
+			Rooms:     each(root.get("rooms"), b.room),
+			Routes:    each(root.get("routes"), b.route),
+			Limits:    Limits{Calls: value(b, root.get("limits").get("calls"), parseNumber(1, 100000))},
+			Drain:     value(b, root.get("drain"), parseDuration(0, 24*time.Hour)),
+			Log:       Log{Level: value(b, root.get("log").get("level"), parseLevel)},
 		},
 	}
 }
@@ -140,14 +143,13 @@ var ofTrunks = [...]string{"gain", "gate"}
 func (b *builder) trunk(t *tree) Trunk {
 	accept := t.get("accept")
 	from, certificate := accept.get("from"), accept.get("certificate")
-	if accept.ok() && from == nil && certificate == nil {
+	switch {
+	case accept == nil && t.get("servers") == nil:
+		b.add(t.at, t.path, "accept is missing")
+	case accept.ok() && from == nil && certificate == nil:
 		b.add(accept.at, accept.path, "from or certificate is missing")
 	}
-	for _, key := range ofTrunks {
-		if all := b.root.get("sound").get(key); t.get(key) == nil && all.ok() {
-			t.put(key, all.text)
-		}
-	}
+	b.inherit(t)
 	k := Trunk{
 		Name:        value(b, t.get("name"), parseName),
 		From:        values(b, from, parsePrefix),
@@ -159,7 +161,8 @@ func (b *builder) trunk(t *tree) Trunk {
 		Calls:       value(b, t.get("limits").get("calls"), parseNumber(0, 100000)),
 		SRTP:        b.srtp(t.get("srtp")),
 	}
-	for _, list := range []*tree{from, t.get("codecs")} {
+	b.outward(t, &k)
+	for _, list := range []*tree{from, t.get("codecs"), t.get("servers")} {
 		if list.ok() && len(list.items) == 0 {
 			b.add(list.at, list.path, "one at least is wanted")
 		}

@@ -44,12 +44,12 @@ func (b *builder) checkRooms(c *Config) {
 
 // checkRoutes tells of unknown trunks, menus and engines, and of rooms that live elsewhere.
 func (b *builder) checkRoutes(c *Config) {
-	trusted := slices.ContainsFunc(c.Live.Trunks, func(t Trunk) bool { return t.Trusted })
+	trusted := len(c.Live.Phones) > 0 || slices.ContainsFunc(c.Live.Trunks, func(t Trunk) bool { return t.Trusted })
 	for i, t := range b.items("routes") {
 		if from := t.get("from"); from.ok() {
 			b.checkFrom(from)
 		} else if from == nil && !trusted {
-			b.warn(t.at, t.path, "without from it takes the calls of trusted trunks, and no trunk is trusted")
+			b.warn(t.at, t.path, "without from it takes the calls of phones and of trusted trunks, and there are none")
 		}
 		if i >= len(c.Live.Routes) {
 			continue
@@ -62,7 +62,7 @@ func (b *builder) checkRoutes(c *Config) {
 			c.Live.AnyRoom = c.Live.AnyRoom || route.makesRoom() && isEmbedded(b.engineNamed(route.Engine))
 		}
 	}
-	if len(c.Live.Trunks) > 0 && len(b.items("routes")) == 0 && !b.toldBelow("routes") {
+	if len(c.Live.Trunks)+len(c.Live.Phones) > 0 && len(b.items("routes")) == 0 && !b.toldBelow("routes") {
 		b.warn(b.at["routes"], "routes", "there is none: every call is answered 404")
 	}
 }
@@ -118,7 +118,9 @@ func (b *builder) checkFrom(from *tree) {
 	}
 	for _, item := range from.items {
 		if item.ok() && item.text == phones {
-			b.add(item.at, item.path, "phones that register are not supported yet")
+			if len(b.items("phones")) == 0 && !b.toldBelow("phones") {
+				b.warn(item.at, item.path, "there are no phones")
+			}
 			continue
 		}
 		b.lookUp(item, "trunks", "trunk")

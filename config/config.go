@@ -35,6 +35,7 @@ type Static struct {
 	Engines  []Engine // one at least; one at most is embedded
 	HTTP     HTTP     // the zero HTTP where no engine is embedded: there is no page then
 	Sound    Sound
+	State    string // state.dir: a folder, as a path; "" is none
 }
 
 // Sound is what is done to the sound.
@@ -45,12 +46,15 @@ type Sound struct {
 // Live is what may change while calls are up.
 type Live struct {
 	Trunks []Trunk
-	Menus  []Menu
-	Rooms  []Room
-	Routes []Route // the first match wins
-	Limits Limits
-	Drain  time.Duration // how long calls that are up may go on after SIGTERM, 0 to 24 h; 10 min by default
-	Log    Log
+	Phones []Phone
+	// Registrar is how Phones register.
+	Registrar Registrar
+	Menus     []Menu
+	Rooms     []Room
+	Routes    []Route // the first match wins
+	Limits    Limits
+	Drain     time.Duration // how long calls that are up may go on after SIGTERM, 0 to 24 h; 10 min by default
+	Log       Log
 	// AnyRoom says that an embedded room need not be in Rooms to be opened from the page: true where a route
 	// makes such a room's name from what was dialled, as it is without a file.
 	AnyRoom bool
@@ -145,12 +149,48 @@ type Trunk struct {
 	// Certificate is accept.certificate: it is known by that, over TLS only and at From only, if there is any. Nil, the
 	// default: it is known by From, of which there is one at least.
 	Certificate *Certificate
-	Trusted     bool    // what its network says of callers is believed; false by default
-	Codecs      []Codec // the one we like best first; G722, Opus, PCMA, PCMU by default
-	Gain        bool    // its callers' voices are brought to one level; sound.gain, true, by default
-	Gate        bool    // what is no voice is not sent to the room; sound.gate, true, by default
-	Calls       int     // limits.calls: calls at once; 0, the default, is no limit of its own
-	SRTP        SRTP    // optional, with any suite, by default
+	Trusted     bool          // what its network says of callers is believed; false by default
+	Codecs      []Codec       // the one we like best first; G722, Opus, PCMA, PCMU by default
+	Gain        bool          // its callers' voices are brought to one level; sound.gain, true, by default
+	Gate        bool          // what is no voice is not sent to the room; sound.gate, true, by default
+	Calls       int           // limits.calls: calls at once; 0, the default, is no limit of its own
+	SRTP        SRTP          // optional, with any suite, by default
+	Servers     []string      // SIP URIs, in the order of trying; none by default
+	Register    *Login        // nil, the default: it wants no registration
+	Health      time.Duration // between two OPTIONS to a server, 5 s to 1 h; 30 s by default, 0 is none
+	Digest      *Login        // accept.digest; nil, the default: its address or certificate is enough
+}
+
+// Login is a name and its password, with where it registers.
+type Login struct {
+	User     string // of the address
+	Name     string // that goes with the password; User by default
+	Password Secret // never empty
+	Domain   string // of the address; "", the default, is the server's
+	Expires  time.Duration
+}
+
+// Phone is a desk phone or room system that registers. Exactly one of Password and HA1 is there.
+type Phone struct {
+	User     string // unique, and no trunk's
+	Name     string // "", the default, if it has none
+	Network  string // of Static.Networks, never empty
+	Password Secret
+	HA1      HA1
+	Codecs   []Codec // as a trunk's, and so the others
+	Gain     bool
+	Gate     bool
+	SRTP     SRTP
+}
+
+// HA1 stands for a password: the digest of user, realm and password, in hexadecimal; one of the two at least.
+type HA1 struct{ SHA256, MD5 Secret }
+
+// Registrar is how phones register.
+type Registrar struct {
+	Realm       string
+	From        []netip.Prefix // where they may be; loopback and private addresses by default
+	Least, Most time.Duration  // of a registration; 1 min and 2 h by default
 }
 
 // Certificate is a certificate that a trunk shows: for Name, and signed by one of Roots.

@@ -165,3 +165,8 @@ func (s *Server) exchange(ctx context.Context, req *sip.Request) (*sip.Response,
 		}
 	}
 }
+
+// NewReply returns an answer, for whoever stands in for a Server. Names of headers are in lower case.
+func NewReply(code int, reason string, headers map[string][]string) Reply {
+	return Reply{Code: code, Reason: reason, headers: headers}
+}

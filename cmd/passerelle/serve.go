@@ -22,6 +22,7 @@ import (
 	"passerelle/cmd/internal/guard"
 	"passerelle/config"
 	"passerelle/sip"
+	"passerelle/sip/registrar"
 	"passerelle/sip/rtp"
 )
 
@@ -76,6 +77,8 @@ type house struct {
 	engines []*engine
 	gateway *bridge.Gateway
 	phones  *sip.Server
+	desks   *registrar.Registrar // nil where no phone registers
+	lines   *lines
 	web     []*web
 }
 
@@ -116,8 +119,11 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 		return nil, fmt.Errorf("networks[0].media: %w", err)
 	}
 
+	// What the gateway and the door know of trunks that we reach out to, which need the door.
+	serverOf := func(src netip.Addr) string { return h.lines.serverOf(src) }
 	h.gateway = bridge.New(bridge.Config{
-		Live: live.Load, Engine: h.engine, Rooms: places, Voices: voices, Ports: ports,
+		ServerOf: serverOf,
+		Live:     live.Load, Engine: h.engine, Rooms: places, Voices: voices, Ports: ports,
 		Advertise: network.Advertise, KeysOverTLS: network.ANSSI, Clock: clock, Log: log,
 	})
 
@@ -125,11 +131,22 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 	if err != nil {
 		return nil, err
 	}
+	if h.desks, err = openRegistrar(cfg, log); err != nil {
+		return nil, err
+	}
 	h.phones, err = sip.Listen(sip.Config{
-		TLS:       secure,
-		Listen:    listeners(network),
-		Advertise: advertised(network.Advertise),
-		Known:     func(src netip.AddrPort) bool { return bridge.Known(live.Load(), src.Addr()) },
+		Digest:    accounts(&cfg.Live),
+		Registrar: h.desks,
+		Challenged: func(src netip.AddrPort, peer string) bool {
+			return peer == "" && bridge.Challenged(live.Load(), src.Addr()) && serverOf(src.Addr()) == ""
+		},
+		MayRegister: func(account string) bool { return isPhone(live.Load(), account) },
+		TLS:         secure,
+		Listen:      listeners(network),
+		Advertise:   advertised(network.Advertise),
+		Known: func(src netip.AddrPort) bool {
+			return bridge.Known(live.Load(), src.Addr()) || serverOf(src.Addr()) != ""
+		},
 		Options:   h.gateway.Ready,
 		UserAgent: "Passerelle/" + version,
 		Log:       log,
@@ -141,6 +158,8 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 		}
 		return nil, err
 	}
+
+	h.lines = reachOut(cfg.Live.Trunks, h.phones, log)
 
 	if page := h.page(); page != nil {
 		w, err := listenWeb(cfg.Static.HTTP, page, log)
@@ -182,6 +201,11 @@ func (h *house) serve(ctx context.Context, signals <-chan os.Signal) error {
 		})
 	}
 	carry("audio engine", h.engine.Run)
+	if h.desks != nil {
+		carry("registrar", h.desks.Run)
+	}
+	h.lines.run(groupCtx, h.log)
+	defer h.lines.leave()
 	for _, e := range h.engines {
 		carry("rooms of "+e.name, e.run)
 	}
@@ -208,6 +232,7 @@ func (h *house) drain(ctx context.Context, s os.Signal, again <-chan os.Signal) 
 	drained := make(chan struct{})
 	go func() {
 		defer close(drained)
+		h.lines.leave()
 		if err := guard.Root("drain", func() error { h.gateway.Drain(ctx); return nil })(); err != nil {
 			h.log.Error("the calls are ended", "error", err)
 		}
@@ -236,7 +261,10 @@ func (h *house) close() {
 
 // counters is what --debug tells.
 func (h *house) counters() counters {
-	c := counters{Gateway: h.gateway.Stats(), Engine: h.engine.Stats(), Rooms: make(map[string]any)}
+	c := counters{Gateway: h.gateway.Stats(), Engine: h.engine.Stats(), Rooms: make(map[string]any), Trunks: h.lines.stats()}
+	if h.desks != nil {
+		c.Phones = h.desks.Stats()
+	}
 	c.Goroutines, c.Heap = process()
 	for _, e := range h.engines {
 		c.Rooms[e.name] = e.stats()
