@@ -50,6 +50,7 @@ type call struct {
 	attributes map[string]string // of the participant, as the reception wants them
 	room       *openRoom         // nil while the call has no seat
 	seat       rooms.Seat
+	partner    *call // the other phone, where there is no room; nil if there is none
 
 	inCall    ivr.Keys
 	muted     bool
@@ -133,10 +134,12 @@ func (c *call) serve(ctx context.Context) (err error) {
 		return fmt.Errorf("ring: %w", err)
 	}
 
-	// 5. A seat in the room; the phone rings until it is taken. A menu asks for the room after the answer.
+	// 5. A seat in the room, or another phone that answers; the phone rings until then. A menu asks for the room
+	// after the answer.
 	defer c.stand()
+	defer c.part(ctx)
 	if c.to.menu == nil {
-		if err := c.sit(ctx); err != nil {
+		if err := c.meet(ctx); err != nil {
 			return err
 		}
 	}
@@ -166,7 +169,18 @@ func (c *call) serve(ctx context.Context) (err error) {
 
 	// 9. Talk.
 	defer c.stand()
+	if c.partner != nil {
+		return c.converse(ctx)
+	}
 	return c.talk(ctx)
+}
+
+// meet finds whom the call is for: those in a room, or one phone.
+func (c *call) meet(ctx context.Context) error {
+	if c.to.ring != nil {
+		return c.reach(ctx)
+	}
+	return c.sit(ctx)
 }
 
 // because returns why ctx has ended, where that is why something failed: whoever was interrupted may say

@@ -40,7 +40,7 @@ func endings() []ending {
 	return []ending{
 		silent(sip.ErrBye, ""), silent(sip.ErrHangup, ""), silent(sip.ErrShutdown, ""), silent(sip.ErrNoACK, ""),
 		silent(sip.ErrExpired, ""), silent(sip.ErrGone, ""), silent(sip.ErrDisagreed, ""),
-		silent(rtp.ErrDeadPeer, "no RTP arrives"),
+		silent(rtp.ErrDeadPeer, "no RTP arrives"), silent(errPartner, ""),
 		silent(ivr.ErrGaveUp, "no right PIN was entered"),
 		spoken(rooms.ErrRemoved, ivr.Removed),
 		spoken(rooms.ErrNoRoom, ivr.RoomClosed), spoken(rooms.ErrClosed, ivr.RoomClosed),

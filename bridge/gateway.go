@@ -17,10 +17,11 @@ import (
 	"passerelle/config"
 	"passerelle/rooms"
 	"passerelle/sip"
+	"passerelle/sip/registrar"
 	"passerelle/sip/rtp"
 )
 
-// Config is what a Gateway is made of. All fields are needed, Advertise, KeysOverTLS, ServerOf and Log excepted.
+// Config is what a Gateway is made of. All fields are needed, Advertise, KeysOverTLS, ServerOf, Devices, Dial and Log excepted.
 type Config struct {
 	Live      func() *config.Live // what is in force
 	Engine    *audio.Engine
@@ -33,7 +34,11 @@ type Config struct {
 	KeysOverTLS bool
 	// ServerOf returns the trunk one of whose servers is at an address, "" if it is nobody's. Nil: it always is.
 	ServerOf func(netip.Addr) string
-	Log      *slog.Logger
+	// Devices returns where a phone has registered: devices that ring together, each with the ways to it. Dial calls
+	// one (sip.Server). Both are needed where routes lead to phones.
+	Devices func(user string) [][]registrar.Binding
+	Dial    func(ctx context.Context, to sip.Dial) (*sip.Dialog, []byte, error)
+	Log     *slog.Logger
 }
 
 // Rooms is an engine of the configuration: where rooms live.
@@ -142,6 +147,13 @@ func (g *Gateway) dismiss(c *call) {
 	if g.draining && len(g.calls) == 0 {
 		close(g.empty)
 	}
+}
+
+// keep counts in what a leg of a call has seen, which is gone.
+func (g *Gateway) keep(media Media) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.past.add(media)
 }
 
 // Drain refuses new calls and waits until those that are up have ended; when ctx is done first, it hangs

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"passerelle/config"
 	"passerelle/sip/sdp"
 )
 
@@ -86,7 +85,7 @@ func (c *call) setLine(media sdp.Media) error {
 // open begins the handshake: it answers the INVITE's offer. Where there is none, ours is still to be made, and until
 // it is answered the phone is one on hold that speaks what we like best.
 func (c *call) open(ctx context.Context, offer []byte) (answer []byte, err error) {
-	if c.gateway.KeysOverTLS && c.to.trunk.SRTP.Policy == config.SRTPRequired && c.invite.Transport != "tls" {
+	if c.keysExposed() {
 		return nil, refuse(488, "SRTP is required, and its keys are taken over TLS only (tls.profile: anssi)")
 	}
 	c.session.Local, err = c.gateway.local(ctx, c.line, c.invite, c.to.trunk)

@@ -16,6 +16,7 @@ type destination struct {
 	phone  *config.Phone // who calls, if it is a phone that registers
 	engine string        // where the room lives
 	room   string        // "" as long as a menu has not found it
+	ring   *config.Phone // the phone that is called, and no room; nil else
 	menu   *config.Menu  // who asks for the PIN of the room; nil if the room was dialled
 	pin    string        // that came with the call, for the menu to try first
 }
@@ -139,6 +140,13 @@ func route(live *config.Live, invite sip.Invite, serverOf func(netip.Addr) strin
 			continue
 		}
 		to := destination{trunk: trunk, phone: phone, engine: r.Engine}
+		if r.Phone != "" {
+			user := fill(r.Phone)
+			if to.ring = phoneOf(live, user); to.ring == nil {
+				return destination{}, refuse(404, "there is no phone %s", masked(user))
+			}
+			return to, nil
+		}
 		if r.Menu == "" {
 			to.room = fill(r.Room)
 			return to, nil
@@ -222,6 +230,8 @@ func bareNumber(s string) string {
 // found was not dialled, and is said whole.
 func (d destination) String() string {
 	switch {
+	case d.ring != nil:
+		return "phone " + masked(d.ring.User)
 	case d.menu == nil:
 		return fmt.Sprintf("%s/%s", d.engine, masked(d.room))
 	case d.room == "":

@@ -212,17 +212,20 @@ func (b *builder) route(t *tree) Route {
 	case to.ok() && to.text == "":
 		b.add(to.at, to.path, "it is empty")
 	}
-	room, menu, pin := t.get("room"), t.get("menu"), t.get("pin")
+	room, menu, phone, pin := t.get("room"), t.get("menu"), t.get("phone"), t.get("pin")
 	switch {
-	case room == nil && menu == nil:
-		b.add(t.at, t.path, "room or menu is missing")
+	case room == nil && menu == nil && phone == nil:
+		b.add(t.at, t.path, "room, menu or phone is missing")
 	case room != nil && menu != nil:
 		b.add(menu.at, menu.path, "there is room already; one of the two is enough")
+	case phone != nil && (room != nil || menu != nil):
+		b.add(phone.at, phone.path, "there is room or menu already; one of them is enough")
 	case pin != nil && menu == nil:
 		b.add(pin.at, pin.path, "only a menu takes a PIN, and there is none")
 	}
 	if match := t.get("to_match"); match == nil || match.ok() { // what stands in for a broken one cannot be judged
 		r.Room = value(b, room, parseRoom(r.ToMatch))
+		r.Phone = value(b, phone, parsePhone(r.ToMatch))
 		r.PIN = value(b, pin, b.parsePIN(pin, r.ToMatch))
 	}
 	return r
@@ -234,6 +237,21 @@ func parseRoom(expression *regexp.Regexp) func(string) (string, error) {
 		return parseRoomName
 	}
 	return parseTemplate(expression)
+}
+
+// parsePhone returns a function for the phone that a route leads to, likewise.
+func parsePhone(expression *regexp.Regexp) func(string) (string, error) {
+	if expression == nil {
+		return parseUser
+	}
+	return func(text string) (string, error) {
+		plain, _, err := skeleton(expression, text, "0")
+		if err != nil {
+			return "", err
+		}
+		_, err = parseUser(plain)
+		return text, err
+	}
 }
 
 // parsePIN returns a function for the PIN of a route: digits, or with an expression a template for some. What

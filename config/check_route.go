@@ -57,6 +57,8 @@ func (b *builder) checkRoutes(c *Config) {
 		switch route := &c.Live.Routes[i]; {
 		case t.get("menu") != nil:
 			b.checkMenuRoute(t, route, c.Live.Menus)
+		case t.get("phone") != nil:
+			b.checkPhoneRoute(t, route, c.Live.Phones)
 		case t.get("room") != nil:
 			b.checkDestination(t, route, c.Live.Rooms)
 			c.Live.AnyRoom = c.Live.AnyRoom || route.makesRoom() && isEmbedded(b.engineNamed(route.Engine))
@@ -65,6 +67,29 @@ func (b *builder) checkRoutes(c *Config) {
 	if len(c.Live.Trunks)+len(c.Live.Phones) > 0 && len(b.items("routes")) == 0 && !b.toldBelow("routes") {
 		b.warn(b.at["routes"], "routes", "there is none: every call is answered 404")
 	}
+}
+
+// checkPhoneRoute finds the phone of a route, where its name is no template.
+func (b *builder) checkPhoneRoute(t *tree, route *Route, all []Phone) {
+	if engine := t.get("engine"); engine != nil {
+		b.add(engine.at, engine.path, "a phone is in no room")
+	}
+	phone := t.get("phone")
+	if route.ToMatch != nil || !phone.ok() || b.toldBelow("phones") {
+		return
+	}
+	var users []string
+	for _, p := range all {
+		if p.User == phone.text {
+			return
+		}
+		users = append(users, p.User)
+	}
+	text := "there is no phone " + quoted(phone.text)
+	if near := nearest(phone.text, users); near != "" {
+		text += "; do you mean " + near + "?"
+	}
+	b.add(phone.at, phone.path, "%s", text)
 }
 
 // makesRoom reports whether the room's name has a group of the expression in it.

@@ -228,13 +228,14 @@ type Room struct {
 	Password Secret // for the page; empty, the default, if there is none
 }
 
-// Route says where calls go. Exactly one of To and ToMatch is set, and exactly one of Room and Menu.
+// Route says where calls go. Exactly one of To and ToMatch is set, and exactly one of Room, Menu and Phone.
 type Route struct {
 	From    []string       // names of trunks; empty: trusted trunks
 	To      string         // what was dialled, literally; numbers are to be compared as numbers
 	ToMatch *regexp.Regexp // ... or a match of all of it: it is anchored at both ends
 	Room    string         // with ToMatch a template for its Expand: it may hold $1 or ${name}
 	Menu    string         // of Live.Menus
+	Phone   string         // the user of one of Live.Phones, or like Room a template for it
 	PIN     Secret         // tried in Menu before it asks; like Room a template; empty, the default, if there is none
 	Engine  string         // never empty: of the route, of the menu or room, or the only one there is
 }

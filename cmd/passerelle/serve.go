@@ -123,6 +123,8 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 	serverOf := func(src netip.Addr) string { return h.lines.serverOf(src) }
 	h.gateway = bridge.New(bridge.Config{
 		ServerOf: serverOf,
+		Devices:  func(user string) [][]registrar.Binding { return h.desks.Devices(user) },
+		Dial:     func(ctx context.Context, to sip.Dial) (*sip.Dialog, []byte, error) { return h.phones.Dial(ctx, to) },
 		Live:     live.Load, Engine: h.engine, Rooms: places, Voices: voices, Ports: ports,
 		Advertise: network.Advertise, KeysOverTLS: network.ANSSI, Clock: clock, Log: log,
 	})
