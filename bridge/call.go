@@ -94,12 +94,8 @@ func (c *call) serve(ctx context.Context) (err error) {
 	}()
 
 	// 1. Where does it go, and is there room for it?
-	c.to, err = route(c.gateway.Live(), c.invite, c.gateway.ServerOf)
-	if err != nil {
+	if err := c.find(); err != nil {
 		return err
-	}
-	if p := c.to.phone; p != nil { // who it is, and not who it says that it is
-		c.invite.From.Display, c.invite.From.User = p.Name, p.User
 	}
 	if err := c.gateway.admit(c, cancel); err != nil {
 		return err
@@ -169,6 +165,20 @@ func (c *call) serve(ctx context.Context) (err error) {
 
 	// 9. Talk.
 	defer c.stand()
+	return c.stay(ctx)
+}
+
+// find finds out who calls, and where the call goes.
+func (c *call) find() (err error) {
+	c.to, err = route(c.gateway.Live(), c.invite, c.gateway.ServerOf)
+	if p := c.to.phone; p != nil { // who it is, and not who it says that it is
+		c.invite.From.Display, c.invite.From.User = p.Name, p.User
+	}
+	return err
+}
+
+// stay goes on until the call is over.
+func (c *call) stay(ctx context.Context) error {
 	if c.partner != nil {
 		return c.converse(ctx)
 	}

@@ -153,7 +153,7 @@ func (b *builder) checkUser(user *tree, owner map[string]string) {
 // parseUser reads the user part of an address.
 func parseUser(text string) (string, error) {
 	if text == "" || len(text) > 64 || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`@<>";:`, r) }) {
-		return "", errors.New(`a user of 1 to 64 characters is wanted, without blanks and without @ < > " ; :`)
+		return "", errors.New(`a user of 1 to 64 characters is wanted, without blanks and none of @ < > " ; : in it`)
 	}
 	return text, nil
 }

@@ -129,38 +129,9 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 		Advertise: network.Advertise, KeysOverTLS: network.ANSSI, Clock: clock, Log: log,
 	})
 
-	secure, err := signalling(network, live.Load, log)
-	if err != nil {
+	if err := h.openDoor(network, live.Load, serverOf); err != nil {
 		return nil, err
 	}
-	if h.desks, err = openRegistrar(cfg, log); err != nil {
-		return nil, err
-	}
-	h.phones, err = sip.Listen(sip.Config{
-		Digest:    accounts(&cfg.Live),
-		Registrar: h.desks,
-		Challenged: func(src netip.AddrPort, peer string) bool {
-			return peer == "" && bridge.Challenged(live.Load(), src.Addr()) && serverOf(src.Addr()) == ""
-		},
-		MayRegister: func(account string) bool { return isPhone(live.Load(), account) },
-		TLS:         secure,
-		Listen:      listeners(network),
-		Advertise:   advertised(network.Advertise),
-		Known: func(src netip.AddrPort) bool {
-			return bridge.Known(live.Load(), src.Addr()) || serverOf(src.Addr()) != ""
-		},
-		Options:   h.gateway.Ready,
-		UserAgent: "Passerelle/" + version,
-		Log:       log,
-	})
-	if err != nil {
-		var listen *sip.ListenError
-		if errors.As(err, &listen) {
-			return nil, taken("networks[0].listen", listen.Listener.String(), listen.Err)
-		}
-		return nil, err
-	}
-
 	h.lines = reachOut(cfg.Live.Trunks, h.phones, log)
 
 	if page := h.page(); page != nil {
@@ -178,6 +149,42 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 		h.web = append(h.web, counters)
 	}
 	return h, nil
+}
+
+// openDoor makes the registrar, and takes the ports of SIP.
+func (h *house) openDoor(network config.Network, live func() *config.Live, serverOf func(netip.Addr) string) error {
+	secure, err := signalling(network, live, h.log)
+	if err != nil {
+		return err
+	}
+	if h.desks, err = openRegistrar(h.config, h.log); err != nil {
+		return err
+	}
+	h.phones, err = sip.Listen(sip.Config{
+		Digest:    accounts(live()),
+		Registrar: h.desks,
+		Challenged: func(src netip.AddrPort, peer string) bool {
+			return peer == "" && bridge.Challenged(live(), src.Addr()) && serverOf(src.Addr()) == ""
+		},
+		MayRegister: func(account string) bool { return isPhone(live(), account) },
+		TLS:         secure,
+		Listen:      listeners(network),
+		Advertise:   advertised(network.Advertise),
+		Known: func(src netip.AddrPort) bool {
+			return bridge.Known(live(), src.Addr()) || serverOf(src.Addr()) != ""
+		},
+		Options:   h.gateway.Ready,
+		UserAgent: "Passerelle/" + version,
+		Log:       h.log,
+	})
+	if err != nil {
+		var listen *sip.ListenError
+		if errors.As(err, &listen) {
+			return taken("networks[0].listen", listen.Listener.String(), listen.Err)
+		}
+		return err
+	}
+	return nil
 }
 
 // serve runs the house until a signal, drains it, and closes it, the door first and the engine room last.

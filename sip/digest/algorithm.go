@@ -69,6 +69,3 @@ func (a Algorithm) sum(parts ...string) string {
 func (a Algorithm) HA1(user, realm, password string) string {
 	return a.base().sum(user, realm, password)
 }
-
-// size is the length of a digest in hexadecimal digits; 0 for an algorithm that is not known.
-func (a Algorithm) size() int { return len(a.sum()) }
