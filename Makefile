@@ -50,6 +50,7 @@ proof: test ## the long runs, after the test: race detector, faults, fuzzing, lo
 	$(MAKE) newest
 	$(MAKE) faults
 	$(MAKE) fuzz
+	PASSERELLE_TALK=10h $(GO) test -count=1 ./codec/dtmf
 	$(MAKE) load
 	$(MAKE) load-sound
 	$(MAKE) load-livekit
@@ -64,7 +65,7 @@ newest: build ## the tests of LiveKit rooms against the newest LiveKit server th
 	PASSERELLE_LIVEKIT=$(CACHE)/bin/livekit-server-newest PASSERELLE_BIN=$(CURDIR)/bin/passerelle bash .ci/tests.sh -tags $(TAGS),peers -timeout 12m -count=1 -run 'TestLiveKit$$' ./cmd/passerelle/peers/
 
 .PHONY: faults
-faults: build ## LiveKit and Redis killed during calls, a cluster behind Kamailio, a gateway drained and one killed
+faults: build ## LiveKit and Redis killed during calls, a cluster behind Kamailio, gateways drained, killed and stopped
 	@bash .ci/peers.sh
 	@bash .ci/livekit.sh
 	@sh .ci/install.sh kamailio

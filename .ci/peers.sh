@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings the real peers that the tests talk to: phones (sipp, baresip), a browser (chromium) and what
+# Brings the real peers that the tests talk to: phones (sipp, baresip, linphonec), a proxy (kamailio), a browser (chromium) and what
 # drives it (node, playwright-core in .cache/node). Does nothing, and says nothing, when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,7 +11,9 @@ while read -r command package; do
 done <<'END'
 sipp sip-tester
 baresip baresip
+linphonec linphone-cli
 chromium chromium
+kamailio kamailio
 sox sox
 ffmpeg ffmpeg
 node nodejs
@@ -25,9 +27,9 @@ fi
 cache=.cache/node
 lock=testdata/peers/package-lock.json
 if ! cmp -s "$lock" "$cache/installed-lock.json"; then
-	echo "installing playwright-core, axe-core and livekit-client into $cache"
+	echo "installing playwright-core, axe-core, livekit-client and JsSIP into $cache"
 	mkdir -p "$cache"
 	cp testdata/peers/package.json "$lock" "$cache/"
-	npm ci --prefix "$cache" --no-audit --no-fund --silent --ignore-scripts
+	npm ci --prefix "$(cd "$cache" && pwd -P)" --no-audit --no-fund --silent --ignore-scripts
 	cp "$lock" "$cache/installed-lock.json"
 fi

@@ -18,8 +18,8 @@ import (
 const resolveTimeout = 2 * time.Second
 
 // local is our side of the first offer and answer with a caller.
-func (g *Gateway) local(ctx context.Context, line *rtp.Line, invite sip.Invite, trunk *config.Trunk) (sdp.Local, error) {
-	addr, err := g.mediaAddr(ctx, line.LocalAddr().Addr(), invite.Local.Addr())
+func (g *Gateway) local(ctx context.Context, n Network, line *rtp.Line, invite sip.Invite, trunk *config.Trunk) (sdp.Local, error) {
+	addr, err := n.mediaAddr(ctx, line.LocalAddr().Addr(), invite.Local.Addr())
 	if err != nil {
 		return sdp.Local{}, err
 	}
@@ -28,13 +28,13 @@ func (g *Gateway) local(ctx context.Context, line *rtp.Line, invite sip.Invite, 
 		Address:  netip.AddrPortFrom(addr, line.LocalAddr().Port()),
 		RTCP:     netip.AddrPortFrom(addr, line.LocalRTCP().Port()),
 		Codecs:   codecs(trunk),
-		Security: security(trunk.SRTP, g.KeysOverTLS && invite.Transport != "tls"),
+		Security: g.security(trunk.SRTP, n.KeysOverTLS && !config.Encrypted(invite.Transport)),
 	}, nil
 }
 
-// security is what a trunk wants of SRTP. Keys that are exposed on their way to us protect nothing: where they are not to
-// be taken, there are none in common.
-func security(s config.SRTP, exposed bool) sdp.Security {
+// security is what a trunk wants of SRTP. Keys, and fingerprints, that are exposed on their way to us protect nothing: where they are
+// not to be taken, there are none in common.
+func (g *Gateway) security(s config.SRTP, exposed bool) sdp.Security {
 	policy := map[config.SRTPPolicy]sdp.Policy{config.SRTPOptional: sdp.Optional, config.SRTPRequired: sdp.Required}[s.Policy]
 	if exposed && policy == sdp.Optional {
 		policy = sdp.Plain
@@ -43,21 +43,26 @@ func security(s config.SRTP, exposed bool) sdp.Security {
 	for _, name := range s.Suites {
 		suites = append(suites, sdp.Suite(name))
 	}
-	return sdp.Security{Policy: policy, Suites: suites}
+	exchange := map[config.SRTPKeys]sdp.Exchange{config.SRTPBySDES: sdp.SDES, config.SRTPByDTLS: sdp.Handshake}[s.Keys]
+	fingerprint := ""
+	if g.Identity != nil {
+		fingerprint = g.Identity.Fingerprint()
+	}
+	return sdp.Security{Policy: policy, Exchange: exchange, Fingerprint: fingerprint, Suites: suites}
 }
 
 // mediaAddr is the address that a peer is told to send its sound to: the advertised one, else the one that
 // the line is bound to, else the one at which the peer's INVITE reached us. It is of the peer's family.
-func (g *Gateway) mediaAddr(ctx context.Context, bound, reached netip.Addr) (netip.Addr, error) {
+func (n Network) mediaAddr(ctx context.Context, bound, reached netip.Addr) (netip.Addr, error) {
 	reached = reached.Unmap().WithZone("")
 	switch {
-	case g.Advertise.Addr.IsValid():
-		if g.Advertise.Addr.Is4() != reached.Is4() {
+	case n.Advertise.Addr.IsValid():
+		if n.Advertise.Addr.Is4() != reached.Is4() {
 			return reached, nil // what is advertised is for the other family
 		}
-		return g.Advertise.Addr, nil
-	case g.Advertise.Host != "":
-		return resolve(ctx, g.Advertise.Host, reached.Is4())
+		return n.Advertise.Addr, nil
+	case n.Advertise.Host != "":
+		return resolve(ctx, n.Advertise.Host, reached.Is4())
 	case bound.IsUnspecified():
 		return reached, nil
 	default:

@@ -25,7 +25,7 @@ func TestSecurityOfATrunk(t *testing.T) {
 		{"required, and never plain", config.SRTP{Policy: config.SRTPRequired, Suites: gcm}, true, sdp.Required},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
-			got := security(c.srtp, c.exposed)
+			got := (&Gateway{}).security(c.srtp, c.exposed)
 			if got.Policy != c.want || len(c.srtp.Suites) > 0 && !slices.Equal(got.Suites, []sdp.Suite{sdp.AES128GCM}) {
 				t.Errorf("got %+v", got)
 			}

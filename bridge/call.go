@@ -11,6 +11,7 @@ import (
 
 	"passerelle/bridge/audio"
 	"passerelle/bridge/ivr"
+	"passerelle/config"
 	"passerelle/rooms"
 	"passerelle/sip"
 	"passerelle/sip/rtp"
@@ -26,11 +27,14 @@ type call struct {
 	gateway *Gateway
 	dialog  *sip.Dialog
 	invite  sip.Invite
+	network string // that it came in on
 	log     *slog.Logger
 	began   time.Duration
 
 	// The way to the phone.
 	to       destination
+	live     *config.Live // in force when the call came, and until its end
+	place    string       // to, as it was when the call was admitted
 	session  sdp.Session
 	media    sdp.Media // from step 4 on the handshake's, under renewing
 	line     *rtp.Line
@@ -39,6 +43,7 @@ type call struct {
 	booth    *audio.Mix    // where the phone is while it is in no room; nil while it is in one
 	keypad   keypad        // of the phone
 	keys     chan rune     // that were pressed on it
+	dials    chan string   // digits of the room that are to be dialled towards it
 	answered time.Duration // 0 until it is
 	renewing sync.Mutex    // held by the handshake
 	agreed   chan struct{} // receives when there is a first agreement
@@ -61,10 +66,12 @@ type call struct {
 	known       news
 	informed    bool // known means something
 	interrupted bool // the seat is
-	lost        bool // the caller was told that the way to the room is lost
+	way         way
 	stayedAlone *alarm
 
-	sound atomic.Pointer[sound] // set once line and phone are there, for the statistics
+	sound   atomic.Pointer[sound]  // set once line and phone are there, for the statistics
+	oneWay  atomic.Pointer[oneWay] // why sound goes one way; nil while it does not
+	renewed chan struct{}          // receives when something else was agreed on
 }
 
 // sound is the two ends of a call's sound.
@@ -73,11 +80,12 @@ type sound struct {
 	phone *audio.Phone
 }
 
-func newCall(g *Gateway, d *sip.Dialog) *call {
+func newCall(g *Gateway, network string, d *sip.Dialog) *call {
 	invite := d.Invite()
 	return &call{
-		gateway: g, dialog: d, invite: invite, began: g.Clock(), keys: make(chan rune, keysKept),
-		back: make(chan struct{}, 1), agreed: make(chan struct{}, 1), log: g.Log.With("call", invite.CallID),
+		gateway: g, network: network, dialog: d, invite: invite, began: g.Clock(),
+		keys: make(chan rune, keysKept), dials: make(chan string, dialsKept), back: make(chan struct{}, 1),
+		agreed: make(chan struct{}, 1), renewed: make(chan struct{}, 1), log: g.Log.With("call", invite.CallID),
 	}
 }
 
@@ -104,13 +112,8 @@ func (c *call) serve(ctx context.Context) (err error) {
 	defer func() { c.hangup(ctx, err) }()
 
 	// 2. A line for the phone.
-	ports, err := c.gateway.Ports.towards(c.invite.Source.Addr())
-	if err != nil {
+	if err := c.connect(); err != nil {
 		return err
-	}
-	c.line, err = rtp.Listen(rtp.Config{Ports: ports, Clock: c.gateway.Clock, Log: c.log})
-	if err != nil {
-		return fmt.Errorf("open a phone line: %w", err)
 	}
 	defer c.line.Close()
 
@@ -126,15 +129,15 @@ func (c *call) serve(ctx context.Context) (err error) {
 		return fmt.Errorf("join line and engine: %w", err)
 	}
 	defer c.unplug()
-	if err := c.dialog.Ring(ctx); err != nil {
+	if err := c.dialog.RingWith(ctx, answer); err != nil {
 		return fmt.Errorf("ring: %w", err)
 	}
 
-	// 5. A seat in the room, or another phone that answers; the phone rings until then. A menu asks for the room
-	// after the answer.
+	// 5. A seat in the room, or another phone that answers; the phone rings until then. A menu asks for the room after
+	// the answer, and what is only said needs none.
 	defer c.stand()
 	defer c.part(ctx)
-	if c.to.menu == nil {
+	if c.to.menu == nil && c.to.hasRoom() {
 		if err := c.meet(ctx); err != nil {
 			return err
 		}
@@ -156,7 +159,14 @@ func (c *call) serve(ctx context.Context) (err error) {
 	defer c.listen(cancel)()
 	defer func() { c.farewell(err) }()
 
-	// 8. Which room, if a menu has to ask.
+	if err := c.awaitKeys(ctx); err != nil {
+		return err
+	}
+
+	// 8. Which room, if a menu has to ask; some calls lead to none.
+	if !c.to.hasRoom() {
+		return because(ctx, c.entertain(ctx))
+	}
 	if c.to.menu != nil {
 		if err := c.choose(ctx); err != nil {
 			return because(ctx, err)
@@ -164,13 +174,16 @@ func (c *call) serve(ctx context.Context) (err error) {
 	}
 
 	// 9. Talk.
+	defer c.dialOut()()
 	defer c.stand()
 	return c.stay(ctx)
 }
 
 // find finds out who calls, and where the call goes.
 func (c *call) find() (err error) {
-	c.to, err = route(c.gateway.Live(), c.invite, c.gateway.ServerOf)
+	routes := c.gateway.directory()
+	c.live = routes.live
+	c.to, err = routes.route(c.network, c.invite, c.gateway.ServerOf, time.Now())
 	if p := c.to.phone; p != nil { // who it is, and not who it says that it is
 		c.invite.From.Display, c.invite.From.User = p.Name, p.User
 	}
@@ -193,6 +206,18 @@ func (c *call) meet(ctx context.Context) error {
 	return c.sit(ctx)
 }
 
+// connect opens the phone's line.
+func (c *call) connect() error {
+	ports, err := c.gateway.Networks[c.network].Ports.towards(c.invite.Source.Addr())
+	if err != nil {
+		return err
+	}
+	if c.line, err = rtp.Listen(rtp.Config{Ports: ports, Clock: c.gateway.Clock, Log: c.log}); err != nil {
+		return fmt.Errorf("open a phone line: %w", err)
+	}
+	return nil
+}
+
 // because returns why ctx has ended, where that is why something failed: whoever was interrupted may say
 // only that it was.
 func because(ctx context.Context, err error) error {
@@ -208,6 +233,7 @@ func (c *call) hold() {
 	was := c.held
 	c.held = !c.media.Direction.Sends()
 	c.phone.Hold(c.held)
+	c.phone.HearKeys(c.keysAreTones())
 	if !was || c.held {
 		return
 	}
@@ -220,12 +246,12 @@ func (c *call) hold() {
 // plug makes the phone of the engine room.
 func (c *call) plug() (err error) {
 	c.phone, err = c.gateway.Engine.NewPhone(audio.PhoneConfig{
-		Kind: c.media.Kind, PTime: c.media.PTime, Bitrate: c.media.Bitrate, Down: c.line, NoGain: !c.to.trunk.Gain, NoGate: !c.to.trunk.Gate, Log: c.log,
+		Kind: c.media.Kind, PTime: c.media.PTime, Bitrate: c.media.Bitrate, Down: c.line, NoGain: !c.to.trunk.Gain, NoGate: !c.to.trunk.Gate, Keys: c.heardTone, Log: c.log,
 	})
 	if err != nil {
 		return err
 	}
-	c.speaker = speaker{phone: c.phone, voices: c.gateway.Voices, language: language(c.gateway.Live(), c.to)}
+	c.speaker = speaker{phone: c.phone, voices: c.gateway.Voices, language: language(c.live, c.to)}
 	c.sound.Store(&sound{c.line, c.phone})
 	c.hold()
 	c.dialog.Negotiate(handshake{c})
@@ -250,7 +276,7 @@ func (c *call) bounded(ctx context.Context) (context.Context, context.CancelFunc
 	return context.WithTimeoutCause(ctx, most, errTimeUp)
 }
 
-// listen reads the line until the call is over; a line that ends by itself ends the call. The line outlasts
+// listen reads the line until the call is over, and watches it; a line that ends by itself ends the call. The line outlasts
 // the talk, so that the phone can be told goodbye: what is returned ends it, and waits for that.
 func (c *call) listen(cancel context.CancelCauseFunc) (stop func()) {
 	ctx, hush := context.WithCancel(c.dialog.Context())
@@ -261,7 +287,22 @@ func (c *call) listen(cancel context.CancelCauseFunc) (stop func()) {
 			cancel(err)
 		}
 	}()
-	return func() { hush(); <-ended }
+	watching := make(chan struct{})
+	go func() { // watched recovers
+		defer close(watching)
+		c.watched(ctx)
+	}()
+	return func() { hush(); <-ended; <-watching }
+}
+
+// awaitKeys waits until the phone can hear. A handshake that does not come to its end ends the line, and that the call.
+func (c *call) awaitKeys(ctx context.Context) error {
+	select {
+	case <-c.line.Secured():
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // lineParams is what offer and answer agreed on, as the line wants it.
@@ -278,6 +319,24 @@ func lineParams(m sdp.Media, local, signalling netip.Addr) rtp.Params {
 		TelephoneEvent: m.TelephoneEvent, EventClock: m.EventClock,
 		Send: m.Direction.Sends(), Receive: m.Direction.Receives(), SRTP: lineKeys(m.Crypto),
 	}
+}
+
+// shaking is what offer and answer agreed on to make keys with; nil where none are made.
+func (g *Gateway) shaking(d *sdp.DTLS) *rtp.DTLS {
+	if d == nil {
+		return nil
+	}
+	made := &rtp.DTLS{Identity: g.Identity, Active: d.Active}
+	for _, f := range d.Fingerprints {
+		made.Fingerprints = append(made.Fingerprints, rtp.Fingerprint{Hash: f.Hash, Digest: f.Digest})
+	}
+	for _, s := range d.Suites {
+		made.Suites = append(made.Suites, string(s))
+	}
+	if d.ICE != nil {
+		made.ICE = &rtp.ICE{Ufrag: d.ICE.Ufrag, Password: string(d.ICE.Password.Reveal()), RemoteUfrag: d.ICE.RemoteUfrag}
+	}
+	return made
 }
 
 // lineKeys is what offer and answer agreed on to encrypt with; nil is in clear.

@@ -95,13 +95,18 @@ func newRigOver(t *testing.T, change func(*config.Live), over func(*roomstest.Ba
 	}
 	r := &rig{t: t, backend: roomstest.New(), live: live}
 	begin := time.Now()
+	identity, err := rtp.NewIdentity()
+	if err != nil {
+		t.Fatal(err)
+	}
 	r.gateway = New(Config{
-		Live: func() *config.Live { return live }, Engine: engine, Ports: Ports{IPv4: ports},
+		Identity: identity,
+		Live:     func() *config.Live { return live }, Engine: engine, Networks: map[string]Network{"": {Ports: Ports{IPv4: ports}}},
 		Rooms: map[string]Rooms{"memory": {Backend: over(r.backend)}}, Voices: voices,
 		Clock: func() time.Duration { return time.Since(begin) },
 		Log:   slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), &r.logged), &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
-	server := r.serve(sip.HandlerFunc(r.gateway.ServeCall))
+	server := r.serve(r.gateway.On(""))
 	r.addr = server.Addrs()[0].Addr
 	r.run(engine.Run)
 	return r
@@ -139,10 +144,11 @@ type telephone struct {
 	media  sdp.Media
 	sess   *sdp.Session
 
-	mu    sync.Mutex
-	ear   codec.Decoder
-	kind  codec.Kind // of ear
-	heard []int16    // at rateOf(kind)
+	mu      sync.Mutex
+	dialled string // to it, in events: the keys as they go down
+	ear     codec.Decoder
+	kind    codec.Kind // of ear
+	heard   []int16    // at rateOf(kind)
 }
 
 // call dials a room and returns the phone once it is answered.
@@ -181,7 +187,7 @@ func (r *rig) callTo(to string, kind codec.Kind, direction sdp.Direction) (*tele
 	}
 	p.dialog = dialog
 	p.agree(answer)
-	r.run(func(ctx context.Context) error { return line.Run(ctx, p, nil) })
+	r.run(func(ctx context.Context) error { return line.Run(ctx, p, p.key) })
 	return p, nil
 }
 
@@ -210,6 +216,28 @@ func (p *telephone) PushFrame(f *codec.Frame) {
 		return
 	}
 	p.heard = append(p.heard, pcm[:n]...)
+}
+
+// key keeps what is dialled to the phone.
+func (p *telephone) key(d rtp.Digit) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !d.Ended {
+		p.dialled += string(d.Rune)
+	}
+}
+
+// awaitKeys waits until these keys, and no others, were dialled to the phone.
+func (p *telephone) awaitKeys(want string) {
+	p.t.Helper()
+	eventually(p.t, "dialled "+want, func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if !strings.HasPrefix(want, p.dialled) {
+			p.t.Fatalf("%s was dialled, want %s", p.dialled, want)
+		}
+		return p.dialled == want
+	})
 }
 
 // rateOf returns the rate at which a telephone hears and says kind.
@@ -502,16 +530,16 @@ func TestRefusals(t *testing.T) {
 			if test.before != nil {
 				test.before(r)
 			}
-			held := r.gateway.Ports.InUse()
+			held := r.gateway.portsInUse()
 			_, err := r.call(test.to, test.kind)
 			var refused *sip.StatusError
 			if !errors.As(err, &refused) || refused.Code != test.code {
 				t.Fatalf("refused with %v, want %d", err, test.code)
 			}
-			if test.code != 500 && refused.Warning.Text == "" {
-				t.Error("no Warning says why")
+			if says := test.code != 500 && test.code != 403; (refused.Warning.Text != "") != says {
+				t.Errorf("the Warning is %q; is one wanted? %v", refused.Warning.Text, says)
 			}
-			eventually(t, "the port given back", func() bool { return r.gateway.Ports.InUse() == held })
+			eventually(t, "the port given back", func() bool { return r.gateway.portsInUse() == held })
 		})
 	}
 }
@@ -548,19 +576,25 @@ func (p *telephone) reoffer(r *rig, direction sdp.Direction) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	var held *call
-	r.gateway.mu.Lock()
-	for c := range r.gateway.calls {
-		if c.invite.CallID == p.dialog.Invite().CallID {
-			held = c
-		}
-	}
-	r.gateway.mu.Unlock()
-	answer, err := handshake{held}.Answer(p.t.Context(), offer)
+	answer, err := handshake{r.theCall(p.dialog)}.Answer(p.t.Context(), offer)
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	p.agree(answer)
+}
+
+// theCall is the gateway's side of a dialog.
+func (r *rig) theCall(d *sip.Dialog) *call {
+	r.t.Helper()
+	r.gateway.mu.Lock()
+	defer r.gateway.mu.Unlock()
+	for c := range r.gateway.calls {
+		if c.invite.CallID == d.Invite().CallID {
+			return c
+		}
+	}
+	r.t.Fatal("the gateway does not have this call")
+	return nil
 }
 
 func TestHold(t *testing.T) {

@@ -8,22 +8,22 @@ import (
 	"passerelle/config"
 )
 
-// Expected reports whether a trunk that is known by its certificate may come from src.
-func Expected(live *config.Live, src netip.Addr) bool {
+// Expected reports whether a trunk that is known by its certificate may come from src, on a network.
+func Expected(live *config.Live, network string, src netip.Addr) bool {
 	for i := range live.Trunks {
-		if t := &live.Trunks[i]; t.Certificate != nil && mayComeFrom(t, src) {
+		if t := &live.Trunks[i]; t.Certificate != nil && t.Network == network && mayComeFrom(t, src) {
 			return true
 		}
 	}
 	return false
 }
 
-// Certified returns the name of the trunk that shows this certificate at src, "" if it is none's. chain is what the peer
+// Certified returns the name of the trunk that shows this certificate at src, on a network, "" if it is none's. chain is what the peer
 // sent, its own certificate first.
-func Certified(live *config.Live, src netip.Addr, chain []*x509.Certificate) string {
+func Certified(live *config.Live, network string, src netip.Addr, chain []*x509.Certificate) string {
 	for i := range live.Trunks {
 		t := &live.Trunks[i]
-		if t.Certificate != nil && mayComeFrom(t, src) && names(chain[0], t.Certificate.Name) && vouched(chain, t.Certificate.Roots) {
+		if t.Certificate != nil && t.Network == network && mayComeFrom(t, src) && names(chain[0], t.Certificate.Name) && vouched(chain, t.Certificate.Roots) {
 			return t.Name
 		}
 	}

@@ -82,23 +82,23 @@ func TestTrunksAreKnownByTheirCertificate(t *testing.T) {
 		{"where it may not", []*x509.Certificate{leaf(dns("branch.example"), root, rootKey)}, "198.51.100.1", ""},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
-			if got := Certified(live, netip.MustParseAddr(c.src), c.chain); got != c.want {
+			if got := Certified(live, "", netip.MustParseAddr(c.src), c.chain); got != c.want {
 				t.Errorf("got trunk %q, want %q", got, c.want)
 			}
 		})
 	}
-	if Known(live, netip.MustParseAddr("192.0.2.9")) {
+	if Known(live, "", netip.MustParseAddr("192.0.2.9")) {
 		t.Error("a trunk that has to show its certificate is known by its address")
 	}
 	invite := sip.Invite{Source: netip.MustParseAddrPort("198.51.100.1:5061"), Peer: "pbx"}
-	if got := callerOf(live, invite); got == nil || got.Name != "pbx" {
+	if got := callerOf(live, "", invite); got == nil || got.Name != "pbx" {
 		t.Errorf("the INVITE is from %v", got)
 	}
 	invite.Peer = "gone"
-	if got := callerOf(live, invite); got != nil {
+	if got := callerOf(live, "", invite); got != nil {
 		t.Errorf("the INVITE of a trunk that is gone is from %v", got)
 	}
-	if !Expected(live, netip.MustParseAddr("198.51.100.1")) || Expected(&config.Live{Trunks: live.Trunks[1:2]}, netip.MustParseAddr("198.51.100.1")) {
+	if !Expected(live, "", netip.MustParseAddr("198.51.100.1")) || Expected(&config.Live{Trunks: live.Trunks[1:2]}, "", netip.MustParseAddr("198.51.100.1")) {
 		t.Error("who is expected where")
 	}
 }

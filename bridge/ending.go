@@ -41,11 +41,13 @@ func endings() []ending {
 		silent(sip.ErrBye, ""), silent(sip.ErrHangup, ""), silent(sip.ErrShutdown, ""), silent(sip.ErrNoACK, ""),
 		silent(sip.ErrExpired, ""), silent(sip.ErrGone, ""), silent(sip.ErrDisagreed, ""),
 		silent(rtp.ErrDeadPeer, "no RTP arrives"), silent(errPartner, ""),
+		{rtp.ErrFingerprint, nil, rtp.ErrFingerprint.Error(), false}, {rtp.ErrHandshake, nil, rtp.ErrHandshake.Error(), false},
 		silent(ivr.ErrGaveUp, "no right PIN was entered"),
 		spoken(rooms.ErrRemoved, ivr.Removed),
 		spoken(rooms.ErrNoRoom, ivr.RoomClosed), spoken(rooms.ErrClosed, ivr.RoomClosed),
 		spoken(rooms.ErrEncrypted, ivr.Encrypted), spoken(rooms.ErrFull, ivr.RoomFull),
 		spoken(rooms.ErrDenied, ivr.Denied), spoken(rooms.ErrUnanswered, ivr.Unanswered),
+		silent(errSaid, errSaid.Error()), spoken(errEcho, ivr.TimeUp),
 		spoken(errTimeUp, ivr.TimeUp), spoken(errAlone, ivr.StayedAlone),
 		{errLost, []ivr.Prompt{ivr.Failed, ivr.Goodbye}, errLost.Error(), false},
 		{why: errTold},
@@ -98,7 +100,7 @@ func (c *call) reject(ctx context.Context, err error) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hangupTimeout)
 	defer cancel()
-	if sent := c.dialog.Reject(ctx, refusalOf(err)); sent != nil {
+	if sent := c.dialog.Reject(ctx, c.refusal(err)); sent != nil {
 		return errors.Join(err, sent)
 	}
 	return err

@@ -1,7 +1,7 @@
 // Package bridge is the switchboard: it takes each call from a telephone to a seat in a room, and knows which
 // rooms are open and how many calls there may be. It does not know how SIP, RTP, codecs or WebRTC work.
 //
-// The way of a call: [Gateway.ServeCall] takes it in, call.serve (call.go) brings it from the INVITE to the BYE.
+// The way of a call: [Gateway.On] takes it in, call.serve (call.go) brings it from the INVITE to the BYE.
 package bridge
 
 import (
@@ -21,24 +21,31 @@ import (
 	"passerelle/sip/rtp"
 )
 
-// Config is what a Gateway is made of. All fields are needed, Advertise, KeysOverTLS, ServerOf, Devices, Dial and Log excepted.
+// Config is what a Gateway is made of. All fields are needed, Knocks, ServerOf, Devices, Dial and Log excepted.
 type Config struct {
-	Live      func() *config.Live // what is in force
-	Engine    *audio.Engine
-	Rooms     map[string]Rooms // by engine name
-	Voices    *ivr.Voices
-	Ports     Ports
-	Advertise config.Advertise     // what peers are told of our media address
-	Clock     func() time.Duration // since the gateway began
-	// KeysOverTLS says that keys of SRTP are not taken from SIP in clear (networks.tls.profile).
-	KeysOverTLS bool
+	Live     func() *config.Live // what is in force
+	Engine   *audio.Engine
+	Rooms    map[string]Rooms // by engine name
+	Voices   *ivr.Voices
+	Networks map[string]Network   // by name
+	Clock    func() time.Duration // since the gateway began
+	Identity *rtp.Identity        // what we show in DTLS handshakes; nil: there are none
 	// ServerOf returns the trunk one of whose servers is at an address, "" if it is nobody's. Nil: it always is.
 	ServerOf func(netip.Addr) string
 	// Devices returns where a phone has registered: devices that ring together, each with the ways to it. Dial calls
-	// one (sip.Server). Both are needed where routes lead to phones.
+	// one, on a network (sip.Server). Both are needed where routes lead to phones.
 	Devices func(user string) [][]registrar.Binding
-	Dial    func(ctx context.Context, to sip.Dial) (*sip.Dialog, []byte, error)
+	Dial    func(ctx context.Context, network string, to sip.Dial) (*sip.Dialog, []byte, error)
+	Knocks  *Knocks // where refused calls are noted; nil is nowhere
 	Log     *slog.Logger
+}
+
+// Network is a network of the configuration: where telephones are. Nothing but sound goes from one to another.
+type Network struct {
+	Ports     Ports
+	Advertise config.Advertise // what peers are told of our media address
+	// KeysOverTLS says that keys of SRTP are not taken from SIP in clear (networks.tls.profile).
+	KeysOverTLS bool
 }
 
 // Rooms is an engine of the configuration: where rooms live.
@@ -79,13 +86,15 @@ func (p Ports) InUse() int {
 // Gateway answers calls. Its methods may be called from any goroutine.
 type Gateway struct {
 	Config
-	open openRooms
+	open   openRooms
+	routes atomic.Pointer[directory] // of the configuration that a call was routed by last
 
 	mu       sync.Mutex
 	draining bool
 	calls    map[*call]context.CancelCauseFunc
 	empty    chan struct{} // closed when draining and the last call has ended
 	trunks   map[string]int
+	peers    map[netip.Addr]int // where the calls come from
 
 	answered atomic.Uint64
 	secure   atomic.Uint64 // of answered
@@ -105,25 +114,30 @@ func New(c Config) *Gateway {
 		calls:  make(map[*call]context.CancelCauseFunc),
 		empty:  make(chan struct{}),
 		trunks: make(map[string]int),
+		peers:  make(map[netip.Addr]int),
 	}
 }
 
-// ServeCall takes one INVITE to its end (sip.Handler). It returns when the call is over.
-func (g *Gateway) ServeCall(ctx context.Context, d *sip.Dialog) {
-	c := newCall(g, d)
-	err := c.reject(ctx, c.serve(ctx))
-	c.logEnd(ctx, err)
+// On returns who takes the calls that come in on a network: each from its INVITE to its end.
+func (g *Gateway) On(network string) sip.Handler {
+	return sip.HandlerFunc(func(ctx context.Context, d *sip.Dialog) {
+		c := newCall(g, network, d)
+		err := c.reject(ctx, c.serve(ctx))
+		c.logEnd(ctx, err)
+	})
 }
 
 // admit counts a call in, or says why there is no room for it.
 func (g *Gateway) admit(c *call, cancel context.CancelCauseFunc) error {
 	live := g.Live()
 	trunk := c.to.trunk
+	c.place = c.to.String()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
 	case g.draining:
 		return full("the gateway closes")
+	case c.to.emergency: // is never one too many
 	case live.Limits.Calls > 0 && len(g.calls) >= live.Limits.Calls:
 		return full("all %d calls are taken (limits.calls)", live.Limits.Calls)
 	case trunk.Calls > 0 && g.trunks[trunk.Name] >= trunk.Calls:
@@ -131,6 +145,7 @@ func (g *Gateway) admit(c *call, cancel context.CancelCauseFunc) error {
 	}
 	g.calls[c] = cancel
 	g.trunks[trunk.Name]++
+	g.peers[c.invite.Source.Addr()]++
 	return nil
 }
 
@@ -141,6 +156,11 @@ func (g *Gateway) dismiss(c *call) {
 	defer g.mu.Unlock()
 	g.past.add(media)
 	delete(g.calls, c)
+	if peer := c.invite.Source.Addr(); g.peers[peer] > 1 {
+		g.peers[peer]--
+	} else {
+		delete(g.peers, peer)
+	}
 	if g.trunks[c.to.trunk.Name]--; g.trunks[c.to.trunk.Name] == 0 {
 		delete(g.trunks, c.to.trunk.Name)
 	}
@@ -154,6 +174,14 @@ func (g *Gateway) keep(media Media) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.past.add(media)
+}
+
+// Talks reports whether a call from src is up: whoever talks is answered until the end, also where the configuration
+// knows the trunk no more.
+func (g *Gateway) Talks(src netip.Addr) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.peers[src] > 0
 }
 
 // Drain refuses new calls and waits until those that are up have ended; when ctx is done first, it hangs

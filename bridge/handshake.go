@@ -70,12 +70,15 @@ func (c *call) change(media sdp.Media) error {
 		return fmt.Errorf("change codec: %w", err)
 	}
 	c.hold()
+	c.watchAgain()
 	return nil
 }
 
 // setLine sets the line.
 func (c *call) setLine(media sdp.Media) error {
-	if err := c.line.Negotiate(lineParams(media, c.line.LocalAddr().Addr(), c.invite.Source.Addr())); err != nil {
+	params := lineParams(media, c.line.LocalAddr().Addr(), c.invite.Source.Addr())
+	params.DTLS = c.gateway.shaking(media.DTLS)
+	if err := c.line.Negotiate(params); err != nil {
 		return fmt.Errorf("set the phone line: %w", err)
 	}
 	c.media = media
@@ -85,10 +88,11 @@ func (c *call) setLine(media sdp.Media) error {
 // open begins the handshake: it answers the INVITE's offer. Where there is none, ours is still to be made, and until
 // it is answered the phone is one on hold that speaks what we like best.
 func (c *call) open(ctx context.Context, offer []byte) (answer []byte, err error) {
+	network := c.gateway.Networks[c.network]
 	if c.keysExposed() {
 		return nil, refuse(488, "SRTP is required, and its keys are taken over TLS only (tls.profile: anssi)")
 	}
-	c.session.Local, err = c.gateway.local(ctx, c.line, c.invite, c.to.trunk)
+	c.session.Local, err = c.gateway.local(ctx, network, c.line, c.invite, c.to.trunk)
 	if err != nil {
 		return nil, err
 	}

@@ -58,6 +58,7 @@ func TestKeypad(t *testing.T) {
 		{"both ways, INFO first", []press{{'1', byINFO, 0}, {'1', byRTP, 1}, {'1', byINFO, 2}, {'1', byRTP, 3}}, "11"},
 		{"INFO lags behind", []press{{'1', byRTP, 0}, {'1', byRTP, 1}, {'2', byRTP, 2}, {'1', byINFO, 3}, {'1', byINFO, 4}, {'2', byINFO, 5}}, "112"},
 		{"one of them is lost", []press{{'1', byRTP, 0}, {'2', byRTP, 1}, {'2', byINFO, 2}, {'3', byRTP, 3}, {'3', byINFO, 4}}, "123"},
+		{"a bit of the tone beside the event", []press{{'1', byTone, 0}, {'1', byRTP, 1}}, "1"},
 		{"the same key later is another press", []press{{'1', byRTP, 0}, {'1', byINFO, doubled + 1}}, "11"},
 	} {
 		t.Run(test.rule, func(t *testing.T) {

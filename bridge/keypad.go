@@ -2,13 +2,15 @@ package bridge
 
 import (
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	"passerelle/config"
 	"passerelle/sip/rtp"
 )
 
-// keypad puts the keys of a phone in one row, whichever way they come: in RTP (RFC 4733) or in INFO. Some phones
+// keypad puts the keys of a phone in one row, whichever way they come: in RTP (RFC 4733), in INFO, or as tones. Some phones
 // send each key both ways; it counts once. The line's reader and the dialog use it.
 type keypad struct {
 	mu      sync.Mutex
@@ -28,6 +30,7 @@ type keyWay uint8
 const (
 	byRTP keyWay = iota + 1
 	byINFO
+	byTone
 )
 
 const (
@@ -62,6 +65,31 @@ func (c *call) heardDigit(d rtp.Digit) {
 
 // heardInfo takes a key that came in INFO. Called by the dialog.
 func (c *call) heardInfo(key rune) { c.heardKey(key, byINFO) }
+
+// heardTone takes a key that came as sound. Called by the line reader.
+func (c *call) heardTone(key rune) { c.heardKey(key, byTone) }
+
+// keysAreTones says whether keys are to be looked for in the sound: as the trunk says, or where the phone has neither
+// events nor INFO to send them in.
+func (c *call) keysAreTones() bool {
+	switch c.to.trunk.DTMF {
+	case config.DTMFInband:
+		return true
+	case config.DTMFOff:
+		return false
+	}
+	if c.media.TelephoneEvent > 0 {
+		return false
+	}
+	for _, value := range c.invite.Header("Allow") {
+		for method := range strings.SplitSeq(value, ",") {
+			if strings.EqualFold(strings.TrimSpace(method), "INFO") {
+				return false
+			}
+		}
+	}
+	return true
+}
 
 // heardKey keeps a key for the call's goroutine.
 func (c *call) heardKey(key rune, way keyWay) {

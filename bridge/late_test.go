@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"passerelle/codec"
+	"passerelle/config"
 	"passerelle/sip/rtp"
 	"passerelle/sip/sdp"
 )
@@ -44,7 +45,7 @@ func (r *rig) late() *lateCaller {
 	l := &lateCaller{conn: conn, number: "lobby", telephone: &telephone{t: r.t, line: line, sess: &sdp.Session{Local: sdp.Local{
 		Origin: sdp.Origin{ID: 1, Version: 1}, Address: line.LocalAddr(), RTCP: line.LocalRTCP(), Codecs: []codec.Kind{codec.PCMU},
 	}}}}
-	r.run(func(ctx context.Context) error { return line.Run(ctx, l.telephone, nil) })
+	r.run(func(ctx context.Context) error { return line.Run(ctx, l.telephone, l.key) })
 	return l
 }
 
@@ -167,6 +168,73 @@ func TestLateOffer(t *testing.T) {
 	eventually(t, "one call left", func() bool { return r.gateway.Stats().Calls == 1 })
 }
 
+// Our offer in the 200 has keys as the trunk wants them; the answer in the ACK has the phone's. An empty re-INVITE
+// is offered the same keys again.
+func TestLateOfferWithSRTP(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		rule           string
+		trunk          config.SRTPPolicy
+		phone          sdp.Policy
+		profile        string // of our offer
+		keys, answered bool   // of our offer; of the call
+	}{
+		{"required: RTP/SAVP", config.SRTPRequired, sdp.Optional, "RTP/SAVP", true, true},
+		{"optional: RTP/AVP with keys, and the phone has some", config.SRTPOptional, sdp.Optional, "RTP/AVP", true, true},
+		{"optional: RTP/AVP with keys, and the phone has none", config.SRTPOptional, sdp.Plain, "RTP/AVP", true, false},
+		{"off: RTP/AVP", config.SRTPOff, sdp.Optional, "RTP/AVP", false, false},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, func(live *config.Live) { live.Trunks[0].SRTP = config.SRTP{Policy: test.trunk} })
+			var phones [2]*lateCaller
+			var ok string
+			for i := range phones {
+				p := r.late()
+				p.sess.Local.Security.Policy = test.phone
+				ok = p.call()
+				if keys := strings.Contains(ok, "a=crypto:"); keys != test.keys || !strings.Contains(ok, " "+test.profile+" ") {
+					t.Fatalf("keys %v, want %v on %s: %s", keys, test.keys, test.profile, ok)
+				}
+				p.send("ACK", 1, p.take(ok))
+				if encrypted := p.media.Crypto != nil; encrypted != test.answered {
+					t.Fatalf("encrypted %v, want %v", encrypted, test.answered)
+				}
+				phones[i] = p
+			}
+			ada, ben := phones[0], phones[1]
+			ada.whistle(440)
+			ben.hears(440)
+			ben.whistle(700)
+			ada.hears(700)
+
+			first := cryptoLines(ok)
+			ben.send("INVITE", 2, "")
+			for ok = ben.await("SIP/2.0 200"); headerOf(ok, "CSeq") != "2 INVITE"; {
+				ok = ben.await("SIP/2.0 200")
+			}
+			again := cryptoLines(ok)
+			if (again != "") != test.answered || !strings.Contains(first, again) {
+				t.Errorf("asked again, the offer has the keys %q, the first had %q", again, first)
+			}
+			ben.send("ACK", 2, ben.take(ok))
+			ben.forget()
+			ben.hears(440)
+		})
+	}
+}
+
+// cryptoLines returns the keys in a message.
+func cryptoLines(msg string) string {
+	var lines strings.Builder
+	for line := range strings.Lines(msg) {
+		if strings.HasPrefix(line, "a=crypto:") {
+			lines.WriteString(line)
+		}
+	}
+	return lines.String()
+}
+
 func TestLateOfferThatIsNotAnswered(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ rule, answer, reason string }{
@@ -176,6 +244,7 @@ func TestLateOfferThatIsNotAnswered(t *testing.T) {
 		{"no SDP", "nonsense", "SIP;cause=400"},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, nil)
 			ada := r.late()
 			ada.call()

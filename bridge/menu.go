@@ -79,14 +79,17 @@ func (c *call) closeBooth() {
 	}
 }
 
-// language is what a caller is spoken to in before it chose: the first of the menu, else of the first menu
-// of the engine, else English.
+// language is what a caller is spoken to in before it chose: that of the route, the first of the menu, else of the
+// first menu of the engine, else English.
 func language(live *config.Live, to destination) string {
-	if to.menu != nil {
+	switch {
+	case to.language != "":
+		return to.language
+	case to.menu != nil:
 		return to.menu.Languages[0]
 	}
 	for _, m := range live.Menus {
-		if m.Engine == to.engine {
+		if m.Engine == to.engine || to.engine == "" {
 			return m.Languages[0]
 		}
 	}

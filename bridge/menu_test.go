@@ -210,7 +210,9 @@ func TestACallerWhoHangsUpInTheMenuIsNoTrouble(t *testing.T) {
 	must(t, p, err)
 	p.hangup()
 	eventually(t, "the end", func() bool { return strings.Contains(r.logged.String(), "call ended") })
-	if log := r.logged.String(); strings.Contains(log, "WARN") || !strings.Contains(log, sip.ErrBye.Error()) {
+	log := r.logged.String()
+	warnings := strings.Count(log, "level=WARN") - strings.Count(log, `msg="one-way audio"`) // this telephone says nothing
+	if warnings > 0 || !strings.Contains(log, sip.ErrBye.Error()) {
 		t.Errorf("the log:\n%s", log)
 	}
 }
@@ -256,7 +258,9 @@ func TestEndsInTheWaitingRoom(t *testing.T) {
 				test.act(r, p)
 			}
 			eventually(t, "the end", func() bool { return strings.Contains(r.logged.String(), "call ended") })
-			if log := r.logged.String(); strings.Contains(log, "WARN") || !strings.Contains(log, test.why.Error()) {
+			log := r.logged.String()
+			warnings := strings.Count(log, "level=WARN") - strings.Count(log, `msg="one-way audio"`) // this telephone says nothing
+			if warnings > 0 || !strings.Contains(log, test.why.Error()) {
 				t.Errorf("want %q in the log:\n%s", test.why, log)
 			}
 		})

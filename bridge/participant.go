@@ -16,17 +16,17 @@ import (
 // maxName bounds the name of a phone in a room, in characters.
 const maxName = 64
 
-// participant is how a room sees a caller: by the display name if it is one, else by a masked number.
-func participant(invite sip.Invite, trunk *config.Trunk) rooms.Participant {
+// participant is how a room sees a caller: by the display name if it is one, else by a masked number, which is caller's.
+func participant(invite sip.Invite, trunk *config.Trunk, caller string) rooms.Participant {
 	who := identify(invite, trunk)
 	id := callHash(invite.CallID)
 	return rooms.Participant{
-		Kind: rooms.Phone, Name: phoneName(who.display, who.user),
+		Kind: rooms.Phone, Name: phoneName(who.display, caller),
 		Attributes: map[string]string{
 			// What LiveKit's own clients read of a telephone.
 			"sip.callID":      fmt.Sprintf("%016x", id),
 			"sip.trunkID":     trunk.Name,
-			"sip.phoneNumber": phoneName("", who.user),
+			"sip.phoneNumber": phoneName("", caller),
 			"sip.callStatus":  "active",
 			// What Meet's clients read of everybody.
 			"is_authenticated": "false",
@@ -125,7 +125,7 @@ func grouped(s string) string {
 	if national, ok := strings.CutPrefix(s, "+33"); ok {
 		country, rest = "+33 ", "0"+national
 	}
-	if len(rest) != 10 || rest[0] != '0' || bareNumber(rest) != rest {
+	if len(rest) != 10 || rest[0] != '0' || strings.Trim(rest, "0123456789") != "" {
 		return s
 	}
 	pairs := []string{rest[0:2], rest[2:4], rest[4:6], rest[6:8], rest[8:10]}

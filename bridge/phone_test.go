@@ -55,12 +55,12 @@ func TestCaller(t *testing.T) {
 		{"a stranger", "203.0.113.1", "", "lobby", "", false, true, ""},
 	} {
 		src := netip.MustParseAddr(c.source)
-		if known, challenged := Known(live, src), Challenged(live, src); known != c.known || challenged != c.challenged {
+		if known, challenged := Known(live, "", src), Challenged(live, "", src); known != c.known || challenged != c.challenged {
 			t.Errorf("%s: known is %v, challenged %v", c.rule, known, challenged)
 		}
-		got, err := route(live, sip.Invite{
+		got, err := newDirectory(live).route("", sip.Invite{
 			Source: netip.AddrPortFrom(src, 5060), Account: c.account, RequestURI: sip.URI{User: c.called}, To: sip.Address{User: c.to},
-		}, serverOf)
+		}, serverOf, time.Now())
 		text := ""
 		if err == nil {
 			text = got.trunk.Name + " " + got.room
@@ -81,7 +81,10 @@ func switchboard(t *testing.T, devices func() [][]registrar.Binding) *rig {
 		live.Routes = append([]config.Route{{To: "reception", Phone: "2001"}, {To: "nobody", Phone: "2002"}}, live.Routes...)
 	})
 	r.gateway.Devices = func(string) [][]registrar.Binding { return devices() }
-	r.gateway.Dial = r.serve(sip.HandlerFunc(func(context.Context, *sip.Dialog) {})).Dial
+	door := r.serve(sip.HandlerFunc(func(context.Context, *sip.Dialog) {}))
+	r.gateway.Dial = func(ctx context.Context, _ string, to sip.Dial) (*sip.Dialog, []byte, error) {
+		return door.Dial(ctx, to)
+	}
 	return r
 }
 

@@ -12,7 +12,6 @@ import (
 	"passerelle/config"
 	"passerelle/sip"
 	"passerelle/sip/registrar"
-	"passerelle/sip/rtp"
 )
 
 // A call to a phone that has registered: every device of it rings, the first that answers gets the call, and the two
@@ -74,7 +73,7 @@ func (c *call) reach(ctx context.Context) error {
 // ring rings one device, on the first of the ways to it that works.
 func (c *call) ring(ctx context.Context, ways []registrar.Binding) (leg *call, err error) {
 	for _, way := range ways {
-		leg, err = c.dial(ctx, way)
+		leg, err = c.dialPhone(ctx, way)
 		var refused *sip.StatusError
 		if err == nil || errors.As(err, &refused) || ctx.Err() != nil {
 			return leg, err
@@ -84,20 +83,17 @@ func (c *call) ring(ctx context.Context, ways []registrar.Binding) (leg *call, e
 	return nil, err
 }
 
-// dial calls a phone and returns the leg to it, which is a call like any other.
-func (c *call) dial(ctx context.Context, way registrar.Binding) (answered *call, err error) {
+// dialPhone calls a phone and returns the leg to it, which is a call like any other.
+func (c *call) dialPhone(ctx context.Context, way registrar.Binding) (answered *call, err error) {
 	trunk := asTrunk(c.to.ring)
 	leg := &call{
-		gateway: c.gateway, log: c.log.With("leg", "phone"), began: c.gateway.Clock(), to: destination{trunk: trunk, phone: c.to.ring},
+		gateway: c.gateway, network: c.to.ring.Network, live: c.live, log: c.log.With("leg", "phone"), began: c.gateway.Clock(), to: destination{trunk: trunk, phone: c.to.ring},
+		renewed: make(chan struct{}, 1), dials: make(chan string, dialsKept),
 		keys: make(chan rune, keysKept), back: make(chan struct{}, 1), agreed: make(chan struct{}, 1),
 	}
-	ports, err := c.gateway.Ports.towards(way.Flow.Remote.Addr())
-	if err != nil {
+	leg.invite.Source = way.Flow.Remote
+	if err := leg.connect(); err != nil {
 		return nil, err
-	}
-	leg.line, err = rtp.Listen(rtp.Config{Ports: ports, Clock: c.gateway.Clock, Log: leg.log})
-	if err != nil {
-		return nil, fmt.Errorf("open a phone line: %w", err)
 	}
 	defer func() {
 		if err != nil {
@@ -112,7 +108,7 @@ func (c *call) dial(ctx context.Context, way registrar.Binding) (answered *call,
 	if leg.keysExposed() {
 		return nil, refuse(488, "SRTP is required, and the phone has not registered over TLS (tls.profile: anssi)")
 	}
-	if leg.session.Local, err = c.gateway.local(ctx, leg.line, leg.invite, trunk); err != nil {
+	if leg.session.Local, err = c.gateway.local(ctx, c.gateway.Networks[leg.network], leg.line, leg.invite, trunk); err != nil {
 		return nil, err
 	}
 	offer, err := leg.session.Offer()
@@ -120,7 +116,7 @@ func (c *call) dial(ctx context.Context, way registrar.Binding) (answered *call,
 		return nil, err
 	}
 	who := identify(c.invite, c.to.trunk)
-	dialog, answer, err := c.gateway.Dial(ctx, sip.Dial{
+	dialog, answer, err := c.gateway.Dial(ctx, leg.network, sip.Dial{
 		To: way.Contact, Flow: &way.Flow, Route: way.Path, From: sip.Address{Display: who.display, User: or(who.user, "anonymous")}, Offer: offer,
 	})
 	if err != nil {
@@ -207,7 +203,7 @@ func (c *call) hears(ctx context.Context, key rune) {
 
 // keysExposed reports whether the line must be encrypted, and the keys would be seen on their way.
 func (c *call) keysExposed() bool {
-	return c.gateway.KeysOverTLS && c.to.trunk.SRTP.Policy == config.SRTPRequired && c.invite.Transport != "tls"
+	return c.gateway.Networks[c.network].KeysOverTLS && c.to.trunk.SRTP.Policy == config.SRTPRequired && !config.Encrypted(c.invite.Transport)
 }
 
 // leavesFrom returns the address that packets to a peer leave from. Connecting a UDP socket sends nothing.

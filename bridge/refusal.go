@@ -65,3 +65,19 @@ func refusalOf(err error) sip.Refusal {
 	}
 	return r
 }
+
+// refusal is refusalOf for this caller. Why a call is refused is told to trusted trunks only, and to them with all that
+// led there: it says what is configured. What offer and answer could not agree on is everybody's business.
+func (c *call) refusal(err error) sip.Refusal {
+	r := refusalOf(err)
+	if r.Warning.Code != miscellaneous("").Code {
+		return r
+	}
+	switch {
+	case c.to.trunk == nil || !c.to.trunk.Trusted:
+		r.Warning = sip.Warning{}
+	case c.to.trace.Code != 0:
+		r.Warning.Text = c.to.trace.warning()
+	}
+	return r
+}

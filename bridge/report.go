@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"passerelle/config"
 	"passerelle/sip"
 )
 
@@ -20,6 +21,7 @@ type Stats struct {
 	Encrypted  uint64 `json:"encrypted"` // of Answered: with SRTP
 	Exposed    uint64 `json:"exposed"`   // of Encrypted: whose keys came over SIP in clear, so that it is not confidential
 	Refused    uint64 `json:"refused"`
+	OneWay     int    `json:"one_way"` // of Calls: whose sound goes one way
 	Media      Media  `json:"media"`
 }
 
@@ -51,14 +53,52 @@ func (g *Gateway) Stats() Stats {
 	calls, media := slices.Collect(maps.Keys(g.calls)), g.past
 	g.mu.Unlock()
 	s := Stats{
-		Calls: len(calls), Rooms: g.open.count(), PortsInUse: g.Ports.InUse(),
+		Calls: len(calls), Rooms: g.open.count(), PortsInUse: g.portsInUse(),
 		Encrypted: g.secure.Load(), Exposed: g.exposed.Load(),
 		Answered: g.answered.Load(), Refused: g.refused.Load(), Media: media,
 	}
 	for _, c := range calls {
 		s.Media.add(c.totals())
+		if c.oneWay.Load() != nil {
+			s.OneWay++
+		}
 	}
 	return s
+}
+
+// portsInUse counts the pairs of ports of all networks that are held.
+func (g *Gateway) portsInUse() int {
+	n := 0
+	for _, network := range g.Networks {
+		n += network.Ports.InUse()
+	}
+	return n
+}
+
+// CallState is what is known of a call that is up, or on its way there. Numbers in it are masked.
+type CallState struct {
+	ID     string        `json:"id"` // Call-ID
+	From   string        `json:"from"`
+	To     string        `json:"to"`
+	Trunk  string        `json:"trunk"`
+	Lasts  time.Duration `json:"lasts"`             // since its INVITE, in nanoseconds
+	OneWay *oneWay       `json:"one_way,omitempty"` // why its sound goes one way, if it does
+	Trace  Trace         `json:"trace"`
+}
+
+// Calls lists the calls, the longest first.
+func (g *Gateway) Calls() []CallState {
+	g.mu.Lock()
+	var all []CallState
+	for c := range g.calls {
+		all = append(all, CallState{
+			ID: c.invite.CallID, From: masked(c.invite.From.User), To: c.place, Trunk: c.to.trunk.Name,
+			Lasts: g.Clock() - c.began, OneWay: c.oneWay.Load(), Trace: c.to.trace,
+		})
+	}
+	g.mu.Unlock()
+	slices.SortFunc(all, func(a, b CallState) int { return int(b.Lasts - a.Lasts) })
+	return all
 }
 
 // totals is what this call's line and phone have seen so far. It may be called from any goroutine.
@@ -85,8 +125,11 @@ func (c *call) logStart() {
 	c.renewing.Unlock()
 	c.gateway.answered.Add(1)
 	suite, confidential := "none", false
-	if media.Crypto != nil {
-		suite, confidential = string(media.Crypto.Suite), c.invite.Transport == "tls"
+	if media.Crypto != nil || media.DTLS != nil {
+		suite, confidential = "DTLS", config.Encrypted(c.invite.Transport)
+		if media.Crypto != nil {
+			suite = string(media.Crypto.Suite)
+		}
 		c.gateway.secure.Add(1)
 		if !confidential {
 			c.gateway.exposed.Add(1)
@@ -97,7 +140,7 @@ func (c *call) logStart() {
 		"codec", media.Kind.String(), "ptime", media.PTime, "transport", c.invite.Transport,
 		"srtp", suite, "confidential", confidential,
 		"phone", c.invite.Source, "media", media.Remote, "refused", media.Refused,
-		"setup", (c.answered - c.began).Round(time.Microsecond),
+		"setup", (c.answered - c.began).Round(time.Microsecond), "trace", c.to.trace.String(),
 	}
 	if diverted := identify(c.invite, c.to.trunk).diverted; diverted != "" {
 		args = append(args, "diverted", masked(diverted))
@@ -108,17 +151,18 @@ func (c *call) logStart() {
 // logEnd tells why a call has ended, or was never up, and how it sounded.
 func (c *call) logEnd(ctx context.Context, why error) {
 	if c.answered == 0 {
-		if errors.Is(why, sip.ErrCancelled) || errors.Is(why, sip.ErrBye) {
+		if errors.Is(why, sip.ErrCancelled) || errors.Is(why, sip.ErrBye) || errors.Is(why, sip.ErrUnreachable) {
 			c.log.Info("call given up before the answer", "from", masked(c.invite.From.User))
 			return
 		}
 		c.gateway.refused.Add(1)
+		c.gateway.Knocks.refused(c, refusalOf(why).Code, why)
 		level := slog.LevelInfo
 		if refusalOf(why).Code == 500 {
 			level = slog.LevelError // nobody else's fault
 		}
 		c.log.Log(ctx, level, "call refused", "from", masked(c.invite.From.User), "to", c.called(),
-			"source", c.invite.Source, "code", refusalOf(why).Code, "reason", why)
+			"source", c.invite.Source, "code", refusalOf(why).Code, "reason", why, "trace", c.to.trace.String())
 		return
 	}
 	level := slog.LevelInfo
@@ -137,5 +181,5 @@ func (c *call) called() string {
 	if c.to.menu != nil {
 		return c.to.String()
 	}
-	return masked(c.invite.RequestURI.User)
+	return c.to.trace.Called
 }

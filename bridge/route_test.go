@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"passerelle/config"
 	"passerelle/sip"
@@ -46,7 +47,7 @@ func TestRoute(t *testing.T) {
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			source := netip.AddrPortFrom(netip.MustParseAddr(test.source), 5060)
-			got, err := route(live, sip.Invite{Source: source, RequestURI: sip.URI{User: test.called}}, nil)
+			got, err := newDirectory(live).route("", sip.Invite{Source: source, RequestURI: sip.URI{User: test.called}}, nil, time.Now())
 			if test.code != 0 {
 				var refused *refusal
 				if !errors.As(err, &refused) || refused.code != test.code {
@@ -85,7 +86,7 @@ func TestThePINThatComesWithACall(t *testing.T) {
 func TestKnown(t *testing.T) {
 	live := &config.Live{Trunks: []config.Trunk{{From: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}}}}
 	for source, want := range map[string]bool{"10.1.2.3": true, "::ffff:10.1.2.3": true, "10.2.0.1": false, "::1": false} {
-		if got := Known(live, netip.MustParseAddr(source)); got != want {
+		if got := Known(live, "", netip.MustParseAddr(source)); got != want {
 			t.Errorf("Known(%s) = %v, want %v", source, got, want)
 		}
 	}

@@ -25,10 +25,10 @@ type speaker struct {
 var _ ivr.Console = (*speaker)(nil)
 
 // say says something after all that is being said.
-func (s *speaker) say(prompts ...ivr.Prompt) {
-	s.said = append(slices.DeleteFunc(s.said, over), s.phone.Play(audio.Sound{
-		PCM: s.voices.Say(s.language, prompts...), After: s.last(),
-	}))
+func (s *speaker) say(prompts ...ivr.Prompt) *audio.Player {
+	p := s.phone.Play(audio.Sound{PCM: s.voices.Say(s.language, prompts...), After: s.last()})
+	s.said = append(slices.DeleteFunc(s.said, over), p)
+	return p
 }
 
 // over reports whether a sound has been heard.

@@ -23,6 +23,8 @@ func (c *call) talk(ctx context.Context) error {
 	defer c.stayedAlone.off()
 	star := newAlarm(ivr.StarTimeout)
 	defer star.off()
+	c.way = newWay(c.speaker.say)
+	defer c.way.lasts.off()
 	for {
 		select {
 		case <-ctx.Done():
@@ -44,6 +46,8 @@ func (c *call) talk(ctx context.Context) error {
 			}
 		case <-c.back:
 			c.remind()
+		case <-c.way.lasts.rings():
+			c.way.tell()
 		case <-c.stayedAlone.rings():
 			return errAlone
 		case key := <-c.keys:
@@ -61,7 +65,7 @@ func (c *call) talk(ctx context.Context) error {
 	}
 }
 
-// obey does what the room asks of the phone. Digits and text have no way to a phone yet.
+// obey does what the room asks of the phone. Text has no way to a phone.
 func (c *call) obey(event rooms.Event) {
 	switch event.Kind {
 	case rooms.Muted, rooms.Unmuted:
@@ -74,10 +78,12 @@ func (c *call) obey(event rooms.Event) {
 		c.muted = muted
 	case rooms.Interrupted, rooms.Resumed:
 		c.interrupted = event.Kind == rooms.Interrupted
-		c.tellConnection(c.interrupted || c.known.reconnecting)
-		if !c.lost {
+		c.lose(c.interrupted || c.known.reconnecting)
+		if !c.way.lost {
 			c.company(false)
 		}
+	case rooms.Digit:
+		c.dial(event.Text)
 	}
 }
 
@@ -88,7 +94,7 @@ func (c *call) learn(n news) error {
 		return rooms.ErrEncrypted
 	case n.ended: // with our ear gone, nobody would be heard any more
 		c.gateway.open.forget(c.room)
-		c.lost = c.lost || n.reconnecting
+		c.way.lost = c.way.lost || n.reconnecting
 		return c.gone()
 	}
 	first := !c.informed
@@ -98,9 +104,9 @@ func (c *call) learn(n news) error {
 	if n.transcribing != c.known.transcribing {
 		c.speaker.say(begun(n.transcribing, first, ivr.TranscriptionRuns, ivr.TranscriptionStarted, ivr.TranscriptionStopped))
 	}
-	c.tellConnection(c.interrupted || n.reconnecting)
+	c.lose(c.interrupted || n.reconnecting)
 	// A room that we are not connected to is empty for all we know, and says nothing about who is there.
-	if !c.lost {
+	if !c.way.lost {
 		c.company(first)
 	}
 	c.known, c.informed = n, true
@@ -109,7 +115,7 @@ func (c *call) learn(n news) error {
 
 // gone says why the call has a room no more.
 func (c *call) gone() error {
-	if c.lost {
+	if c.way.lost {
 		return errLost
 	}
 	return rooms.ErrClosed
@@ -121,7 +127,7 @@ func (c *call) remind() {
 		so    bool
 		words ivr.Prompt
 	}{
-		{c.lost, ivr.Reconnecting}, {c.known.recording, ivr.RecordingRuns},
+		{c.way.told != nil, ivr.Reconnecting}, {c.known.recording, ivr.RecordingRuns},
 		{c.known.transcribing, ivr.TranscriptionRuns}, {c.muted, either(c.moderated, ivr.MutedByModerator, ivr.Muted)},
 	} {
 		if is.so {
@@ -145,13 +151,9 @@ func (c *call) company(first bool) {
 	}
 }
 
-// tellConnection says once that the way to the room is lost, and once that it is back.
-func (c *call) tellConnection(lost bool) {
-	if lost == c.lost {
-		return
-	}
-	c.lost = lost
-	c.speaker.say(either(lost, ivr.Reconnecting, ivr.ReconnectedBack))
+// lose notes whether the way to the room is lost. Who is there cannot be known then.
+func (c *call) lose(lost bool) {
+	c.way.change(lost)
 	if lost {
 		c.stayedAlone.off()
 	}

@@ -2,9 +2,9 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -79,17 +79,26 @@ func (a addresses) parseBindOrOff(text string) (netip.AddrPort, error) {
 	return a.parseBind(text)
 }
 
-// parseListener reads "udp://address:port", or the same with tcp or tls.
+// parseListener reads "udp://address:port", or the same with tcp, tls, ws or wss.
 func (a addresses) parseListener(text string) (Listener, error) {
 	transport, rest, ok := strings.Cut(text, "://")
-	switch {
-	case ok && (transport == "ws" || transport == "wss"):
-		return Listener{}, fmt.Errorf("%s is not supported yet", transport)
-	case !ok || (transport != "udp" && transport != "tcp" && transport != "tls"):
-		return Listener{}, errors.New("udp://, tcp:// or tls:// with address:port is wanted, such as udp://192.0.2.1:5060")
+	if !ok || !slices.Contains([]string{"udp", "tcp", "tls", "ws", "wss"}, transport) {
+		return Listener{}, errors.New("udp://, tcp://, tls://, ws:// or wss:// with address:port is wanted, such as udp://192.0.2.1:5060")
 	}
 	addr, err := a.parseAddrPort(rest)
 	return Listener{Transport: transport, Addr: addr}, err
+}
+
+// parseDNS reads a DNS server, at port 53 where it names none.
+func parseDNS(text string) (netip.AddrPort, error) {
+	if addr, err := netip.ParseAddr(text); err == nil {
+		return netip.AddrPortFrom(addr.Unmap(), 53), nil
+	}
+	server, err := netip.ParseAddrPort(text)
+	if err != nil || server.Port() == 0 {
+		return netip.AddrPort{}, errors.New("the address of a DNS server is wanted, such as 192.0.2.53 or 192.0.2.53:5353")
+	}
+	return netip.AddrPortFrom(server.Addr().Unmap(), server.Port()), nil
 }
 
 // parseAdvertise reads "auto", an address or a host name.

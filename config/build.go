@@ -80,6 +80,7 @@ func (b *builder) build(root *tree) *Config {
 			Networks: each(root.get("networks"), b.network),
 			Engines:  each(root.get("engines"), b.engine),
 			HTTP:     b.http(root.get("http")),
+			Admin:    b.admin(root.get("admin")),
 			Sound:    Sound{Limiter: value(b, root.get("sound").get("limiter"), parseSwitch)},
 			State:    value(b, root.get("state").get("dir"), b.secrets.folderOf),
 		},
@@ -90,6 +91,7 @@ func (b *builder) build(root *tree) *Config {
 			Menus:     each(root.get("menus"), b.menu),
 			Rooms:     each(root.get("rooms"), b.room),
 			Routes:    each(root.get("routes"), b.route),
+			Emergency: value(b, root.get("emergency").get("numbers"), parseRegion),
 			Limits:    Limits{Calls: value(b, root.get("limits").get("calls"), parseNumber(1, 100000))},
 			Drain:     value(b, root.get("drain"), parseDuration(0, 24*time.Hour)),
 			Log:       Log{Level: value(b, root.get("log").get("level"), parseLevel)},
@@ -114,8 +116,10 @@ func (b *builder) network(t *tree) Network {
 		Listen:    values(b, t.get("listen"), b.addresses.parseListener),
 		Advertise: value(b, t.get("advertise"), parseAdvertise),
 		Media:     value(b, t.get("media"), b.addresses.parseMedia),
+		DNS:       values(b, t.get("dns"), parseDNS),
 		TLS:       b.tls(t.get("tls")),
 		ANSSI:     value(b, t.get("tls").get("profile"), parseProfile),
+		Origins:   values(b, t.get("origins"), parseOrigin),
 	}
 	if listen := t.get("listen"); listen.ok() && len(listen.items) == 0 {
 		b.add(listen.at, listen.path, "one address at least is wanted")
@@ -133,6 +137,17 @@ func (b *builder) http(t *tree) HTTP {
 		PublicURL:   value(b, t.get("public_url"), parseURL),
 		TLS:         b.tls(t.get("tls")),
 	}
+}
+
+func (b *builder) admin(t *tree) *Admin {
+	if !t.ok() {
+		return nil
+	}
+	a := &Admin{Listen: value(b, t.get("listen"), b.addresses.parseAddrPort), Token: value(b, t.get("token"), b.secrets.read)}
+	if listen := t.get("listen"); listen.ok() && !a.Listen.Addr().IsLoopback() && t.get("token") == nil {
+		b.add(listen.at, listen.path, "others than this machine could ask: admin.token is wanted")
+	}
+	return a
 }
 
 // ofTrunks are the settings of sound that a trunk may have otherwise.
@@ -160,6 +175,8 @@ func (b *builder) trunk(t *tree) Trunk {
 		Gate:        value(b, t.get("gate"), parseSwitch),
 		Calls:       value(b, t.get("limits").get("calls"), parseNumber(0, 100000)),
 		SRTP:        b.srtp(t.get("srtp")),
+		DTMF:        value(b, t.get("dtmf"), parseDTMF),
+		Numbers:     b.numbers(t.get("numbers")),
 	}
 	b.outward(t, &k)
 	for _, list := range []*tree{from, t.get("codecs"), t.get("servers")} {
@@ -195,40 +212,6 @@ func (b *builder) room(t *tree) Room {
 		Name:     value(b, t.get("name"), parseRoomName),
 		Password: value(b, t.get("password"), b.secrets.read),
 	}
-}
-
-func (b *builder) route(t *tree) Route {
-	r := Route{
-		From:    values(b, t.get("from"), anyText),
-		To:      value(b, t.get("to"), anyText),
-		ToMatch: value(b, t.get("to_match"), parseExpression),
-		Menu:    value(b, t.get("menu"), anyText),
-	}
-	switch to, match := t.get("to"), t.get("to_match"); {
-	case to == nil && match == nil:
-		b.add(t.at, t.path, "to or to_match is missing")
-	case to != nil && match != nil:
-		b.add(match.at, match.path, "there is to already; one of the two is enough")
-	case to.ok() && to.text == "":
-		b.add(to.at, to.path, "it is empty")
-	}
-	room, menu, phone, pin := t.get("room"), t.get("menu"), t.get("phone"), t.get("pin")
-	switch {
-	case room == nil && menu == nil && phone == nil:
-		b.add(t.at, t.path, "room, menu or phone is missing")
-	case room != nil && menu != nil:
-		b.add(menu.at, menu.path, "there is room already; one of the two is enough")
-	case phone != nil && (room != nil || menu != nil):
-		b.add(phone.at, phone.path, "there is room or menu already; one of them is enough")
-	case pin != nil && menu == nil:
-		b.add(pin.at, pin.path, "only a menu takes a PIN, and there is none")
-	}
-	if match := t.get("to_match"); match == nil || match.ok() { // what stands in for a broken one cannot be judged
-		r.Room = value(b, room, parseRoom(r.ToMatch))
-		r.Phone = value(b, phone, parsePhone(r.ToMatch))
-		r.PIN = value(b, pin, b.parsePIN(pin, r.ToMatch))
-	}
-	return r
 }
 
 // parseRoom returns a function for where a route leads: a room's name, or with an expression a template for one.

@@ -86,16 +86,16 @@ func (b *builder) checkTLS(c *Config) {
 		n := &c.Static.Networks[i]
 		listens := false
 		for k, l := range n.Listen {
-			if l.Transport != "tls" {
+			if !Encrypted(l.Transport) {
 				continue
 			}
-			listens, encrypted = true, true
+			listens, encrypted = true, encrypted || l.Transport == "tls"
 			if item := t.get("listen").items[k]; t.get("tls") == nil {
 				b.add(item.at, item.path, "it needs a certificate: %s.tls is missing", t.path)
 			}
 		}
 		if at := t.get("tls"); at.ok() && !listens {
-			b.warn(at.at, at.path, "nothing listens for TLS: there is no tls:// in listen")
+			b.warn(at.at, at.path, "nothing listens for TLS: there is no tls:// and no wss:// in listen")
 		}
 		b.checkKeyPair(t.get("tls"), n.TLS)
 	}

@@ -11,9 +11,6 @@ import (
 // it out.
 func (b *builder) check(c *Config) {
 	b.checkAny(len(c.Static.Networks), "networks", "network")
-	if len(c.Static.Networks) > 1 {
-		b.add(b.at["networks[1]"], "networks[1]", "more than one network is not supported yet")
-	}
 	b.checkAny(len(c.Static.Engines), "engines", "engine")
 	b.checkEngines()
 	b.checkNames()
@@ -126,7 +123,11 @@ func (b *builder) lookUp(t *tree, list, what string) string {
 
 // checkTrunks tells of unknown networks, and of two trunks for one source.
 func (b *builder) checkTrunks(c *Config) {
-	owner := make(map[netip.Prefix]string)
+	type place struct { // the same address may be somebody else on another network
+		network string
+		prefix  netip.Prefix
+	}
+	owner := make(map[place]string)
 	for i, t := range b.items("trunks") {
 		network := b.refer(t, "network", "networks", "network", nil)
 		if i < len(c.Live.Trunks) {
@@ -141,11 +142,12 @@ func (b *builder) checkTrunks(c *Config) {
 			if err != nil || !item.ok() {
 				continue
 			}
-			if other, ok := owner[prefix]; ok {
+			at := place{network, prefix}
+			if other, ok := owner[at]; ok {
 				b.add(item.at, item.path, "%s is in %s already: whose calls are they?", prefix, other)
 				continue
 			}
-			owner[prefix] = from.path
+			owner[at] = from.path
 		}
 	}
 	if len(b.items("trunks"))+len(b.items("phones")) == 0 && !b.toldBelow("trunks") && !b.toldBelow("phones") {

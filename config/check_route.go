@@ -2,7 +2,6 @@ package config
 
 import (
 	"slices"
-	"strings"
 )
 
 // checkMenus finds the engines of menus, which are LiveKit's: embedded rooms have no PINs yet.
@@ -59,7 +58,11 @@ func (b *builder) checkRoutes(c *Config) {
 			b.checkMenuRoute(t, route, c.Live.Menus)
 		case t.get("phone") != nil:
 			b.checkPhoneRoute(t, route, c.Live.Phones)
-		case t.get("room") != nil:
+		case t.get("room") == nil:
+			if engine := t.get("engine"); engine != nil {
+				b.add(engine.at, engine.path, "it leads to no room")
+			}
+		default:
 			b.checkDestination(t, route, c.Live.Rooms)
 			c.Live.AnyRoom = c.Live.AnyRoom || route.makesRoom() && isEmbedded(b.engineNamed(route.Engine))
 		}
@@ -92,11 +95,6 @@ func (b *builder) checkPhoneRoute(t *tree, route *Route, all []Phone) {
 	b.add(phone.at, phone.path, "%s", text)
 }
 
-// makesRoom reports whether the room's name has a group of the expression in it.
-func (r *Route) makesRoom() bool {
-	return r.ToMatch != nil && strings.Contains(strings.ReplaceAll(r.Room, "$$", ""), "$")
-}
-
 // checkMenuRoute finds the menu of a route; its engine is the menu's, and its PIN one that the menu could be told.
 func (b *builder) checkMenuRoute(t *tree, route *Route, menus []Menu) {
 	name := b.lookUp(t.get("menu"), "menus", "menu")
@@ -113,14 +111,9 @@ func (b *builder) checkMenuRoute(t *tree, route *Route, menus []Menu) {
 		b.add(engine.at, engine.path, "the menu %s is for %s", menu.Name, menu.Engine)
 	}
 	pin, n := t.get("pin"), len(route.PIN.Reveal())
-	if n > 0 && !route.makesPIN() && menu.Digits > 0 && n != menu.Digits {
+	if n > 0 && !route.MakesPIN() && menu.Digits > 0 && n != menu.Digits {
 		b.add(pin.at, pin.path, "the PINs of menu %s have %d digits", menu.Name, menu.Digits)
 	}
-}
-
-// makesPIN reports whether the PIN has a group of the expression in it.
-func (r *Route) makesPIN() bool {
-	return r.ToMatch != nil && strings.Contains(r.PIN.Reveal(), "$")
 }
 
 // checkDestination finds the engine of a route to a room: its own, else its room's, else the only one.

@@ -36,6 +36,13 @@ type Static struct {
 	HTTP     HTTP     // the zero HTTP where no engine is embedded: there is no page then
 	Sound    Sound
 	State    string // state.dir: a folder, as a path; "" is none
+	Admin    *Admin // nil, the default: there is none
+}
+
+// Admin is where the running gateway is asked about itself.
+type Admin struct {
+	Listen netip.AddrPort // 127.0.0.1:8081 by default
+	Token  Secret         // of whoever asks; empty, the default, on a loopback address only
 }
 
 // Sound is what is done to the sound.
@@ -52,6 +59,9 @@ type Live struct {
 	Menus     []Menu
 	Rooms     []Room
 	Routes    []Route // the first match wins
+	// Emergency is the country, "FR", whose emergency numbers are known at every trunk; empty, the default: those of each
+	// trunk's plan.
+	Emergency string
 	Limits    Limits
 	Drain     time.Duration // how long calls that are up may go on after SIGTERM, 0 to 24 h; 10 min by default
 	Log       Log
@@ -63,16 +73,24 @@ type Live struct {
 // Network is a place where telephony lives.
 type Network struct {
 	Name      string
-	Listen    []Listener // at least one; udp and tcp on port 5060 of every address by default
-	Advertise Advertise  // auto by default
-	Media     Media      // 20000-23999 on the address of the first listen by default
-	TLS       *TLS       // of its tls listeners; nil, the default, if there are none
-	ANSSI     bool       // tls.profile: keys of SRTP are not taken from SIP that is in clear; false by default
+	Listen    []Listener       // at least one; udp and tcp on port 5060 of every address by default
+	Advertise Advertise        // auto by default
+	DNS       []netip.AddrPort // who is asked where to call; none, the default: whom this machine asks
+	Media     Media            // 20000-23999 on the address of the first listen by default
+	TLS       *TLS             // of its tls and wss listeners; nil, the default, if there are none
+	Origins   []string         // of pages that may open a WebSocket, or AnyOrigin; empty, the default: pages of the same host
+	ANSSI     bool             // tls.profile: keys of SRTP are not taken from SIP that is in clear; false by default
 }
+
+// AnyOrigin stands for the pages of everybody.
+const AnyOrigin = "*"
+
+// Encrypted reports whether SIP over a transport is encrypted.
+func Encrypted(transport string) bool { return transport == "tls" || transport == "wss" }
 
 // Listener is one address where SIP is listened for.
 type Listener struct {
-	Transport string         // "udp", "tcp" or "tls"
+	Transport string         // "udp", "tcp", "tls", "ws" or "wss"
 	Addr      netip.AddrPort // the address may be unspecified (:: takes IPv4 too), the port 0 for a free one
 }
 
@@ -155,6 +173,8 @@ type Trunk struct {
 	Gate        bool          // what is no voice is not sent to the room; sound.gate, true, by default
 	Calls       int           // limits.calls: calls at once; 0, the default, is no limit of its own
 	SRTP        SRTP          // optional, with any suite, by default
+	DTMF        DTMF          // auto by default
+	Numbers     Numbers       // how numbers are dialled there; as they are, by default
 	Servers     []string      // SIP URIs, in the order of trying; none by default
 	Register    *Login        // nil, the default: it wants no registration
 	Health      time.Duration // between two OPTIONS to a server, 5 s to 1 h; 30 s by default, 0 is none
@@ -193,6 +213,29 @@ type Registrar struct {
 	Least, Most time.Duration  // of a registration; 1 min and 2 h by default
 }
 
+// Numbers is the numbering plan of a trunk.
+type Numbers struct {
+	Plan       string // the country, "FR"; empty, the default: none
+	Outside    string // digits that may stand before a number that leaves the house; empty, the default, if there are none
+	Extensions Extensions
+}
+
+// Extensions are the numbers within a house.
+type Extensions struct {
+	Digits int    // how many digits one has, 2 to 8; 0, the default: there are none
+	E164   string // what one is to the world, "+3312345{ext}"; empty, the default, if nothing
+}
+
+// DTMF says whether keys are looked for in the sound of a trunk's calls.
+type DTMF string
+
+// The ways.
+const (
+	DTMFAuto   DTMF = "auto"   // where a caller can send them neither as events (RFC 4733) nor in INFO
+	DTMFInband DTMF = "inband" // in every call
+	DTMFOff    DTMF = "off"    // in none
+)
+
 // Certificate is a certificate that a trunk shows: for Name, and signed by one of Roots.
 type Certificate struct {
 	Name  string         // of a host, in lower case
@@ -228,16 +271,34 @@ type Room struct {
 	Password Secret // for the page; empty, the default, if there is none
 }
 
-// Route says where calls go. Exactly one of To and ToMatch is set, and exactly one of Room, Menu and Phone.
+// Route says where calls go, and which: all that it asks must be so. Of To and ToMatch, and of Callers and Caller, one at
+// most is set; exactly one of Room, Menu, Phone, Announce, Echo and Reject is.
 type Route struct {
-	From    []string       // names of trunks; empty: trusted trunks
-	To      string         // what was dialled, literally; numbers are to be compared as numbers
-	ToMatch *regexp.Regexp // ... or a match of all of it: it is anchored at both ends
-	Room    string         // with ToMatch a template for its Expand: it may hold $1 or ${name}
-	Menu    string         // of Live.Menus
-	Phone   string         // the user of one of Live.Phones, or like Room a template for it
-	PIN     Secret         // tried in Menu before it asks; like Room a template; empty, the default, if there is none
-	Engine  string         // never empty: of the route, of the menu or room, or the only one there is
+	From      []string       // names of trunks; empty: trusted trunks
+	To        string         // what was dialled, literally; numbers are to be compared as numbers; empty: anything
+	ToMatch   *regexp.Regexp // ... or a match of all of it: it is anchored at both ends
+	Callers   []string       // who calls, one of them, as To; empty: anybody
+	Caller    *regexp.Regexp // ... or a match of all of it
+	Transport []string       // what the call came over: udp, tcp, tls, ws, wss; empty: anything
+	Header    *Header        // that the INVITE has; nil, the default: none has to be there
+	Hours     []Hours        // when; empty: always
+	Zone      *time.Location // of Hours; nil, the default: that of this machine
+
+	Room     string // with ToMatch a template for its Expand: it may hold $1 or ${name}
+	Menu     string // of Live.Menus
+	Phone    string // the user of one of Live.Phones, or like Room a template for it
+	PIN      Secret // tried in Menu before it asks; like Room a template; empty, the default, if there is none
+	Engine   string // never empty with Room or Menu: of the route, of the menu or room, or the only one there is
+	Announce string // what is said: closed, unassigned, emergency
+	Language string // of Announce and Echo; empty, the default: of the first menu, else en
+	Echo     bool   // an echo test
+	Reject   int    // SIP status, 400 to 699
+}
+
+// Header is a header of an INVITE, and what all of one of its values matches.
+type Header struct {
+	Name  string
+	Match *regexp.Regexp
 }
 
 // Limits bounds the whole gateway.

@@ -2,9 +2,11 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -46,12 +48,25 @@ func document() string {
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", path, cell(allowed(s)), cell(without(s)), cell(s.doc))
 	})
+	b.WriteString("\n| preset | stands for | why |\n|---|---|---|\n")
+	for _, p := range presets() {
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", p.name, p.settings(), cell(p.why))
+	}
 	b.WriteString("\nNot supported yet, and refused by name: " + strings.Join(later, ", ") + ".\n")
 	b.WriteString("\n| setting | environment | flag |\n|---|---|---|\n")
 	for _, path := range schema().overrides() {
 		fmt.Fprintf(&b, "| `%s` | `%s` | `--%s` |\n", path, envName(path), flagName(path))
 	}
 	return b.String() + "\n"
+}
+
+// settings is what a preset says, as YAML.
+func (p preset) settings() string {
+	var all []string
+	for _, key := range slices.Sorted(maps.Keys(p.sets)) {
+		all = append(all, "`"+key+": "+p.sets[key]+"`")
+	}
+	return strings.Join(all, ", ")
 }
 
 func allowed(s *setting) string {
@@ -110,7 +125,7 @@ func TestSample(t *testing.T) {
 	}
 	t.Chdir(t.TempDir())
 	writeCertificate(t)
-	for _, secret := range []string{"board.txt", "roomkit.txt"} {
+	for _, secret := range []string{"board.txt", "roomkit.txt", "admin.txt"} {
 		if err := os.WriteFile(secret, []byte("sesame\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -139,6 +154,11 @@ func TestExamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	recipes, err := filepath.Glob("../docs/trunks/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages = append(pages, recipes...)
 	shown := make(map[string]int)
 	for _, page := range append(pages, "../README.md") {
 		data, err := os.ReadFile(page)
@@ -152,6 +172,28 @@ func TestExamples(t *testing.T) {
 	}
 	if shown["livekit.md"] == 0 || shown["README.md"] == 0 {
 		t.Errorf("examples are lost: there are %v", shown)
+	}
+}
+
+// TestRecipes has a page for every preset, which shows it and says what it sets.
+func TestRecipes(t *testing.T) {
+	for _, p := range presets() {
+		page, err := os.ReadFile("../docs/trunks/" + p.name + ".md")
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if shown := examples(string(page)); len(shown) == 0 || !strings.Contains(shown[0], "preset: "+p.name) {
+			t.Errorf("%s.md has no configuration with the preset", p.name)
+		}
+		for key, value := range p.sets {
+			if !strings.Contains(string(page), "`"+key+": "+value+"`") {
+				t.Errorf("%s.md does not say `%s: %s`", p.name, key, value)
+			}
+			if s := (&setting{keys: trunkSettings()}).find(key); s == nil || s.later {
+				t.Errorf("preset %s sets %s, which is no setting of a trunk", p.name, key)
+			}
+		}
 	}
 }
 

@@ -67,7 +67,7 @@ func checkIsWhole(t *testing.T, c *Config) {
 			t.Fatalf("engine %+v", e)
 		}
 	}
-	if len(c.Static.Networks) != 1 || len(kinds) != len(c.Static.Engines) || len(kinds) == 0 || embedded > 1 {
+	if len(c.Static.Networks) == 0 || len(kinds) != len(c.Static.Engines) || len(kinds) == 0 || embedded > 1 {
 		t.Fatalf("%+v", c.Static)
 	}
 	if page := c.Static.HTTP.Listen.IsValid(); page != (embedded == 1) {
@@ -97,13 +97,19 @@ func checkIsWhole(t *testing.T, c *Config) {
 		}
 	}
 	for _, r := range c.Live.Routes {
-		if r.Phone != "" {
-			if r.Room+r.Menu+r.Engine != "" || r.ToMatch == nil && !users[r.Phone] {
-				t.Fatalf("route %+v", r)
-			}
-			continue
+		if r.Phone != "" && (r.Engine != "" || r.ToMatch == nil && !users[r.Phone]) {
+			t.Fatalf("route %+v", r)
 		}
-		if kinds[r.Engine] == "" || (r.Room == "") == (r.Menu == "") || r.Menu != "" && menus[r.Menu] != r.Engine || r.Menu == "" && !r.PIN.IsEmpty() {
+		if leads := r.Room != "" || r.Menu != ""; leads != (kinds[r.Engine] != "") || r.Menu != "" && menus[r.Menu] != r.Engine || r.Menu == "" && !r.PIN.IsEmpty() {
+			t.Fatalf("route %+v", r)
+		}
+		ends := 0
+		for _, set := range []bool{r.Room != "", r.Menu != "", r.Phone != "", r.Announce != "", r.Echo, r.Reject != 0} {
+			if set {
+				ends++
+			}
+		}
+		if ends != 1 || r.To != "" && r.ToMatch != nil || len(r.Callers) > 0 && r.Caller != nil {
 			t.Fatalf("route %+v", r)
 		}
 	}

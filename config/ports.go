@@ -37,19 +37,27 @@ func (b *builder) checkPorts(c *Config) {
 	one := func(path, transport string, addr netip.AddrPort) {
 		take(ports{path, transport, addr.Addr(), addr.Port(), addr.Port()})
 	}
-	if t := b.root.get("networks"); t.ok() && len(t.items) == 1 && len(c.Static.Networks) == 1 {
-		n, path := c.Static.Networks[0], t.items[0].path
+	var media []ports
+	for i, t := range b.items("networks") {
+		if i >= len(c.Static.Networks) {
+			break
+		}
+		n := c.Static.Networks[i]
 		next := 0 // in n.Listen, which lacks what is broken
-		for _, item := range t.items[0].get("listen").list() {
+		for _, item := range t.get("listen").list() {
 			if item.ok() {
-				one(item.path, n.Listen[next].Transport, n.Listen[next].Addr)
+				transport := "tcp"
+				if n.Listen[next].Transport == "udp" {
+					transport = "udp"
+				}
+				one(item.path, transport, n.Listen[next].Addr)
 				next++
 			}
 		}
-		media := ports{join(path, "media"), "udp", n.Media.Addr, n.Media.First, n.Media.Last}
-		take(media)
-		b.checkRange(media, c.Live.Limits.Calls)
+		media = append(media, ports{join(t.path, "media"), "udp", n.Media.Addr, n.Media.First, n.Media.Last})
+		take(media[i])
 	}
+	b.checkRanges(media, c.Live.Limits.Calls)
 	for i, t := range b.items("engines") {
 		if i >= len(c.Static.Engines) {
 			break
@@ -63,15 +71,22 @@ func (b *builder) checkPorts(c *Config) {
 		}
 	}
 	one("http.listen", "tcp", c.Static.HTTP.Listen)
+	if c.Static.Admin != nil {
+		one("admin.listen", "tcp", c.Static.Admin.Listen)
+	}
 }
 
-// checkRange warns where there are fewer pairs of ports than calls.
-func (b *builder) checkRange(media ports, calls int) {
-	if media.first == 0 {
-		return
+// checkRanges warns where there are fewer pairs of ports than calls.
+func (b *builder) checkRanges(media []ports, calls int) {
+	pairs := 0
+	for _, m := range media {
+		if m.first == 0 {
+			return
+		}
+		even := int(m.first) + int(m.first)%2
+		pairs += (int(m.last) + 1 - even) / 2
 	}
-	even := int(media.first) + int(media.first)%2
-	if pairs := (int(media.last) + 1 - even) / 2; pairs < calls {
-		b.warn(b.at[media.path], media.path, "ports for %d calls, and limits.calls is %d", pairs, calls)
+	if len(media) > 0 && pairs < calls {
+		b.warn(b.at[media[0].path], media[0].path, "ports for %d calls, and limits.calls is %d", pairs, calls)
 	}
 }

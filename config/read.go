@@ -185,6 +185,7 @@ func (r *reader) fill(t *tree) {
 	if t.keys == nil {
 		return
 	}
+	r.prepare(t)
 	for i := range t.setting.keys {
 		s := &t.setting.keys[i]
 		if t.keys[s.key] == nil && s.unset != "" {

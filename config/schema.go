@@ -6,7 +6,7 @@ func schema() *setting {
 	return &setting{is: mapping, keys: []setting{
 		{key: "version", values: "1", bare: true, required: true, doc: "The version of this format."},
 		{key: "networks", is: mappings, unset: "[{name: voice}]", keys: networkSettings(),
-			doc: "Where telephony lives. One for now."},
+			doc: "Where telephony lives. A call that comes in on one is answered on that one: its sound, its addresses and its certificate are that one's. Trunks are known on theirs only."},
 		{key: "engines", is: mappings, unset: "[{name: house, embedded: {}}]", keys: engineSettings(),
 			doc: "Where rooms live: one embedded at most, and any number of LiveKit clusters."},
 		{key: "trunks", is: mappings, unset: "[]", keys: trunkSettings(),
@@ -20,7 +20,17 @@ func schema() *setting {
 			doc: "Embedded rooms with a name and properties of their own."},
 		{key: "routes", is: mappings, unset: "[]", keys: routeSettings(),
 			doc: "Where calls go. The first that matches wins; a call that none takes is answered 404."},
+		{key: "emergency", is: mapping, means: "the numbers of each trunk's plan", doc: "Calls for help ([routes.md](routes.md)).", keys: []setting{
+			{key: "numbers", values: "country, as FR", required: true,
+				doc: "Whose emergency numbers are looked for, at every trunk. A caller of one is told to dial it from another telephone."},
+			{key: "via", later: true},
+		}},
 		{key: "http", is: mapping, unset: "{}", keys: httpSettings(), doc: "The page where browsers join."},
+		{key: "admin", is: mapping, means: "nobody is told", doc: "What programs and the commands of passerelle ask the running gateway ([admin.md](admin.md)).", keys: []setting{
+			{key: "listen", values: "address:port", unset: "127.0.0.1:8081", doc: "Where it is asked, over plain HTTP."},
+			{key: "token", values: "text, file:PATH or env:NAME", secret: true, means: "this machine may ask",
+				doc: "What whoever asks has to show (Authorization: Bearer). Wanted where listen is not an address of this machine alone."},
+		}},
 		{key: "sound", is: mapping, unset: "{}", doc: "What is done to the sound.", keys: []setting{
 			{key: "gain", values: "on or off", unset: "on", bare: true,
 				doc: "Whether callers' voices are brought to one level, by -6 to +12 dB."},
@@ -44,27 +54,31 @@ func schema() *setting {
 				doc: "Where it is kept; a relative path begins at the configuration file."},
 			{key: "redis", later: true},
 		}},
-		{key: "outgoing", later: true}, {key: "emergency", later: true},
-		{key: "admin", later: true}, {key: "metrics", later: true},
+		{key: "outgoing", later: true},
+		{key: "metrics", later: true},
 	}}
 }
 
 func networkSettings() []setting {
 	return []setting{
 		{key: "name", values: "name", required: true, doc: "What trunks call this network."},
-		{key: "listen", is: scalars, values: "udp://, tcp:// or tls:// with address:port", unset: `["udp://:5060", "tcp://:5060"]`,
+		{key: "listen", is: scalars, values: "udp://, tcp://, tls://, ws:// or wss:// with address:port", unset: `["udp://:5060", "tcp://:5060"]`,
 			doc: "Where SIP is listened for. Without an address: all of this machine's, IPv4 and IPv6. Port 0 takes a free one."},
 		{key: "advertise", values: "auto, an address or a host name", unset: "auto",
 			doc: "What peers are told to send to, in SIP and in SDP, where it is not the address that they reach (NAT)."},
 		{key: "media", values: "address:first-last or first-last", unset: "20000-23999",
 			means: "20000-23999, 2000 calls",
 			doc:   "UDP ports for sound, two a call, inclusive. Without an address: that of the first listen. 0-0 leaves the ports to the system."},
-		{key: "tls", is: mapping, means: "no TLS", doc: "What tls:// listeners show ([encryption.md](encryption.md)).", keys: []setting{
+		{key: "dns", is: scalars, lone: true, values: "address or address:port", means: "those of this machine",
+			doc: "DNS servers that are asked where to call."},
+		{key: "tls", is: mapping, means: "no TLS", doc: "What tls:// and wss:// listeners show ([encryption.md](encryption.md)).", keys: []setting{
 			{key: "cert", values: "file:PATH", required: true, doc: "The certificate and its chain, PEM. Read again when the file changes."},
 			{key: "key", values: "file:PATH", required: true, secret: true, doc: "Its private key, PEM."},
 			{key: "profile", values: "default or anssi", unset: "default",
 				doc: "anssi: the keys of SRTP are taken over TLS only; where they come in clear the sound is in clear too, or the call is refused."},
 		}},
+		{key: "origins", is: scalars, values: "https:// or http:// URL, or *", means: "pages of the same host",
+			doc: "Whose pages may call over ws:// and wss://, such as https://phone.example.org; * is everybody's."},
 	}
 }
 
@@ -125,6 +139,8 @@ func trunkSettings() []setting {
 	return []setting{
 		{key: "name", values: "name", required: true, doc: "What routes and the log call this trunk."},
 		{key: "network", values: "name of a network", means: "the only one", doc: "Where it is."},
+		{key: "preset", values: listed(presetNames()), means: "none",
+			doc: "What it is. It stands for settings below that are not said ([trunks](trunks/README.md))."},
 		{key: "servers", is: scalars, lone: true, values: "host, host:port or sip: URI", means: "nothing is sent to it",
 			doc: "Where we send, the first that works: sip.example.org, 192.0.2.1:5080, or sip:sip.example.org;transport=tls. They may call us as well: their addresses are the trunk's ([trunks.md](trunks.md))."},
 		{key: "register", is: mapping, means: "none", doc: "Where the trunk wants us to register, and to prove who we are.", keys: []setting{
@@ -157,10 +173,11 @@ func trunkSettings() []setting {
 		{key: "limits", is: mapping, unset: "{}", doc: "Bounds of this trunk.", keys: []setting{
 			{key: "calls", values: "number, 0 to 100000", unset: "0", bare: true, means: "0, no limit but the gateway's", doc: "Calls at once."},
 		}},
-		{key: "srtp", is: scalars, lone: true, values: "off, optional, required or a crypto-suite", unset: "[optional]",
-			doc: "Whether sound is encrypted with SRTP: where the peer can (optional), or else the call is refused (required). Suites are taken in this order; without any of these words they are required."},
-		{key: "numbers", later: true},
-		{key: "preset", later: true},
+		{key: "srtp", is: scalars, lone: true, values: "off, optional, required, sdes, dtls or a crypto-suite", unset: "[optional]",
+			doc: "Whether sound is encrypted with SRTP: where the peer can (optional), or else the call is refused (required). Suites are taken in this order; without off, optional or required they are required. Keys come in the SDP (sdes) or in a handshake (dtls), or as the peer wants."},
+		{key: "dtmf", values: "auto, inband or off", unset: "auto",
+			doc: "Whether keys are looked for in the sound too: where a caller can send them neither as events nor in INFO (auto), in every call, or never."},
+		numbersSetting(),
 	}
 }
 
@@ -199,20 +216,6 @@ func roomSettings() []setting {
 		{key: "password", values: "text, file:PATH or env:NAME", secret: true, means: "none",
 			doc: "Asked for on the page. Phones are not asked."},
 		{key: "pin", later: true}, {key: "moderator", later: true}, {key: "waiting_room", later: true},
-	}
-}
-
-func routeSettings() []setting {
-	return []setting{
-		{key: "from", is: scalars, values: "name of a trunk", means: "phones and trusted trunks", doc: "Whose calls it takes; phones means all that register."},
-		{key: "to", values: "text", doc: "What was dialled, literally; numbers are compared as numbers. Either this or to_match."},
-		{key: "to_match", values: "regular expression (RE2)", doc: "What was dialled, as an expression that must match all of it."},
-		{key: "room", values: "room name", doc: "Where it leads. With to_match, $1 or ${name} stand for its groups, $$ for a dollar sign. Either this, menu or phone."},
-		{key: "menu", values: "name of a menu", doc: "Who asks the caller where to."},
-		{key: "phone", values: "user of a phone, with to_match a group such as $1", doc: "Which phone rings: every device that has registered as it."},
-		{key: "pin", values: "digits, with to_match a group such as $1, file:PATH or env:NAME", secret: true, means: "the menu asks",
-			doc: "What the menu tries before it asks. Without it, that is the INVITE's X-PIN header, if there is one."},
-		{key: "engine", values: "name of an engine", means: "the menu's or room's, else the only one", doc: "Where the room is."},
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 type SRTP struct {
 	Policy SRTPPolicy
 	Suites []string // the one we like best first, by their registered names; empty: all that we speak
+	Keys   SRTPKeys // how they may come about; empty: in any way
 }
 
 // SRTPPolicy says when sound is encrypted.
@@ -22,6 +23,15 @@ const (
 	SRTPRequired SRTPPolicy = "required" // or there is no call
 )
 
+// SRTPKeys says where keys come from.
+type SRTPKeys string
+
+// The ways.
+const (
+	SRTPBySDES SRTPKeys = "sdes" // in the SDP
+	SRTPByDTLS SRTPKeys = "dtls" // in a handshake where the sound goes
+)
+
 // suites are the crypto-suites that there are.
 func suites() []string {
 	return []string{
@@ -30,23 +40,32 @@ func suites() []string {
 	}
 }
 
-// parseSRTP reads a policy or the name of a suite.
+// parseSRTP reads a policy, where keys come from, or the name of a suite.
 func parseSRTP(text string) (string, error) {
 	switch SRTPPolicy(text) {
 	case SRTPOff, SRTPOptional, SRTPRequired:
 		return text, nil
 	}
+	switch SRTPKeys(text) {
+	case SRTPBySDES, SRTPByDTLS:
+		return text, nil
+	}
 	if name := strings.ToUpper(text); slices.Contains(suites(), name) {
 		return name, nil
 	}
-	return "", errors.New("off, optional, required or a crypto-suite (" + listed(suites()) + ") is wanted")
+	return "", errors.New("off, optional, required, sdes, dtls or a crypto-suite (" + listed(suites()) + ") is wanted")
 }
 
-// srtp reads a policy, suites, or both; suites alone are required.
+// srtp reads a policy, where keys come from and suites, or some of these; without a policy they are required.
 func (b *builder) srtp(t *tree) SRTP {
 	var s SRTP
 	for _, word := range values(b, t, parseSRTP) {
 		switch policy := SRTPPolicy(word); {
+		case SRTPKeys(word) == SRTPBySDES || SRTPKeys(word) == SRTPByDTLS:
+			if s.Keys != "" {
+				b.add(t.at, t.path, "%s and %s: one of the two is enough, and none is both", s.Keys, word)
+			}
+			s.Keys = SRTPKeys(word)
 		case policy != SRTPOff && policy != SRTPOptional && policy != SRTPRequired:
 			if slices.Contains(s.Suites, word) {
 				b.add(t.at, t.path, "%s is there twice", word)
@@ -64,11 +83,20 @@ func (b *builder) srtp(t *tree) SRTP {
 	if s.Policy == SRTPOff && len(s.Suites) > 0 {
 		b.add(t.at, t.path, "it is off, and suites are named")
 	}
+	if s.Policy == SRTPOff && s.Keys != "" {
+		b.add(t.at, t.path, "it is off, and %s is named", s.Keys)
+	}
+	if s.Keys == SRTPByDTLS && len(s.Suites) > 0 && !slices.ContainsFunc(s.Suites, byDTLS) {
+		b.add(t.at, t.path, "a DTLS handshake agrees on none of these suites: they have no number there (RFC 5764, RFC 7714)")
+	}
 	if t.ok() && len(t.items) == 0 {
 		b.add(t.at, t.path, "one word at least is wanted")
 	}
 	return s
 }
+
+// byDTLS reports whether a handshake can agree on a suite.
+func byDTLS(suite string) bool { return !strings.HasPrefix(suite, "AES_256_CM") }
 
 // parseProfile reads the name of a set of rules.
 func parseProfile(text string) (bool, error) {

@@ -14,6 +14,18 @@ func parseURL(text string) (*url.URL, error) {
 	return parseServer(text, "https://rooms.example.org", "http", "https")
 }
 
+// parseOrigin reads whose page it is (RFC 6454): scheme, host and port, as a browser writes them.
+func parseOrigin(text string) (string, error) {
+	if text == AnyOrigin {
+		return text, nil
+	}
+	u, err := parseServer(text, "https://phone.example.org", "http", "https")
+	if err != nil {
+		return "", err
+	}
+	return u.Scheme + "://" + strings.ToLower(u.Host), nil
+}
+
 // parseMeetURL reads where Meet is.
 func parseMeetURL(text string) (*url.URL, error) {
 	return parseServer(text, "https://visio.example.org", "http", "https")

@@ -125,6 +125,15 @@ func parseLanguage(text string) (string, error) {
 	return text, nil
 }
 
+// parseDTMF reads where keys are looked for.
+func parseDTMF(text string) (DTMF, error) {
+	switch way := DTMF(text); way {
+	case DTMFAuto, DTMFInband, DTMFOff:
+		return way, nil
+	}
+	return "", errors.New("auto, inband or off is wanted")
+}
+
 // parseDigits reads how many digits a PIN has; 0 is any number of them.
 func parseDigits(text string) (int, error) {
 	if text == "any" || text == "0" {

@@ -14,16 +14,18 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// streams are the server's TCP and TLS connections, those that were accepted and those that we dialled. They go
-// to sipgo through a listener for each of the two, the handover, so that sipgo neither accepts nor dials.
+// streams are the server's TCP and TLS connections, those that were accepted and those that we dialled, and the WebSockets
+// in them. They go to sipgo through a listener for each of the two, the handover, so that sipgo neither accepts nor dials.
 type streams struct {
 	guard *guard
 	log   *slog.Logger
 	dscp  int
-	over  map[string]*handover // by network
+	over  map[string]*handover // by carrier
+	web   *web
 	tls   TLS
 	// secure is the listeners' side of a handshake: one for all of them, so that sessions can be resumed.
 	secure   *tls.Config
+	browsers *tls.Config   // likewise, of wss: a browser is asked for no certificate
 	knockers *rate.Limiter // of handshakes with strangers
 	lost     func(Flow)    // is told of every connection that is closed; nil: nobody is
 
@@ -38,7 +40,7 @@ type streams struct {
 
 // flow is a connection to a peer.
 type flow struct {
-	network string // "tcp" or "tls"
+	network string // "tcp", "tls", "ws" or "wss"
 	remote  netip.AddrPort
 }
 
@@ -73,16 +75,17 @@ func (h *handover) Addr() net.Addr { return &net.TCPAddr{} }
 
 func newStreams(g *guard, c Config) *streams {
 	perSecond := g.limits.StrangersPerSecond
-	var lost func(Flow)
-	if c.Registrar != nil {
-		lost = c.Registrar.Lost
-	}
-	return &streams{
-		lost: lost, guard: g, log: c.Log, dscp: c.DSCP, tls: c.TLS, secure: c.TLS.server(),
+	s := &streams{
+		guard: g, log: c.Log, dscp: c.DSCP, tls: c.TLS, secure: c.TLS.server(), browsers: secured(c.TLS.Server),
 		over:     map[string]*handover{"tcp": newHandover(), "tls": newHandover()},
 		knockers: rate.NewLimiter(rate.Limit(perSecond), 2*perSecond),
 		conns:    map[flow]*streamConn{}, counts: map[netip.Prefix]int{},
 	}
+	if c.Registrar != nil {
+		s.lost = c.Registrar.Lost
+	}
+	s.web = &web{streams: s, origins: c.Origins, over: newHandover()}
+	return s
 }
 
 // accept takes connections from l until it is closed. Errors are waited out: none ends the server. It returns
@@ -107,30 +110,42 @@ func (s *streams) accept(ctx context.Context, l net.Listener, network string) {
 			continue
 		}
 		backoff = readBackoff
-		if network == "tls" {
-			handshakes.Go(func() { s.shake(ctx, c) })
+		if isSecure(network) {
+			handshakes.Go(func() { s.shake(ctx, c, network) })
 			continue
 		}
-		s.admit(ctx, c)
+		s.admit(ctx, c, network)
 	}
 }
 
 // admit hands an accepted connection over, or closes it without a word.
-func (s *streams) admit(ctx context.Context, c net.Conn) {
+func (s *streams) admit(ctx context.Context, c net.Conn, network string) {
 	defer recovered(s.log, "accept")
 	src := addrPort(c.RemoteAddr())
-	if !s.guard.admits(src, "tcp") {
+	if !s.guard.admits(src, network) {
 		_ = c.Close()
 		return
 	}
 	markTCP(c, s.dscp)
-	if _, err := s.add(ctx, newStreamConn(c, "tcp", "", s.guard, s.log, s.remove), true); err != nil {
+	var err error
+	if network == "ws" {
+		var release func()
+		if release, err = s.reserve(src.Addr(), false); err == nil {
+			err = s.web.open(ctx, &visitor{c, network, release})
+		}
+	} else {
+		_, err = s.add(ctx, newStreamConn(c, network, "", s.guard, s.log, s.remove), true)
+	}
+	if err != nil {
 		_ = c.Close()
-		s.guard.knocked(src, "tcp", err.Error())
+		s.guard.knocked(src, network, err.Error())
 	}
 }
 
-var errTooMany = errors.New("too many connections")
+var (
+	errTooMany = errors.New("too many connections")
+	errNoWay   = errors.New("the WebSocket is gone, and nobody can be connected to through one")
+)
 
 // add counts a connection and hands it over to sipgo.
 func (s *streams) add(ctx context.Context, sc *streamConn, counted bool) (*streamConn, error) {
@@ -145,7 +160,7 @@ func (s *streams) add(ctx context.Context, sc *streamConn, counted bool) (*strea
 	s.counts[from]++
 	s.gone.Add(1)
 	s.mu.Unlock()
-	over := s.over[sc.network]
+	over := s.over[carrier(sc.network)]
 	select {
 	case over.conns <- sc:
 		return sc, nil
@@ -189,6 +204,9 @@ func (s *streams) dial(ctx context.Context, local netip.Addr, to flow, host stri
 	if c := s.live(to); c != nil {
 		return c, nil
 	}
+	if isWeb(to.network) {
+		return nil, errNoWay
+	}
 	remote := to.remote
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: local.AsSlice()}}
 	c, err := d.DialContext(ctx, "tcp", remote.String())
@@ -229,6 +247,7 @@ func (s *streams) closeAll() {
 		open = append(open, c)
 	}
 	s.mu.Unlock()
+	_ = s.web.over.Close()
 	for _, over := range s.over {
 		_ = over.Close()
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/emiago/sipgo/sip"
 
@@ -72,14 +73,23 @@ func (s *Server) Ask(ctx context.Context, a Ask) (Reply, error) {
 }
 
 func (s *Server) ask(ctx context.Context, a Ask) (Reply, error) {
-	uri, network, err := parseTarget(a.To)
+	whom, err := parseTarget(a.To)
 	if err != nil {
 		return Reply{}, err
 	}
-	from, err := s.leaveFor(ctx, uri, network)
-	if err != nil {
-		return Reply{}, err
-	}
+	var reply Reply
+	err = s.eachTarget(ctx, whom, func(from origin, quiet time.Duration) error {
+		asking, cancel := context.WithTimeoutCause(ctx, quiet, ErrNoAnswer)
+		defer cancel()
+		var err error
+		reply, err = s.askAt(asking, a, whom.uri, from)
+		return err
+	})
+	return reply, err
+}
+
+// askAt sends a request to one target.
+func (s *Server) askAt(ctx context.Context, a Ask, uri sip.Uri, from origin) (Reply, error) {
 	release := s.guard.welcome(from.src.Addr())
 	defer release()
 	p, err := s.pathTo(from)

@@ -1,7 +1,9 @@
 package sip
 
 import (
+	"context"
 	"errors"
+	"net"
 	"testing"
 )
 
@@ -19,4 +21,28 @@ func TestCallFromFirstToLast(t *testing.T) {
 			t.Errorf("got %v, want %v", err, ErrBye)
 		}
 	})
+}
+
+// A connection that is reset before the answer is told as that: the caller is gone, and nobody here is to blame.
+func TestAnswersFindNoWay(t *testing.T) {
+	failed := make(chan error, 1)
+	s := serve(t, Config{}, func(ctx context.Context, d *Dialog) {
+		for {
+			if err := d.Ring(ctx); err != nil {
+				failed <- err
+				d.Reject(context.WithoutCancel(ctx), Refusal{Code: 480})
+				return
+			}
+		}
+	})
+	p := s.peer("tcp", "")
+	p.send(p.request("INVITE", "reset", 1, "", testSDP))
+	p.expect(180)
+	if err := p.conn.(*net.TCPConn).SetLinger(0); err != nil {
+		t.Fatal(err)
+	}
+	p.conn.Close()
+	if err := wait(t, failed); !errors.Is(err, ErrUnreachable) {
+		t.Errorf("it fails with %v, want %v", err, ErrUnreachable)
+	}
 }

@@ -34,6 +34,11 @@ func (s *Server) newCall(in inbound) {
 		s.respond(in, sip.StatusUnsupportedMediaType, in.tag, acceptSDP(), sip.NewHeader("Accept-Encoding", "identity"))
 		return
 	}
+	replaces, err := replacesOf(in.req)
+	if err != nil {
+		s.respond(in, sip.StatusBadRequest, in.tag)
+		return
+	}
 	d, err := s.callee(in, offer)
 	if err != nil {
 		s.log.Warn("no way back to the caller", "source", in.from.src.Addr(), "error", err)
@@ -41,6 +46,7 @@ func (s *Server) newCall(in inbound) {
 		return
 	}
 	d.invite.Account = account
+	d.invite.Replaces = replaces
 	if !s.own(d, func() {}) {
 		s.respond(in, sip.StatusServiceUnavailable, in.tag)
 		return
@@ -61,11 +67,14 @@ func (s *Server) callee(in inbound, offer []byte) (*Dialog, error) {
 	}
 	p.nat = behindNAT(req.Via(), in.from.src.Addr())
 	p.learn(req, in.from.src, false)
-	if in.from.network == "tls" && securely(req) {
-		p.self.Scheme, p.self.UriParams = "sips", nil
+	if isSecure(in.from.network) && securely(req) {
+		p.self.Scheme = "sips"
+		if in.from.network == "tls" {
+			p.self.UriParams = nil
+		}
 	}
 	d := s.newDialog(newInvite(req, in.from.src, netip.AddrPortFrom(p.here, in.from.local.Port())), in.tag)
-	d.invite.Body, d.invite.Peer = offer, in.from.peer
+	d.invite.Body, d.invite.Peer, d.invite.Transport = offer, in.from.peer, in.from.network
 	d.local, d.display = withoutPort(req.To().Address), unescapeQuotes(req.To().DisplayName)
 	d.remote = req.From().Address
 	d.owned = owned{
@@ -109,7 +118,7 @@ func (s *Server) serveCall(d *Dialog) {
 func (s *Server) newDialog(i Invite, tag string) *Dialog {
 	d := &Dialog{
 		invite: i, callID: i.CallID, localTag: tag,
-		server: s.config.UserAgent, timing: s.timing, wire: s, log: s.log,
+		server: s.config.UserAgent, timing: s.timing, wire: s, others: &s.dialogs, log: s.log,
 		mail: make(chan func()), done: make(chan struct{}),
 	}
 	d.ctx, d.end = context.WithCancelCause(s.base)
@@ -145,7 +154,7 @@ func (s *Server) pathTo(from origin) (path, error) {
 	}
 	p.self = sip.Uri{Scheme: "sip", Host: or(s.config.Advertise, p.here.String()), Port: s.listenerPort(from)}
 	if isStream(from.network) {
-		p.self.UriParams.Add("transport", from.network)
+		p.self.UriParams.Add("transport", transportParam(from.network))
 	}
 	return p, nil
 }

@@ -12,13 +12,23 @@ import (
 // outbound is our INVITE and what became of it.
 type outbound struct {
 	req      *sip.Request
+	first    path // as it was before any answer, for an INVITE that is sent again
+	again    int  // how often it was
+	send     func(*sip.Request) bool
 	tx       interface{ Terminate() }
 	tell     func(code int, reason string, body []byte)
-	up       chan struct{} // closed with the answer
-	answer   []byte        // its SDP; set before up is closed
+	replaces *Replaces
+	early    earlyAnswer
+	numbers  map[string]uint32 // of the last reliable provisional answer, by tag
+	up       chan struct{}     // closed with the answer
+	answer   []byte            // its SDP; set before up is closed
 	ackReq   *sip.Request
-	forks    map[string]bool // other dialogs that our INVITE made, by tag; under Dialog.mu
-	cancelBy *time.Timer
+
+	referredBy string
+	forks      map[string]bool // other dialogs that our INVITE made, by tag; under Dialog.mu
+	cancelBy   *time.Timer
+	heard      bool // anything, from the peer
+	silent     bool // it was given up for its silence
 }
 
 // maxForks is how many phones may answer one call of ours.
@@ -26,19 +36,19 @@ const maxForks = 16
 
 // answeredBy takes an answer to our INVITE, from src.
 func (d *Dialog) answeredBy(res *sip.Response, src origin) {
+	d.out.heard = true
 	o := occasion{res: res}
 	switch {
 	case res.StatusCode == sip.StatusTrying:
 		_ = d.step(provisionalHeard, o)
 	case res.IsProvisional():
-		early := d.state == calling || d.state == proceeding
-		if tag := tagOf(res.To().Params); tag != "" && early { // an early dialog (section 12.1.2)
-			d.remoteTag = tag
-			d.path.learn(res, src.src, true)
-		}
-		_ = d.step(provisionalHeard, o)
+		d.ringsThere(res, src)
 	case res.IsSuccess():
 		d.succeeded(res, src)
+	case d.wantsMore(res):
+		if err := d.step(intervalHeard, o); err != nil {
+			_ = d.step(refusalHeard, o)
+		}
 	case (d.state == calling || d.state == proceeding) && d.challenged(res):
 		_ = d.step(challengeHeard, o)
 	default:
@@ -56,6 +66,7 @@ func (d *Dialog) succeeded(res *sip.Response, src origin) {
 		if err := d.step(successHeard, occasion{res: res}); err != nil {
 			d.log.Debug("2xx", "call", d.callID, "state", d.state, "error", err)
 		}
+		d.agreed(res)
 		return
 	}
 	if tag == d.remoteTag {
@@ -65,7 +76,7 @@ func (d *Dialog) succeeded(res *sip.Response, src origin) {
 	d.endFork(res, src)
 }
 
-// accepted does what the answer to our INVITE asks for: the ACK, and the news.
+// accepted does what the answer to our INVITE asks for: the ACK.
 func (d *Dialog) accepted(res *sip.Response) error {
 	d.out.ackReq = d.requestWith(sip.ACK, d.out.req.CSeq().SeqNo, d.path, d.remoteTag)
 	copyProof(d.out.req, d.out.ackReq)
@@ -75,13 +86,29 @@ func (d *Dialog) accepted(res *sip.Response) error {
 		d.out.cancelBy.Stop()
 	}
 	d.kept(res)
-	body, bodyErr := sdpOf(res)
-	if bodyErr != nil {
-		d.log.Debug("the answer has no SDP", "call", d.callID, "error", bodyErr)
+	return err
+}
+
+// agreed takes the answer to our offer out of the 2xx, unless an early one was it, and tells whoever dialled.
+func (d *Dialog) agreed(res *sip.Response) {
+	if d.state != confirmed {
+		return
+	}
+	body, err := sdpOf(res)
+	if err != nil {
+		d.log.Debug("the answer has no SDP", "call", d.callID, "error", err)
 	}
 	d.out.answer = body
+	switch early := d.out.early; {
+	case early.tag == d.remoteTag && (early.reliable || body == nil):
+		d.out.answer = early.sdp
+	default:
+		if err := d.agree(res); err != nil {
+			_ = d.step(disagreed, occasion{cause: err, reason: reasonOf(err)})
+			return
+		}
+	}
 	close(d.out.up)
-	return err
 }
 
 // ack sends the ACK to the 2xx, a transaction of its own (section 13.2.2.4).
@@ -127,6 +154,28 @@ func (d *Dialog) cancel() {
 func (d *Dialog) unanswered(cause error) {
 	if d.step(noAnswer, occasion{cause: cause}) == nil {
 		d.out.tx.Terminate()
+	}
+}
+
+// giveUp gives up a peer from which nothing was heard: the call goes to the next target. The transaction goes on, for
+// what the peer may still say.
+func (d *Dialog) giveUp() {
+	if d.state == calling && !d.out.heard {
+		d.out.silent = true
+		_ = d.step(noAnswer, occasion{})
+	}
+}
+
+// answeredLate takes an answer of a peer that was given up: it rings no longer, and if it has answered it is hung
+// up. It is called when there is no owner any more, by one goroutine.
+func (d *Dialog) answeredLate(res *sip.Response, src origin) {
+	switch {
+	case !d.out.silent:
+	case res.IsSuccess():
+		d.endFork(res, src)
+	case res.IsProvisional() && !d.out.heard:
+		d.out.heard = true
+		d.cancel()
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"passerelle/sip/digest"
+	"passerelle/sip/locate"
 	"passerelle/sip/registrar"
 )
 
@@ -34,7 +35,7 @@ type Config struct {
 	// draining. Nil: 200.
 	Options func() int
 
-	// TLS is needed where a listener of Listen is a tls one.
+	// TLS is needed where a listener of Listen is a tls or wss one.
 	TLS TLS
 
 	// Digest looks at the proofs of those who must say who they are. Nil: nobody can.
@@ -49,6 +50,13 @@ type Config struct {
 
 	// MayRegister tells whether an account is a phone. Nil: all are.
 	MayRegister func(account string) bool
+
+	// Origins are those of the pages that may open a WebSocket here, such as "https://phone.example.org", or
+	// [AnyOrigin]. Empty: pages of the host that the WebSocket is at.
+	Origins []string
+
+	// Locate finds the servers that requests of ours go to. Nil: it asks whom this machine asks.
+	Locate *locate.Resolver
 
 	// UserAgent names us in Server and User-Agent. Empty: "Passerelle".
 	UserAgent string
@@ -68,14 +76,18 @@ type Config struct {
 	Limits Limits
 }
 
+// AnyOrigin stands for the pages of everybody.
+const AnyOrigin = "*"
+
 // Limits bounds what one peer, and all of them, may cost. A zero field takes its default.
 type Limits struct {
 	MessageSize           int           // bytes in one SIP message; default and maximum 32 kB, what sipgo reads at once
-	MessageTime           time.Duration // from a message's first byte to its last, on TCP and TLS; 10 s
-	WriteTime             time.Duration // for one message to a TCP or TLS peer; 5 s, then the connection is closed
-	HandshakeTime         time.Duration // for a TLS handshake; 5 s
-	Connections           int           // TCP and TLS connections in all; 4096
-	ConnectionsPerAddress int           // TCP and TLS connections from one address (IPv6: one /64); 256
+	MessageTime           time.Duration // from a message's first byte to its last, on a connection; 10 s
+	WriteTime             time.Duration // for one message to a peer on a connection; 5 s, then that is closed
+	HandshakeTime         time.Duration // for a TLS handshake, and for the HTTP of a WebSocket; 5 s
+	IdleTime              time.Duration // for a WebSocket's peer to answer a ping, sent in half of it; 60 s
+	Connections           int           // TCP and TLS connections in all, WebSockets included; 4096
+	ConnectionsPerAddress int           // of these from one address (IPv6: one /64); 256
 	Strangers             int           // TLS handshakes at once with those whom only a certificate can make known; 32
 	StrangersPerAddress   int           // of these from one address; 4
 	StrangersPerSecond    int           // how many of these begin; 20, twice that in a burst
@@ -84,12 +96,14 @@ type Limits struct {
 	InvitesPerSecond      int           // from one known address; 200, twice that in a burst, 503 beyond
 	AllInvitesPerSecond   int           // from all of them; 300, twice that in a burst, 503 beyond
 	KeepAlive             time.Duration // between two on the way to a phone behind a NAT; 25 s (RFC 5626 section 4.4.1)
+	SetupTime             time.Duration // until a target of a request of ours must have said something, over all of them; 64*T1, 32 s
+	TargetTime            time.Duration // of that for each target but the last; 8*T1, 4 s
 	ShutdownTime          time.Duration // for the BYEs of dialogs that are still up when Serve ends; 2 s
 }
 
 // Listener is one socket that SIP is spoken on.
 type Listener struct {
-	Network string // "udp", "tcp" or "tls"
+	Network string // "udp", "tcp", "tls", "ws" or "wss"
 	Addr    netip.AddrPort
 }
 
@@ -99,7 +113,7 @@ func (l Listener) String() string { return l.Network + "://" + l.Addr.String() }
 // Knock is something that was left unanswered.
 type Knock struct {
 	Source  netip.AddrPort
-	Network string // "udp", "tcp" or "tls"
+	Network string // as of a Listener
 	Why     string // in a few words: "unknown source", "flood", "forged CANCEL", "not SIP"...
 }
 
@@ -118,6 +132,11 @@ func (c Config) withDefaults() Config {
 	c.DSCP = max(0, or(c.DSCP, 24))
 	c.T1 = or(c.T1, 500*time.Millisecond)
 	c.Limits = c.Limits.withDefaults()
+	c.Limits.SetupTime = or(c.Limits.SetupTime, 64*c.T1)
+	c.Limits.TargetTime = or(c.Limits.TargetTime, 8*c.T1)
+	if c.Locate == nil {
+		c.Locate = locate.New(locate.Config{})
+	}
 	return c
 }
 
@@ -126,6 +145,7 @@ func (l Limits) withDefaults() Limits {
 	l.MessageTime = or(l.MessageTime, 10*time.Second)
 	l.WriteTime = or(l.WriteTime, 5*time.Second)
 	l.HandshakeTime = or(l.HandshakeTime, 5*time.Second)
+	l.IdleTime = or(l.IdleTime, time.Minute)
 	l.Strangers = or(l.Strangers, 32)
 	l.StrangersPerAddress = or(l.StrangersPerAddress, 4)
 	l.StrangersPerSecond = or(l.StrangersPerSecond, 20)

@@ -11,23 +11,14 @@ import (
 // newInvite copies what a route wants to know out of an INVITE.
 func newInvite(req *sip.Request, src, local netip.AddrPort) Invite {
 	i := Invite{
-		CallID: string(*req.CallID()),
-		From:   addressOf(req.From().DisplayName, &req.From().Address),
-		To:     addressOf(req.To().DisplayName, &req.To().Address),
-		RequestURI: URI{
-			Scheme: req.Recipient.Scheme,
-			User:   userOf(&req.Recipient),
-			Host:   strings.Trim(req.Recipient.Host, "[]"),
-			Port:   req.Recipient.Port,
-			Params: map[string]string{},
-		},
-		Source:    src,
-		Local:     local,
-		Transport: sip.NetworkToLower(req.Transport()),
-		headers:   map[string][]string{},
-	}
-	for _, p := range req.Recipient.UriParams {
-		i.RequestURI.Params[strings.ToLower(p.K)] = p.V
+		CallID:     string(*req.CallID()),
+		From:       addressOf(req.From().DisplayName, &req.From().Address),
+		To:         addressOf(req.To().DisplayName, &req.To().Address),
+		RequestURI: uriParts(&req.Recipient),
+		Source:     src,
+		Local:      local,
+		Transport:  sip.NetworkToLower(req.Transport()),
+		headers:    map[string][]string{},
 	}
 	for _, h := range req.Headers() {
 		key := headerKey(h.Name())
@@ -37,6 +28,14 @@ func newInvite(req *sip.Request, src, local netip.AddrPort) Invite {
 		i.UserAgent = ua[0]
 	}
 	return i
+}
+
+func uriParts(u *sip.Uri) URI {
+	parts := URI{Scheme: u.Scheme, User: userOf(u), Host: strings.Trim(u.Host, "[]"), Port: u.Port, Params: map[string]string{}}
+	for _, p := range u.UriParams {
+		parts.Params[strings.ToLower(p.K)] = p.V
+	}
+	return parts
 }
 
 func addressOf(display string, u *sip.Uri) Address {

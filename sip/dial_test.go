@@ -1,7 +1,6 @@
 package sip
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -77,7 +76,7 @@ func TestTwoServers(t *testing.T) {
 }
 
 func TestCalleeHangsUp(t *testing.T) {
-	networks(t, func(t *testing.T, network string) {
+	dialled(t, func(t *testing.T, network string) {
 		release := make(chan struct{})
 		callee := serve(t, Config{}, func(ctx context.Context, d *Dialog) {
 			d.Answer(ctx, []byte(testSDP))
@@ -113,7 +112,7 @@ func TestDialRefused(t *testing.T) {
 }
 
 func TestDialIsGivenUp(t *testing.T) {
-	networks(t, func(t *testing.T, network string) {
+	dialled(t, func(t *testing.T, network string) {
 		ends := make(chan error, 1)
 		callee := serve(t, Config{}, ringAnswer(nil, ends))
 		caller := serve(t, Config{}, answerAll(nil))
@@ -169,6 +168,12 @@ type phone struct {
 // ring makes a server dial a raw phone and returns the INVITE and what becomes of the call.
 func ring(ctx context.Context, t *testing.T, s testServer) (*phone, heardMessage, <-chan error) {
 	t.Helper()
+	return ringWith(ctx, t, s, Dial{Offer: []byte(testSDP)}, func(*Dialog, []byte) {})
+}
+
+// ringWith is ring with more to the call than its target; up is told of the call that is answered.
+func ringWith(ctx context.Context, t *testing.T, s testServer, to Dial, up func(*Dialog, []byte)) (*phone, heardMessage, <-chan error) {
+	t.Helper()
 	pc, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
@@ -176,11 +181,14 @@ func ring(ctx context.Context, t *testing.T, s testServer) (*phone, heardMessage
 	t.Cleanup(func() { pc.Close() })
 	dialled := make(chan error, 1)
 	go func() {
-		_, _, err := s.Dial(ctx, Dial{To: "sip:phone@" + pc.LocalAddr().String(), Offer: []byte(testSDP)})
+		to.To = "sip:phone@" + pc.LocalAddr().String()
+		d, answer, err := s.Dial(ctx, to)
+		if err == nil {
+			up(d, answer)
+		}
 		dialled <- err
 	}()
-	c := &connected{UDPConn: pc}
-	p := &phone{&rawPeer{t: t, network: "udp", conn: c, in: bufio.NewReaderSize(c, 1<<16), tag: "phone"}, pc}
+	p := rawPhone(t, pc)
 	invite := p.expectRequest("INVITE")
 	return p, invite, dialled
 }

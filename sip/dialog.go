@@ -25,6 +25,7 @@ type Dialog struct {
 	timing   timing
 	wire     wire
 	keys     *digest.Keyring // answers challenges; nil: nobody does
+	others   *dialogs        // of the same server
 	log      *slog.Logger
 
 	ctx  context.Context //nolint:containedctx // the dialog's own life, handed out by Context
@@ -35,6 +36,7 @@ type Dialog struct {
 	mu         sync.Mutex
 	negotiator Negotiator
 	onKey      func(rune)
+	onRefer    func(Referral) (Transfer, error)
 
 	owned
 }
@@ -56,11 +58,14 @@ type owned struct {
 	unacked map[uint32]*acceptance // our 2xx that have no ACK yet, by CSeq number
 	pending *pendingOffer          // the peer's offer that is being answered
 
+	referral  *referral // the peer's that is being done
+	referrals int       // that there have been
+
 	overtaker inbound // a request that may have overtaken an ACK, held back
 
-	reliable     *reliable // callee: the 180 whose PRACK is awaited
-	owed         []byte    // callee: our answer, for when that has come
-	offeredEarly bool      // callee: our offer was in the 180
+	reliable  *reliable // callee: the 180 whose PRACK is awaited
+	owed      []byte    // callee: our answer, for when that has come
+	saidEarly bool      // callee: our offer, or answer, was in the 180
 
 	out outbound // caller: the INVITE
 }
@@ -78,8 +83,6 @@ type wire interface {
 	// reinvite sends a re-INVITE and returns its final answer. It returns by itself: timer B, or 64*T1
 	// without a final answer. ack makes the ACK to a 2xx, each time that it comes; it may come later, too.
 	reinvite(p path, req *sip.Request, ack func(*sip.Response) (path, *sip.Request)) (*sip.Response, error)
-	// converse sends an INVITE of d, one that begins a call, and tells d the answers. It returns with the last.
-	converse(d *Dialog, invite *sip.Request)
 	// write sends an ACK, or tries to.
 	write(p path, req *sip.Request) error
 	// spawn runs f on a goroutine that the server waits for; false if it waits for no more.
@@ -93,7 +96,13 @@ func (d *Dialog) Invite() Invite { return d.invite }
 func (d *Dialog) Context() context.Context { return d.ctx }
 
 // Ring sends 180, and sees to it that it arrives where the caller requires that (RFC 3262).
-func (d *Dialog) Ring(ctx context.Context) error { return d.ask(ctx, d.ring) }
+func (d *Dialog) Ring(ctx context.Context) error { return d.RingWith(ctx, nil) }
+
+// RingWith is Ring where the answer to the caller's offer is known already: a 180 that must arrive carries it (RFC 3262
+// section 5), so that the caller may offer anew in its PRACK, and Answer does not say it again.
+func (d *Dialog) RingWith(ctx context.Context, answer []byte) error {
+	return d.ask(ctx, func() error { return d.ring(answer) })
+}
 
 // Answer sends 200 with sdp and returns; that it arrives is the dialog's own business: it is sent again
 // until the ACK comes, and without one the dialog ends with ErrNoACK. Where the INVITE had no offer, sdp is

@@ -5,8 +5,9 @@ import "sync"
 // dialogs are those that are up, by Call-ID and our tag. The peer's tag, which we do not know from the
 // beginning where we call, is checked by the dialog.
 type dialogs struct {
-	mu sync.Mutex
-	m  map[dialogID]*Dialog
+	mu   sync.Mutex
+	m    map[dialogID]*Dialog
+	past endedDialogs
 }
 
 type dialogID struct{ callID, localTag string }
@@ -20,7 +21,11 @@ func (ds *dialogs) add(d *Dialog) {
 func (ds *dialogs) remove(d *Dialog) {
 	ds.mu.Lock()
 	defer ds.mu.Unlock()
-	delete(ds.m, dialogID{d.callID, d.localTag})
+	// A call of ours goes to its next target under the same name.
+	if id := (dialogID{d.callID, d.localTag}); ds.m[id] == d {
+		delete(ds.m, id)
+		ds.past.add(id)
+	}
 }
 
 func (ds *dialogs) find(callID, localTag string) *Dialog {

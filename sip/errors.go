@@ -12,12 +12,14 @@ var (
 	ErrCancelled = errors.New("the caller gave up before the answer")
 	ErrRejected  = errors.New("the call was refused")
 	ErrNoACK     = errors.New("no ACK for the answer in 64*T1")
-	ErrNoAnswer  = errors.New("no answer from the peer in 64*T1")
+	ErrNoAnswer  = errors.New("no answer from the peer in time")
 	ErrShutdown  = errors.New("the server is shutting down")
 	ErrNoPRACK   = errors.New("no PRACK for the provisional answer in 64*T1")
 	ErrDisagreed = errors.New("no agreement on the sound")
 	ErrExpired   = errors.New("the session was not refreshed in time")
 	ErrGone      = errors.New("the peer does not answer any more")
+	// ErrUnreachable says that an answer found no way to the peer: its connection is gone.
+	ErrUnreachable = errors.New("the peer cannot be reached any more")
 )
 
 // What a method of a Server or a Dialog may refuse with.

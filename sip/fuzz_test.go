@@ -74,6 +74,35 @@ func FuzzSplitter(f *testing.F) {
 }
 
 // FuzzGuard: what passes is what sipgo can take without harm, and what is answered can be.
+// FuzzSized: a message of a WebSocket has the length of its body in it afterwards, and no byte that it had not; and once
+// more it stays as it is.
+func FuzzSized(f *testing.F) {
+	m := "OPTIONS sip:a SIP/2.0\r\nVia: SIP/2.0/WS b\r\nl: 3\r\n\r\nabc"
+	for _, msg := range []string{m, m + "d", m[:len(m)-1], strings.Replace(m, "l: 3", "X: 1", 1), strings.Replace(m, "l: 3", "l: 3\r\nl: 4", 1), "", "\r\n\r\n", "x\r\n\r\ny"} {
+		f.Add([]byte(msg))
+	}
+	f.Fuzz(func(t *testing.T, msg []byte) {
+		got, err := sized(bytes.Clone(msg))
+		head, body, whole := bytes.Cut(got, []byte(crlfcrlf))
+		if err != nil || !whole {
+			if !bytes.Equal(got, msg) {
+				t.Errorf("%q became %q", msg, got)
+			}
+			return
+		}
+		if n, err := contentLength(append(head, crlfcrlf...)); err != nil || n != len(body) {
+			t.Errorf("%q: body of %d bytes, Content-Length %d, %v", got, len(body), n, err)
+		}
+		_, was, _ := bytes.Cut(msg, []byte(crlfcrlf))
+		if !bytes.HasPrefix(was, body) {
+			t.Errorf("body %q became %q", was, body)
+		}
+		if again, err := sized(bytes.Clone(got)); err != nil || !bytes.Equal(again, got) {
+			t.Errorf("%q became %q, %v", got, again, err)
+		}
+	})
+}
+
 func FuzzGuard(f *testing.F) {
 	good := "INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP c;branch=z9hG4bKd\r\nFrom: <sip:e>;tag=f\r\nTo: <sip:a>\r\n" +
 		"Call-ID: g\r\nCSeq: 1 INVITE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"

@@ -52,7 +52,7 @@ func newGuard(c Config) *guard {
 // packet is one message with where it came from.
 type packet struct {
 	src     netip.AddrPort
-	network string // "udp", "tcp" or "tls"
+	network string // "udp", "tcp", "tls", "ws" or "wss"
 	data    []byte
 }
 
@@ -110,6 +110,9 @@ func (g *guard) knocked(src netip.AddrPort, network, why string) {
 func (g *guard) pause(src netip.AddrPort, now time.Time) time.Duration {
 	return g.floods.message(src.Addr(), now)
 }
+
+// inTime reports whether a message from src may be answered already, and counts it.
+func (g *guard) inTime(src netip.AddrPort) bool { return g.pause(src, time.Now()) <= 0 }
 
 // judge decides about one packet of a source that is admitted. A panic of the parser is a verdict too.
 func (g *guard) judge(p packet, now time.Time) (v verdict) {

@@ -53,6 +53,8 @@ func (d *Dialog) heard(in inbound) {
 		d.prack(in)
 	case sip.INFO:
 		d.info(in)
+	case sip.REFER:
+		d.refer(in)
 	default:
 		_ = d.respond(in, sip.StatusOK, "OK", capabilities()...) // OPTIONS
 	}
@@ -72,7 +74,7 @@ func (d *Dialog) renegotiate(in inbound) {
 	case d.state == leaving || d.state == ending || d.state == givingUp || d.state == cancelling:
 		d.stranger(in)
 		return
-	case d.pending != nil || invite && (d.state == incoming || d.state == ringing):
+	case d.pending != nil || invite && (d.state == incoming || d.state == ringing || d.state == ringingSurely || d.state == owing):
 		d.refuseForNow(in, retry)
 		return
 	case invite && (d.state == calling || d.state == proceeding):

@@ -15,11 +15,13 @@ type Invite struct {
 	RequestURI URI
 	Source     netip.AddrPort // where it came from (callee) or went to (caller)
 	Local      netip.AddrPort // our own address towards the peer, never unspecified
-	Transport  string         // "udp", "tcp" or "tls"
+	Transport  string         // "udp", "tcp", "tls", "ws" or "wss"
 	Peer       string         // whose certificate the connection came with (TLS.Peer); empty: nobody's
 	Account    string         // who it was proved to be from, by digest; empty: nobody had to
 	UserAgent  string         // the peer's, where it says so
 	Body       []byte         // the SDP offer, also when it came in a multipart body; nil is a late offer
+
+	Replaces *Replaces // the call that this one is to take the place of (Dialog.Replaced); nil: none
 
 	headers map[string][]string
 }
@@ -77,7 +79,15 @@ type Dial struct {
 	// challenge is a refusal.
 	Keys *digest.Keyring
 
-	// Provisional, where set, is told each provisional answer above 100 and its SDP, if any. It is
-	// called before Dial returns, one call at a time, and must not block.
+	// Prepare, where set, is told once it is known how the INVITE will leave, and before it does: Invite says from
+	// where and to where. It is told again where the call goes on to another target. It makes the offer, in place of Offer, and may set who negotiates: who does is told the
+	// answer, in an early one too, where that comes first.
+	Prepare func(d *Dialog) (offer []byte, err error)
+
+	Replaces   *Replaces // the call of the peer's whose place this one is to take; nil: none
+	ReferredBy string    // value of the header (RFC 3892), where somebody has asked for this call
+
+	// Provisional, where set, is told each provisional answer above 100 and its SDP, if any; a reliable one once. It
+	// is called before Dial returns, one call at a time, and must not block.
 	Provisional func(code int, reason string, body []byte)
 }

@@ -51,6 +51,32 @@ func markTCP(c net.Conn, dscp int) {
 // isStream reports whether a network carries connections, and not datagrams.
 func isStream(network string) bool { return network != "udp" }
 
+// isSecure reports whether it is encrypted.
+func isSecure(network string) bool { return network == "tls" || network == "wss" }
+
+// isWeb reports whether it is WebSockets (RFC 7118).
+func isWeb(network string) bool { return network == "ws" || network == "wss" }
+
+// carrier is what sipgo takes a network for: a WebSocket is a connection as others are, once the messages are cut.
+func carrier(network string) string {
+	switch network {
+	case "ws":
+		return "tcp"
+	case "wss":
+		return "tls"
+	}
+	return network
+}
+
+// transportParam is the transport parameter of a URI at which we are reached (RFC 7118 section 5.2.2: that of a secure
+// WebSocket is ws too).
+func transportParam(network string) string {
+	if network == "wss" {
+		return "ws"
+	}
+	return network
+}
+
 // defaultPort is the port of a SIP URI that names none (RFC 3261 section 19.1.2).
 func defaultPort(network string) int {
 	if network == "tls" {

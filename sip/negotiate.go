@@ -44,17 +44,17 @@ func (d *Dialog) negotiates() Negotiator {
 // late reports whether the INVITE had no offer.
 func (d *Dialog) late() bool { return len(d.invite.Body) == 0 }
 
-// offered has the peer's offer answered by the gateway, beside the owner, who goes on.
-func (d *Dialog) offered(in inbound, offer []byte) {
+// offered has the peer's offer answered by the gateway, beside the owner, who goes on. False: it is refused already.
+func (d *Dialog) offered(in inbound, offer []byte) bool {
 	n := d.negotiates()
 	if n == nil {
 		_ = d.respond(in, sip.StatusNotAcceptableHere, phrase(sip.StatusNotAcceptableHere))
-		return
+		return false
 	}
 	to, do := nextOffer(d.negotiation, offerHeard)
 	if do != proceed {
 		d.refuseForNow(in, do)
-		return
+		return false
 	}
 	ctx, stop := context.WithCancel(d.ctx)
 	p := &pendingOffer{in: in, stop: stop}
@@ -70,6 +70,7 @@ func (d *Dialog) offered(in inbound, offer []byte) {
 	if !started {
 		d.answerOffer(p, nil, ErrShutdown)
 	}
+	return true
 }
 
 // answerOf asks n for an answer; its panic is an error.
@@ -101,9 +102,17 @@ func (d *Dialog) answerOffer(p *pendingOffer, answer []byte, err error) {
 	case p.in.req.IsInvite():
 		d.path.refresh(p.in.req)
 		_ = d.accept(p.in, answer, false)
+	case p.in.req.Method == sip.PRACK:
+		res := newResponse(p.in.req, p.in.from.src, sip.StatusOK, "OK", d.localTag, d.server)
+		res.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))
+		res.SetBody(answer)
+		_ = p.in.tx.Respond(res)
 	default:
 		d.path.refresh(p.in.req)
 		_ = p.in.tx.Respond(d.ok(p.in, answer))
+	}
+	if p.in.req.Method == sip.PRACK { // in either case it has acknowledged our 180
+		_ = d.step(prackHeard, occasion{})
 	}
 }
 

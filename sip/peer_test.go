@@ -66,10 +66,10 @@ func start(t *testing.T, s *Server, h HandlerFunc) testServer {
 	return testServer{s, t}
 }
 
-// loopback is "udp", "tcp" and "tls" on 127.0.0.1, at any port.
+// loopback is all networks on 127.0.0.1, at any port.
 func loopback() []Listener {
 	any4 := netip.MustParseAddrPort("127.0.0.1:0")
-	return []Listener{{"udp", any4}, {"tcp", any4}, {"tls", any4}}
+	return []Listener{{"udp", any4}, {"tcp", any4}, {"tls", any4}, {"ws", any4}, {"wss", any4}}
 }
 
 func (s testServer) addr(network string) netip.AddrPort {
@@ -100,7 +100,7 @@ func (s testServer) peer(network, from string) *rawPeer {
 	var d net.Dialer
 	if from != "" {
 		ip := net.ParseIP(from)
-		d.LocalAddr = map[string]net.Addr{"udp": &net.UDPAddr{IP: ip}, "tcp": &net.TCPAddr{IP: ip}, "tls": &net.TCPAddr{IP: ip}}[network]
+		d.LocalAddr = map[bool]net.Addr{false: &net.UDPAddr{IP: ip}, true: &net.TCPAddr{IP: ip}}[isStream(network)]
 	}
 	return s.peerOn(network, d, nil)
 }
@@ -108,18 +108,25 @@ func (s testServer) peer(network, from string) *rawPeer {
 // peerOn connects with a certificate, where the network is TLS and there is one.
 func (s testServer) peerOn(network string, d net.Dialer, cert *tls.Certificate) *rawPeer {
 	s.t.Helper()
-	c, err := d.Dial(strings.Replace(network, "tls", "tcp", 1), s.addr(network).String())
+	dialled := "tcp"
+	if network == "udp" {
+		dialled = network
+	}
+	c, err := d.Dial(dialled, s.addr(network).String())
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { c.Close() })
-	if network == "tls" {
+	if isSecure(network) {
 		config := theirTLS(s.t)
 		config.ServerName = "127.0.0.1"
 		if cert != nil {
 			config.Certificates = []tls.Certificate{*cert}
 		}
 		c = tls.Client(c, config)
+	}
+	if isWeb(network) {
+		c = webSocketOver(s.t, c)
 	}
 	return &rawPeer{
 		t: s.t, network: network, conn: c, in: bufio.NewReaderSize(c, 1<<16),
@@ -317,15 +324,19 @@ func wait[T any](t *testing.T, c <-chan T) T {
 	}
 }
 
-// networks runs a test over UDP, TCP and TLS.
+// networks runs a test over all that SIP may come over.
 func networks(t *testing.T, f func(t *testing.T, network string)) {
-	t.Run("udp", func(t *testing.T) { f(t, "udp") })
-	streamed(t, f)
+	over(t, f, "udp", "tcp", "tls", "ws", "wss")
 }
 
-// streamed runs a test over TCP and TLS.
-func streamed(t *testing.T, f func(t *testing.T, network string)) {
-	for _, n := range []string{"tcp", "tls"} {
+// dialled runs a test over all that we can call over.
+func dialled(t *testing.T, f func(t *testing.T, network string)) { over(t, f, "udp", "tcp", "tls") }
+
+// streamed runs a test over streams that have to be cut into messages.
+func streamed(t *testing.T, f func(t *testing.T, network string)) { over(t, f, "tcp", "tls") }
+
+func over(t *testing.T, f func(t *testing.T, network string), names ...string) {
+	for _, n := range names {
 		t.Run(n, func(t *testing.T) { f(t, n) })
 	}
 }

@@ -77,15 +77,3 @@ func copyProof(invite, ack *sip.Request) {
 		}
 	}
 }
-
-// inviteAgain sends our INVITE anew, with credentials. What a provisional answer to the first has said about the way to
-// the peer is no longer true.
-func (d *Dialog) inviteAgain() {
-	d.localSeq++
-	d.remoteTag = ""
-	req := d.again(d.out.req, d.localSeq)
-	d.out.req = req
-	if !d.wire.spawn("INVITE", func() { d.wire.converse(d, req) }) {
-		d.abandon()
-	}
-}

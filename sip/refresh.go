@@ -27,10 +27,10 @@ func (d *Dialog) refresh() {
 
 // sessionHeaders is what a refresh of ours says.
 func (d *Dialog) sessionHeaders(req *sip.Request) {
-	req.AppendHeader(sip.NewHeader("Supported", supportedByUs))
+	req.AppendHeader(d.supported())
 	req.AppendHeader(sip.NewHeader("Session-Expires", wholeSeconds(d.session.interval)+";refresher=uac"))
 	req.AppendHeader(sip.NewHeader("Min-SE", wholeSeconds(max(d.session.least, minSession))))
-	req.AppendHeader(sip.NewHeader("Allow", allow))
+	req.AppendHeader(d.allowed())
 }
 
 // update refreshes by an UPDATE without a body.

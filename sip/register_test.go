@@ -236,7 +236,7 @@ func TestKeepAlive(t *testing.T) {
 }
 
 func TestAsk(t *testing.T) {
-	networks(t, func(t *testing.T, network string) {
+	for _, network := range []string{"udp", "tcp", "tls"} {
 		carrier, r := switchboard(t, answerAll(nil))
 		s := serve(t, Config{}, answerAll(nil))
 		keys := digest.NewKeyring("2001", "secret")
@@ -269,7 +269,7 @@ func TestAsk(t *testing.T) {
 		if got, err := s.Ask(t.Context(), options); err != nil || got.Code != 200 {
 			t.Errorf("OPTIONS: got %+v, %v", got, err)
 		}
-	})
+	}
 }
 
 func TestAskIsGivenUp(t *testing.T) {

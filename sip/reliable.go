@@ -22,43 +22,45 @@ type reliable struct {
 	resend, giveUp *time.Timer
 }
 
-// ring sends 180, reliably where the caller requires it. An INVITE without an offer wants ours in the first
-// reliable answer (RFC 3261 section 13.2.1); where nobody could make it, there is no 180.
-func (d *Dialog) ring() error {
+// ring sends 180, reliably where the caller requires it, and then with our answer, if that is known. An INVITE without
+// an offer wants ours in the first reliable answer (RFC 3261 section 13.2.1); where nobody could make it, there is no 180.
+func (d *Dialog) ring(answer []byte) error {
 	if !hasTag(optionTags(d.in.req, "require"), "100rel") {
 		return d.step(ringWe, occasion{})
 	}
 	if d.late() && d.negotiates() == nil {
 		return nil
 	}
-	return d.step(ringSurelyWe, occasion{})
+	return d.step(ringSurelyWe, occasion{early: answer})
 }
 
 // ringSurely sends a 180 with a number, again and again until the PRACK (RFC 3262 section 3).
-func (d *Dialog) ringSurely() error {
-	var offer []byte
+func (d *Dialog) ringSurely(answer []byte) error {
+	body := answer
 	if d.late() {
 		var err error
-		if offer, err = d.ourOffer(); err != nil {
+		if body, err = d.ourOffer(); err != nil {
 			return err
 		}
-		d.negotiation, _ = nextOffer(d.negotiation, offerWe)
-		d.offeredEarly = true
 	}
-	r := &reliable{number: rand.Uint32N(1<<31-1) + 1, offer: offer != nil, wait: d.timing.t1}
+	if body != nil {
+		d.negotiation, _ = nextOffer(d.negotiation, map[bool]offerEvent{true: offerWe, false: answeredWe}[d.late()])
+		d.saidEarly = true
+	}
+	r := &reliable{number: rand.Uint32N(1<<31-1) + 1, offer: d.late(), wait: d.timing.t1}
 	r.res = newResponse(d.in.req, d.in.from.src, sip.StatusRinging, "Ringing", d.localTag, d.server)
 	r.res.AppendHeader(d.path.contact())
-	r.res.AppendHeader(sip.NewHeader("Allow", allow))
+	r.res.AppendHeader(d.allowed())
 	r.res.AppendHeader(sip.NewHeader("Require", "100rel"))
 	r.res.AppendHeader(sip.NewHeader("RSeq", strconv.FormatUint(uint64(r.number), 10)))
-	if offer != nil {
+	if body != nil {
 		r.res.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))
-		r.res.SetBody(offer)
+		r.res.SetBody(body)
 	}
 	d.reliable = r
 	r.resend = time.AfterFunc(r.wait, func() { d.post(func() { d.ringAgain(r) }) })
 	r.giveUp = time.AfterFunc(d.timing.patience(), func() { d.post(func() { d.prackMissed(r) }) })
-	return d.in.tx.Respond(r.res)
+	return d.in.respond(r.res)
 }
 
 // ringAgain sends it again: at T1, doubling without a bound.
@@ -77,27 +79,50 @@ func (d *Dialog) prackMissed(r *reliable) {
 	}
 }
 
-// prack takes a PRACK. What it acknowledges must be what was sent last (section 3), or it belongs to nothing.
+// prack takes a PRACK. What it acknowledges must be what was sent last (section 3), or it belongs to nothing. It may
+// answer our offer, or, after our answer, offer anew (section 5).
 func (d *Dialog) prack(in inbound) {
 	r := d.reliable
 	if r == nil || !acknowledges(in.req, r.number, d.in.req.CSeq().SeqNo) {
 		d.stranger(in)
 		return
 	}
-	if !r.offer && len(in.req.Body()) > 0 { // an offer over an offer that has no answer yet
+	var offer []byte
+	if !r.offer {
+		var err error
+		if offer, err = sdpOf(in.req); err != nil {
+			_ = d.respond(in, sip.StatusUnsupportedMediaType, phrase(sip.StatusUnsupportedMediaType), acceptSDP())
+			return
+		}
+	}
+	if offer != nil && d.negotiation != stable { // an offer over an offer that has no answer yet
 		d.refuseForNow(in, retry)
 		return
 	}
 	d.settleReliable()
-	if r.offer {
+	switch {
+	case r.offer:
 		d.negotiation, _ = nextOffer(d.negotiation, answerHeard)
 		if err := d.agree(in.req); err != nil {
 			_ = d.respond(in, sip.StatusOK, "OK")
 			_ = d.step(disagreed, occasion{cause: err, refusal: refusalFor(reasonOf(err))})
 			return
 		}
+	case offer != nil:
+		if d.offered(in, offer) {
+			return // it goes on with the answer
+		}
+		in.req = nil
 	}
 	_ = d.step(prackHeard, occasion{in: in})
+}
+
+// answerPrack answers a PRACK, unless its offer was answered, or refused, already.
+func (d *Dialog) answerPrack(in inbound) error {
+	if in.req == nil {
+		return nil
+	}
+	return d.respond(in, sip.StatusOK, "OK")
 }
 
 // acknowledges reads RAck: the number of the response, and the INVITE's of the request.

@@ -128,6 +128,70 @@ func TestReliableRingingIsCancelled(t *testing.T) {
 	}
 }
 
+// Where our answer is in the reliable 180 the PRACK may offer anew (RFC 3262 section 5): that is answered in its 200, or
+// refused, before the 200 to the INVITE, which says nothing.
+func TestOfferInThePRACK(t *testing.T) {
+	for _, c := range []struct {
+		rule    string
+		n       Negotiator
+		offer   string
+		want    int
+		answers bool // before the PRACK comes
+	}{
+		{"answered", answering{answer: func(context.Context, []byte) ([]byte, error) { return []byte(otherSDP), nil }}, testSDP, 200, false},
+		{"answered, and the call is already", answering{answer: func(context.Context, []byte) ([]byte, error) { return []byte(otherSDP), nil }}, testSDP, 200, true},
+		{"refused", answering{answer: func(context.Context, []byte) ([]byte, error) { return nil, refusing{} }}, testSDP, 488, true},
+		{"nobody answers", nil, testSDP, 488, true},
+		{"none", nil, "", 200, true},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			may := make(chan struct{})
+			if c.answers {
+				close(may)
+			}
+			p := serve(t, Config{}, func(ctx context.Context, d *Dialog) {
+				d.Negotiate(c.n)
+				if err := d.RingWith(ctx, []byte(testSDP)); err != nil {
+					t.Error(err)
+				}
+				<-may
+				if d.Answer(ctx, []byte(testSDP)) == nil {
+					<-ctx.Done()
+				}
+			}).peer("udp", "")
+			p.send(p.request("INVITE", "i", 1, "", testSDP, "Require: 100rel"))
+			ringing := p.expect(180)
+			if ringing.body != testSDP {
+				t.Errorf("the 180 has no answer: %q", ringing.body)
+			}
+			tag := ringing.toTag()
+			p.send(p.request("INVITE", "re", 2, tag, testSDP))
+			skip(p, 180, 500)
+			p.send(p.request("ACK", "re", 2, tag, ""))
+			p.send(p.request("PRACK", "p", 3, tag, c.offer, "RAck: "+ringing.header("RSeq")+" 1 INVITE"))
+			got := map[string]heardMessage{}
+			for len(got) < 2 {
+				m := p.hear()
+				if _, again := got[m.header("CSeq")]; m.code == 180 || again {
+					continue
+				}
+				got[m.header("CSeq")] = m
+				if !c.answers {
+					close(may)
+					c.answers = true
+				}
+			}
+			prack, invite := got["3 PRACK"], got["1 INVITE"]
+			if prack.code != c.want || c.offer != "" && c.want == 200 && prack.body != otherSDP {
+				t.Errorf("the PRACK is answered %q with %q, want %d", prack.start, prack.body, c.want)
+			}
+			if invite.code != 200 || invite.body != "" {
+				t.Errorf("the INVITE is answered %q with %q", invite.start, invite.body)
+			}
+		})
+	}
+}
+
 // An INVITE without an offer gets ours in the first reliable answer (RFC 3262 section 5), its answer is in the PRACK,
 // and the 200 says nothing.
 func TestOfferInAReliableAnswer(t *testing.T) {

@@ -26,7 +26,7 @@ const supportedByUs = "100rel, timer"
 type origin struct {
 	src     netip.AddrPort
 	local   netip.AddrPort // the socket's own address; may be unspecified
-	network string         // "udp", "tcp" or "tls"
+	network string         // "udp", "tcp", "tls", "ws" or "wss"
 	peer    string         // whose certificate came with the connection
 }
 
@@ -39,14 +39,13 @@ func originOf(network, src string, c sip.Connection) (origin, error) {
 	}
 	if t, ok := c.(*sip.TCPConnection); ok {
 		if s, ok := t.Conn.(*streamConn); ok {
-			o.peer = s.peer
+			o.network, o.peer = s.network, s.peer
 		}
 	}
 	return o, err
 }
 
-// onRequest is the goroutine that sipgo starts for a request. For an INVITE it stays until the transaction
-// is done, since that is how long a CANCEL or a copy of it must find it.
+// onRequest is the goroutine that sipgo starts for a request.
 func (s *Server) onRequest(req *sip.Request, tx *sip.ServerTx) {
 	if !s.tasks.enter() {
 		tx.Terminate()
@@ -76,20 +75,30 @@ func (s *Server) onRequest(req *sip.Request, tx *sip.ServerTx) {
 	}
 }
 
-// invite takes an INVITE and keeps it in progress until its transaction is done.
+// invite takes an INVITE and keeps it in progress until its transaction is done, since that is how long a CANCEL or a
+// copy of it must find it. What stays is a goroutine of its own: the stack that an INVITE needs is four times as large.
 func (s *Server) invite(in inbound, tx *sip.ServerTx) {
 	i, merged := s.guard.invites.take(in.req, in.from.src.Addr())
-	defer s.guard.invites.done(i)
+	if !s.spawn("INVITE", func() { s.attend(in.from, tx, i) }) {
+		s.guard.invites.done(i)
+		tx.Terminate()
+		return
+	}
 	in.watch = func(f func(string)) { s.guard.invites.watch(i, f) }
 	if merged {
 		s.respond(in, sip.StatusLoopDetected, i.tag) // section 8.2.2.2
 	} else {
 		s.dispatch(inbound{req: in.req, tx: in.tx, from: in.from, watch: in.watch, tag: i.tag})
 	}
+}
+
+// attend takes what comes to an INVITE's transaction after it, and forgets it when the transaction is done.
+func (s *Server) attend(from origin, tx *sip.ServerTx, i *inviteInProgress) {
+	defer s.guard.invites.done(i)
 	for {
 		select {
 		case ack := <-tx.Acks(): // to a refusal; or to a 2xx, from a phone that does not know better
-			s.deliver(inbound{req: ack, from: in.from, tx: tx})
+			s.deliver(inbound{req: ack, from: from, tx: tx})
 		case <-tx.Done():
 			return
 		}
@@ -142,8 +151,10 @@ func refusedOutright(req *sip.Request) (code int, extra []sip.Header) {
 	case sip.INVITE, sip.BYE, sip.OPTIONS, sip.INFO, sip.UPDATE, sip.PRACK, sip.REGISTER:
 	case sip.SUBSCRIBE, sip.NOTIFY:
 		return statusBadEvent, []sip.Header{allowEvents()}
-	case sip.REFER:
-		return sip.StatusGlobalDecline, Refusal{Warning: Warning{399, "calls are not transferred here"}}.headers(hostOf(req.Recipient.Host))
+	case sip.REFER: // in a call; calls are made for nobody else
+		if tagOf(req.To().Params) == "" {
+			return sip.StatusGlobalDecline, RefusalFor(errNoTransfers).headers(hostOf(req.Recipient.Host))
+		}
 	case sip.MESSAGE, sip.PUBLISH:
 		return sip.StatusMethodNotAllowed, []sip.Header{sip.NewHeader("Allow", allow)}
 	default:
@@ -161,7 +172,7 @@ func refusedOutright(req *sip.Request) (code int, extra []sip.Header) {
 // unsupported returns the option tags that a request requires and we do not have (section 8.2.2.3).
 func unsupported(req *sip.Request) []string {
 	var tags []string
-	known := strings.Split(supportedByUs, ", ")
+	known := strings.Split(supportedByUs+", "+supportedInTransfers, ", ")
 	if req.Method == sip.REGISTER {
 		known = []string{"path", "outbound"}
 	}

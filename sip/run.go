@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,6 +16,7 @@ type occasion struct {
 	in      inbound       // a request of the peer
 	res     *sip.Response // an answer of the peer
 	sdp     []byte        // our answer
+	early   []byte        // the same, with our 180
 	refusal Refusal
 	reason  Reason // of our hanging up
 	cause   error  // why, where the event does not say it
@@ -125,7 +127,7 @@ func causeOf(e event, o occasion) error {
 func (d *Dialog) act(a action, o occasion) error {
 	switch a {
 	case sendRingingSurely:
-		return d.ringSurely()
+		return d.ringSurely(o.early)
 	case sendRinging:
 		return d.respond(d.in, sip.StatusRinging, "Ringing", d.path.contact())
 	case sendAnswer:
@@ -139,12 +141,14 @@ func (d *Dialog) act(a action, o occasion) error {
 		return d.refuse(d.in, o.refusal)
 	case sendTerminated:
 		return d.respond(d.in, sip.StatusRequestTerminated, "Request Terminated")
-	case sendOK, sendPrackOK:
+	case sendOK:
 		return d.respond(o.in, sip.StatusOK, "OK")
+	case sendPrackOK:
+		return d.answerPrack(o.in)
 	case resendRinging:
-		return d.in.tx.Respond(d.reliable.res)
+		return d.in.respond(d.reliable.res)
 	case sendPrackOKAndAnswer:
-		_ = d.respond(o.in, sip.StatusOK, "OK")
+		_ = d.answerPrack(o.in)
 		return d.answer()
 	case sendTimeout:
 		return d.respond(d.in, sip.StatusGatewayTimeout, phrase(sip.StatusGatewayTimeout))
@@ -159,6 +163,8 @@ func (d *Dialog) act(a action, o occasion) error {
 		d.bye()
 	case tellProgress:
 		d.progress(o.res)
+	case sendInviteAgain:
+		return d.inviteAgain()
 	case sendACK:
 		return d.accepted(o.res)
 	case sendACKAgain:
@@ -169,8 +175,6 @@ func (d *Dialog) act(a action, o occasion) error {
 		return err
 	case sendCancel:
 		d.cancel()
-	case sendInviteAgain:
-		d.inviteAgain()
 	}
 	return nil
 }
@@ -179,7 +183,7 @@ func (d *Dialog) act(a action, o occasion) error {
 // provisional answer. It sees to it that it arrives.
 func (d *Dialog) answer() error {
 	switch {
-	case d.offeredEarly:
+	case d.saidEarly:
 		return d.accept(d.in, nil, false)
 	case !d.late():
 		d.negotiation, _ = nextOffer(d.negotiation, answeredWe)
@@ -211,7 +215,7 @@ func (d *Dialog) accept(in inbound, sdp []byte, offer bool) error {
 	d.unacked[seq] = a
 	a.resend = time.AfterFunc(a.wait, func() { d.post(func() { d.resendDue(seq, a) }) })
 	a.giveUp = time.AfterFunc(d.timing.patience(), func() { d.post(func() { d.ackMissed(seq, a) }) })
-	err := in.tx.Respond(a.res)
+	err := in.respond(a.res)
 	if err != nil { // sipgo starts no timer L then, and would keep the transaction for ever
 		time.AfterFunc(d.timing.patience(), in.tx.Terminate)
 	}
@@ -339,7 +343,16 @@ func (d *Dialog) respond(in inbound, code int, reason string, extra ...sip.Heade
 	for _, h := range extra {
 		res.AppendHeader(h)
 	}
-	return in.tx.Respond(res)
+	return in.respond(res)
+}
+
+// respond sends an answer; ErrUnreachable where there is no way any more.
+func (in inbound) respond(res *sip.Response) error {
+	err := in.tx.Respond(res)
+	if errors.Is(err, sip.ErrTransactionTransport) {
+		return fmt.Errorf("%w: %w", ErrUnreachable, wireError(err))
+	}
+	return err
 }
 
 // ok makes a 200 to an INVITE or UPDATE, with a session description where there is one, and winds up the session
@@ -347,8 +360,8 @@ func (d *Dialog) respond(in inbound, code int, reason string, extra ...sip.Heade
 func (d *Dialog) ok(in inbound, sdp []byte) *sip.Response {
 	res := newResponse(in.req, in.from.src, sip.StatusOK, "OK", d.localTag, d.server)
 	res.AppendHeader(d.path.contact())
-	res.AppendHeader(sip.NewHeader("Allow", allow))
-	res.AppendHeader(sip.NewHeader("Supported", supportedByUs))
+	res.AppendHeader(d.allowed())
+	res.AppendHeader(d.supported())
 	for _, h := range d.keep(in.req) {
 		res.AppendHeader(h)
 	}

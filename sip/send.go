@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -99,11 +100,15 @@ func (s *Server) write(p path, req *sip.Request) error {
 	return s.client.WriteRequest(req)
 }
 
-// aim sets where a request goes: over TCP and TLS the connection that the dialog came on for as long as it is open,
-// and then a new one (RFC 3261 section 18.1.1).
+// aim sets where a request goes: on a connection, to the one that the dialog came on for as long as it is open,
+// and then a new one; on UDP what is too large goes over TCP, if it can (RFC 3261 section 18.1.1).
 func (s *Server) aim(p path, req *sip.Request) error {
 	to := p.hop()
-	if isStream(p.network) {
+	if size := len(req.String()); p.network == "udp" && !p.nat && size > largeRequest {
+		better := s.overTCP(context.WithoutCancel(s.base), origin{src: to, network: p.network}, size)
+		p.network = better.network
+		req.Via().Transport = strings.ToUpper(p.network)
+	} else if isStream(p.network) {
 		if s.streams.live(flow{p.network, p.flow}) != nil {
 			to = p.flow
 		} else {

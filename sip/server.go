@@ -41,6 +41,7 @@ type Server struct {
 	streams *streams
 
 	dialogs dialogs
+	sick    sick
 	tasks   tasks
 	handler Handler
 	serving chan struct{} // closed when Serve has begun
@@ -54,7 +55,7 @@ type Server struct {
 // door is a socket that peers connect to.
 type door struct {
 	*net.TCPListener
-	network string // "tcp" or "tls"
+	network string // "tcp", "tls", "ws" or "wss"
 }
 
 // Listen binds every listener of c. A port that is taken is a [*ListenError]. Nothing is read before
@@ -71,6 +72,7 @@ func Listen(c Config) (*Server, error) {
 		timing:  timing{t1: c.T1, t2: 8 * c.T1},
 		streams: newStreams(g, c),
 		dialogs: dialogs{m: map[dialogID]*Dialog{}},
+		sick:    sick{until: map[targetKey]time.Time{}},
 		serving: make(chan struct{}),
 		drain:   make(chan struct{}),
 	}
@@ -95,8 +97,8 @@ func (s *Server) bind(l Listener) error {
 		}
 		l.Addr = addrPort(c.LocalAddr())
 		s.packets = append(s.packets, newPacketConn(c, s.guard, s.log, s.ua.TransportLayer().Pool("udp")))
-	case "tcp", "tls":
-		if l.Network == "tls" && s.config.TLS.Server == nil {
+	case "tcp", "tls", "ws", "wss":
+		if isSecure(l.Network) && s.config.TLS.Server == nil {
 			return &ListenError{Listener: l, Err: errNoCertificate}
 		}
 		t, err := bindTCP(l)
@@ -134,6 +136,7 @@ func (s *Server) Serve(ctx context.Context, h Handler) error {
 		defer recovered(s.log, "handover")
 		_ = tl.ServeTLS(s.streams.over["tls"]) // likewise; the connections in it are beyond their handshake
 	})
+	readers.Go(func() { s.streams.web.serve(base) })
 	for _, l := range s.accepts {
 		readers.Go(func() { s.streams.accept(base, l, l.network) })
 	}

@@ -11,12 +11,13 @@ import (
 	"time"
 )
 
-// streamConn is a TCP or TLS connection behind the guard, as sipgo sees it: every read returns one whole message
-// that the guard passes, or a piece of it where the reader's buffer is small.
+// streamConn is a TCP or TLS connection, or a WebSocket in one, behind the guard, as sipgo sees it: every read returns
+// one whole message that the guard passes, or a piece of it where the reader's buffer is small.
 type streamConn struct {
 	net.Conn
-	network       string // "tcp" or "tls"
-	peer          string // whose certificate came with it (TLS.Peer)
+	network       string     // "tcp", "tls", "ws" or "wss"
+	web           *webSocket // of ws and wss; else nil
+	peer          string     // whose certificate came with it (TLS.Peer)
 	remote, local netip.AddrPort
 	guard         *guard
 	log           *slog.Logger
@@ -77,6 +78,9 @@ func (s *streamConn) Read(b []byte) (n int, err error) {
 
 // advance takes one step: a keep-alive answered, a message judged, or more bytes read.
 func (s *streamConn) advance() error {
+	if s.web != nil {
+		return s.frame()
+	}
 	tok, msg, err := s.split.next()
 	switch {
 	case err != nil:
@@ -159,7 +163,12 @@ func (s *streamConn) Write(b []byte) (int, error) {
 	if err := s.SetWriteDeadline(time.Now().Add(s.guard.limits.WriteTime)); err != nil {
 		return 0, err
 	}
-	n, err := s.Conn.Write(b)
+	n, err := len(b), error(nil)
+	if s.web != nil {
+		err = s.web.write(b)
+	} else {
+		n, err = s.Conn.Write(b)
+	}
 	if err != nil {
 		_ = s.Close() // half a message may be out
 	}
@@ -173,6 +182,9 @@ func (s *streamConn) Close() error {
 	case <-s.reading:
 	default:
 		s.gone()
+	}
+	if s.web != nil {
+		_ = s.web.CloseNow()
 	}
 	return ignoreClosed(s.Conn.Close()) // sipgo closes it too
 }

@@ -49,6 +49,7 @@ const (
 	prackMissed    // 64*T1 after it
 	refreshTurn    // half of the session interval, where we refresh
 	sessionExpired // the peer, or we, did not refresh in time
+	intervalHeard  // 422: the peer's side wants a longer session interval
 	peerGone       // 408, 481 or nothing for a refresh of ours
 	ackMissed      // 64*T1 after a 2xx
 	noAnswer       // timer B, 64*T1 after CANCEL, or the network is gone
@@ -76,11 +77,11 @@ const (
 	sendBye
 	sendRefresh
 	tellProgress
+	sendInviteAgain
 	sendACK
 	sendACKAgain
 	sendACKAndBye
 	sendCancel
-	sendInviteAgain
 )
 
 // row is one line of the table, named by its rule.
@@ -164,6 +165,7 @@ func callerRows() []row {
 	return []row{
 		{calling, provisionalHeard, proceeding, tellProgress, "progress (13.2.2.1)"},
 		{calling, successHeard, confirmed, sendACK, "answered: ACK (13.2.2.4)"},
+		{calling, intervalHeard, calling, sendInviteAgain, "422: again, with the interval that it asks for (RFC 4028 7.4)"},
 		{calling, challengeHeard, calling, sendInviteAgain, "asked who we are: say it (22.2)"},
 		{calling, refusalHeard, ended, nothing, "refused; the transaction sends the ACK (17.1.1.2)"},
 		{calling, noAnswer, ended, nothing, "no answer: timer B (17.1.1.2)"},
@@ -171,6 +173,8 @@ func callerRows() []row {
 
 		{proceeding, provisionalHeard, proceeding, tellProgress, "progress (13.2.2.1)"},
 		{proceeding, successHeard, confirmed, sendACK, "answered: ACK (13.2.2.4)"},
+		{proceeding, disagreed, cancelling, sendCancel, "the early answer is none to agree to: CANCEL (9.1)"},
+		{proceeding, intervalHeard, calling, sendInviteAgain, "422: again, with the interval that it asks for (RFC 4028 7.4)"},
 		{proceeding, challengeHeard, calling, sendInviteAgain, "asked who we are: say it (22.2)"},
 		{proceeding, refusalHeard, ended, nothing, "refused; the transaction sends the ACK (17.1.1.2)"},
 		{proceeding, noAnswer, ended, nothing, "the network is gone"},
@@ -290,6 +294,8 @@ func (e event) String() string {
 		return "refresh due"
 	case sessionExpired:
 		return "session expires"
+	case intervalHeard:
+		return "422"
 	case peerGone:
 		return "refresh failed"
 	case ackMissed:
@@ -338,6 +344,8 @@ func (a action) String() string {
 		return "BYE"
 	case tellProgress:
 		return "tell the caller"
+	case sendInviteAgain:
+		return "INVITE again"
 	case sendACK:
 		return "ACK"
 	case sendACKAgain:
@@ -346,8 +354,6 @@ func (a action) String() string {
 		return "ACK, BYE"
 	case sendCancel:
 		return "CANCEL"
-	case sendInviteAgain:
-		return "INVITE, with credentials"
 	}
 	return "none"
 }

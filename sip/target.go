@@ -11,7 +11,7 @@ import (
 // path is how a dialog reaches its peer: transport, our own address, the remote target and the route set
 // (RFC 3261 section 12.1). Its fields are the dialog's owner's.
 type path struct {
-	network string         // "udp", "tcp" or "tls"
+	network string         // "udp", "tcp", "tls", "ws" or "wss"
 	socket  netip.AddrPort // of the listener (UDP) or the connection's own end (TCP, TLS)
 	self    sip.Uri        // our Contact
 	here    netip.Addr     // our address towards the peer, never unspecified
@@ -80,7 +80,7 @@ func (p *path) allowHost(host string) {
 func (p *path) from(a netip.Addr) bool { return slices.Contains(p.peers, a) }
 
 // exposed reports whether a request over a network would leave the protection that the dialog began with.
-func (p *path) exposed(network string) bool { return p.network == "tls" && network != "tls" }
+func (p *path) exposed(network string) bool { return isSecure(p.network) && !isSecure(network) }
 
 // hop returns where requests in the dialog go. Over TCP and TLS that is the connection's other end for as long as
 // it is open; this is the address to connect to after that, and the one for UDP: the first route or else the
@@ -152,7 +152,7 @@ func (p *path) contact() *sip.ContactHeader { return &sip.ContactHeader{Address:
 
 // address sets where a request of ours goes, and over UDP from which socket.
 func (p *path) address(req *sip.Request, to netip.AddrPort) {
-	req.SetTransport(strings.ToUpper(p.network))
+	req.SetTransport(strings.ToUpper(carrier(p.network)))
 	req.SetDestination(to.String())
 	if p.network == "udp" {
 		req.Laddr = sip.Addr{IP: p.socket.Addr().AsSlice(), Port: int(p.socket.Port())}

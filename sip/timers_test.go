@@ -196,5 +196,3 @@ func TestPanicOfTheOwnerEndsTheDialogOnly(t *testing.T) {
 		<-d.done
 	})
 }
-
-func (p *paper) converse(*Dialog, *sip.Request) { p.note("INVITE") }

@@ -72,33 +72,42 @@ var (
 
 // shake brings an accepted connection through the handshake and hands it over, or closes it without a word.
 // It is called on a goroutine of its own: the handshake takes as long as the peer likes, up to HandshakeTime.
-func (s *streams) shake(ctx context.Context, raw net.Conn) {
+func (s *streams) shake(ctx context.Context, raw net.Conn, network string) {
 	defer recovered(s.log, "TLS handshake")
 	src := addrPort(raw.RemoteAddr())
 	known := s.guard.knows(src)
-	err := s.handshake(ctx, raw, src, known)
+	err := s.handshake(ctx, raw, network, known)
 	if err == nil {
 		return
 	}
 	_ = raw.Close()
-	s.guard.knocked(src, "tls", err.Error())
+	s.guard.knocked(src, network, err.Error())
 }
 
 // handshake does it. A source that only a certificate can make known costs us a signature before it has shown
-// one: there is a rate for all of those, and a bound for how many are at it at once.
-func (s *streams) handshake(ctx context.Context, raw net.Conn, src netip.AddrPort, known bool) error {
-	if !known && (s.tls.Expects == nil || !s.tls.Expects(src)) {
+// one: there is a rate for all of those, and a bound for how many are at it at once. Over wss nobody shows one.
+func (s *streams) handshake(ctx context.Context, raw net.Conn, network string, known bool) error {
+	src, config := addrPort(raw.RemoteAddr()), s.secure
+	if network == "wss" {
+		config = s.browsers
+	}
+	if !known && (network == "wss" || s.tls.Expects == nil || !s.tls.Expects(src)) {
 		return errUnknown
 	}
 	release, err := s.reserve(src.Addr(), !known)
 	if err != nil {
 		return err
 	}
-	defer release()
+	handedOver := false
+	defer func() {
+		if !handedOver {
+			release()
+		}
+	}()
 	markTCP(raw, s.dscp)
 	patience, cancel := context.WithTimeout(ctx, s.guard.limits.HandshakeTime)
 	defer cancel()
-	c := tls.Server(raw, s.secure)
+	c := tls.Server(raw, config)
 	if err := c.HandshakeContext(patience); err != nil {
 		s.log.Debug("TLS handshake", "peer", src, "error", err)
 		return errNoHandshake
@@ -110,8 +119,12 @@ func (s *streams) handshake(ctx context.Context, raw net.Conn, src netip.AddrPor
 	if !known && peer == "" {
 		return errNoPeer
 	}
+	if network == "wss" {
+		handedOver = true
+		return s.web.open(ctx, &visitor{c, network, release})
+	}
 	release()
-	_, err = s.add(ctx, newStreamConn(c, "tls", peer, s.guard, s.log, s.remove), true)
+	_, err = s.add(ctx, newStreamConn(c, network, peer, s.guard, s.log, s.remove), true)
 	return err
 }
 

@@ -11,6 +11,7 @@ const (
 	cutOver    = 25 * time.Millisecond // a whole tick and some: what is left is still enough
 	insertAt   = 5 * time.Millisecond  // below the target
 	forceOver  = 40 * time.Millisecond // then sound is made shorter too, where no silence comes
+	forceLater = 4                     // looks in a row that found more than cutOver: then too, if it has a period
 	forceUnder = 7 * time.Millisecond  // below the target; then it is made longer
 	forceEvery = 10                    // ticks, where it does not repeat itself
 	stillLevel = 45                    // -dBov; from here it is silence, to cut or to repeat
@@ -22,6 +23,7 @@ type adjuster struct {
 	least  time.Duration // from when a packet was spoken to its tick, since the last look; on whatever clocks
 	ticks  int           // since then
 	excess time.Duration // to be cut
+	looks  int           // in a row that found an excess
 	lack   time.Duration // to be filled up
 	forced int           // ticks since sound was last made shorter or longer
 
@@ -31,7 +33,7 @@ type adjuster struct {
 
 func (a *adjuster) reset() {
 	a.again()
-	a.excess, a.lack, a.seamN = 0, 0, 0
+	a.excess, a.looks, a.lack, a.seamN = 0, 0, 0, 0
 }
 
 // played notes how long a packet took to its tick.
@@ -47,6 +49,9 @@ func (a *adjuster) look(target time.Duration) {
 	a.excess, a.lack = a.least-target, target-a.least
 	a.settle()
 	a.again()
+	if a.looks++; a.excess == 0 {
+		a.looks = 0
+	}
 }
 
 // settle forgets what is too little to be done anything about.
@@ -88,17 +93,19 @@ func (j *jitter) fit(pcm []int16) []int16 {
 		j.count.inserted.add(1)
 		return append(pcm[:len(pcm):cap(pcm)], pcm[len(pcm)-j.block:]...)
 	case a.excess > forceOver || a.lack > forceUnder:
-		return j.stretch(pcm)
+		return j.stretch(pcm, a.forced >= forceEvery)
+	case a.looks >= forceLater:
+		return j.stretch(pcm, false)
 	}
 	return pcm
 }
 
-// stretch makes sound shorter or longer by a period, if it has one, or if it is high time.
-func (j *jitter) stretch(pcm []int16) []int16 {
+// stretch makes sound shorter or longer by a period, if it has one, or if it must.
+func (j *jitter) stretch(pcm []int16, must bool) []int16 {
 	a := &j.adjust
 	period, likeness := findPeriod(pcm, j.rate)
 	switch {
-	case period == 0 || likeness < alike && a.forced < forceEvery:
+	case period == 0 || likeness < alike && !must:
 		return pcm
 	case a.excess > 0:
 		j.changed(period)

@@ -49,10 +49,14 @@ func (d *delayMeter) restart() { d.known = false }
 // base returns the transit of a packet that nothing held up.
 func (d *delayMeter) base() time.Duration { return min(d.least, d.leastOnce) }
 
-// arrived learns from one packet. One that ends a silence and comes far too late says nothing about the
-// network: nobody waits for it, and time is counted from it anew.
-func (d *delayMeter) arrived(arrival, media time.Duration, silent bool) {
+// arrived learns from one packet, which may have come earlier than it arrived, by excuse at most, for this machine stood
+// still: that is no fault of the network, and to wait longer for packets would not help. One that ends a silence and
+// comes far too late says nothing about the network either: nobody waits for it, and time is counted from it anew.
+func (d *delayMeter) arrived(arrival, media, excuse time.Duration, silent bool) {
 	transit := arrival - media
+	if d.known {
+		transit = max(transit-excuse, min(transit, d.base()))
+	}
 	if silent && d.known && transit-d.base() > max(pauseLag, d.target) {
 		d.known = false
 	}

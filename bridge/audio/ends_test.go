@@ -101,7 +101,7 @@ func TestSoundFadesOut(t *testing.T) {
 	r := newRing(trackRing)
 	j := newJitter(r, &phoneVoice{past: conceal.New(8000)}, 8000, trackWindow)
 	block := make([]int16, 160)
-	*r.free() = packet{seq: 1, timestamp: 960, pcm: steady(20*ms, 8000)}
+	*r.free() = packet{seq: 1, timestamp: 960, buffers: buffers{pcm: steady(20*ms, 8000)}}
 	r.push()
 	*r.free() = packet{seq: 2, timestamp: 1920, silence: true}
 	r.push()
@@ -130,7 +130,7 @@ func TestJitterBufferCountsDuplicatesAndLate(t *testing.T) {
 	push := func(i int) {
 		*r.free() = packet{
 			seq: uint16(i), timestamp: uint32(i) * 960, arrival: time.Duration(i) * 20 * ms,
-			payload: plainPayload(steady(20*ms, int16(i))),
+			buffers: buffers{payload: plainPayload(steady(20*ms, int16(i)))},
 		}
 		r.push()
 	}
@@ -204,7 +204,7 @@ func TestTargetGrowsAtOnceAndDecaysSlowly(t *testing.T) {
 	var at time.Duration
 	arrive := func(lag time.Duration) {
 		at += 20 * ms
-		d.arrived(at+lag, at, false)
+		d.arrived(at+lag, at, 0, false)
 	}
 	for range 50 {
 		arrive(0)
@@ -260,7 +260,7 @@ func TestASkippedTickIsForgottenInSilence(t *testing.T) {
 	for i := range 5 { // the first is 60 ms late
 		*r.free() = packet{
 			seq: uint16(i), timestamp: uint32(i) * 960, arrival: 2*time.Second + time.Duration(max(60, i*20))*ms,
-			payload: plainPayload(steady(20*ms, 1)),
+			buffers: buffers{payload: plainPayload(steady(20*ms, 1))},
 		}
 		r.push()
 	}

@@ -42,6 +42,26 @@ type encoder interface {
 	SetLoss(percent int) error
 	// DTXPayload writes the packet that says "silence from here".
 	DTXPayload(dst []byte) int
+	// Rest gives back what a silent stream does not need. The next frame begins anew.
+	Rest()
+}
+
+// newPools returns where the encoders towards the seats come from: one pool a rate, made when it is first asked for.
+func newPools(complexity int) func(rate int) (encoder, error) {
+	var mu sync.Mutex
+	pools := map[int]*opus.Pool{}
+	return func(rate int) (encoder, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if pools[rate] == nil {
+			pool, err := opus.NewPool(opus.Config{Rate: rate, Complexity: complexity, FEC: true})
+			if err != nil {
+				return nil, err
+			}
+			pools[rate] = pool
+		}
+		return pools[rate].Stream(), nil
+	}
 }
 
 // NewEngine returns an Engine that does not run yet. Mixes and phones may be made at once.
@@ -57,9 +77,7 @@ func NewEngine(cfg Config) *Engine {
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}
-	e.newEncoder = func(rate int) (encoder, error) {
-		return opus.NewEncoder(opus.Config{Rate: rate, Complexity: e.complexity, FEC: true})
-	}
+	e.newEncoder = newPools(e.complexity)
 	e.newDecoder = func(rate int) (codec.Decoder, error) { return opus.NewDecoder(rate) }
 	e.newSpeaker = func(rate, bitrate int) (codec.Encoder, error) {
 		return opus.NewEncoder(opus.Config{Rate: rate, Complexity: e.complexity, Bitrate: bitrate})

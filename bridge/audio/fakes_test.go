@@ -16,8 +16,8 @@ const ms = time.Millisecond
 // plainOpus is Opus to whoever looks at packets from outside, and plain PCM inside: a TOC byte and the
 // samples as they are. It is encoder and decoder.
 type plainOpus struct {
-	resets, concealed, recovered, loss int
-	toc                                byte
+	resets, rests, concealed, recovered, loss int
+	toc                                       byte
 }
 
 var errPlain = errors.New("not a plain packet")
@@ -73,6 +73,8 @@ func (p *plainOpus) SetLoss(percent int) error { p.loss = percent; return nil }
 func (p *plainOpus) DTXPayload(dst []byte) int { dst[0] = p.toc; return 1 }
 
 func (p *plainOpus) Reset() { p.resets++ }
+
+func (p *plainOpus) Rest() { p.rests++ }
 
 func (p *plainOpus) Close() error { return nil }
 

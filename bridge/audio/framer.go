@@ -5,12 +5,8 @@ import "time"
 // framer cuts sound into frames that Opus has. What comes in 10, 20, 40 or 60 ms stays whole; all else
 // (30 ms, above all) becomes frames of 20 ms, and the rest waits for more.
 type framer struct {
-	carry []int16 // less than 20 ms, with room for a packet behind it
+	carry []int16 // less than 20 ms, with room for a packet behind it; nil as long as all came in whole frames
 	at    uint32  // our time of its beginning
-}
-
-func newFramer(rate int) framer {
-	return framer{carry: make([]int16, 0, samples(mostSound+tickLength, rate))}
 }
 
 // whole says whether n samples at rate are a frame as they are.
@@ -31,6 +27,9 @@ func (u *up) say(pcm []int16, at uint32) {
 			return
 		}
 		c.at = at
+		if c.carry == nil {
+			c.carry = make([]int16, 0, samples(mostSound+tickLength, u.rate))
+		}
 	}
 	c.carry = append(c.carry, pcm...)
 	frame := samples(20*time.Millisecond, u.rate)

@@ -70,6 +70,9 @@ func (p *Phone) overlay(w *scratch, mixed []int16) {
 		p.players = play(p.players, sound.pcm)
 	}
 	if p.narrow {
+		if p.played.filter == nil { // the first that is played to it
+			p.played = newLowered()
+		}
 		if !p.played.convert(&sound) {
 			return
 		}

@@ -32,19 +32,22 @@ type jitter struct {
 	scale int64 // media time a sample
 	block int   // samples a tick
 	count jitterCounters
+	stall stall // of the shard that pulls, the last
 
-	running bool   // a source is known
-	slots   []slot // a power of two of them
-	waiting int    // of them held
-	seq     int64  // to play next
-	high    int64  // newest
-	highTS  int64  // its media time
+	running bool      // a source is known
+	slots   []slot    // a power of two of them
+	waiting int       // of them held
+	spare   []buffers // of packets that were played: only what waits has any
+	seq     int64     // to play next
+	high    int64     // newest
+	highTS  int64     // its media time
 	highAt  time.Duration
 
 	playing bool
 	resync  bool    // skip what should have been played already
 	next    int64   // media time after left
-	buf     []int16 // room for 120 ms and an inserted block
+	most    int     // samples that are decoded or made up at once
+	buf     []int16 // room for that and an inserted block
 	left    []int16 // of buf, to be played
 	stalled int64   // made up while nothing was there: next did not move
 	madeUp  int     // samples in a row
@@ -62,8 +65,8 @@ type slot struct {
 func newJitter(in *ring, v voice, rate, size int) *jitter {
 	j := &jitter{
 		in: in, voice: v, meter: newDelayMeter(), rate: rate, scale: int64(mediaRate / rate),
-		block: samples(tickLength, rate), buf: make([]int16, samples(140*time.Millisecond, rate)),
-		slots: make([]slot, size),
+		block: samples(tickLength, rate), most: samples(v.most(), rate),
+		buf: make([]int16, samples(v.most()+tickLength, rate)), slots: make([]slot, size),
 	}
 	for i := range j.slots {
 		j.slots[i].number = math.MinInt64
@@ -107,6 +110,9 @@ func (j *jitter) skip() {
 	j.resync = true
 }
 
+// hasFor says whether there is enough for so many ticks, of a packet each, or nothing to be heard.
+func (j *jitter) hasFor(ticks int) bool { return !j.playing || j.waiting+j.in.filled() >= ticks }
+
 // flush forgets the source, its clocks and all that waits.
 func (j *jitter) flush() {
 	for p := j.in.peek(); p != nil; p = j.in.peek() {
@@ -118,9 +124,10 @@ func (j *jitter) flush() {
 func (j *jitter) forget() {
 	j.silence()
 	for i := range j.slots {
-		j.slots[i].held = false
+		if j.slots[i].held {
+			j.release(&j.slots[i])
+		}
 	}
-	j.waiting = 0
 	j.running = false
 	j.meter.restart()
 }
@@ -167,8 +174,7 @@ func (j *jitter) place(p *packet) {
 	case seq >= j.seq+int64(len(j.slots)):
 		j.makeRoom(seq)
 	}
-	slot.payload, p.payload = p.payload, slot.payload
-	slot.pcm, p.pcm = p.pcm, slot.pcm
+	slot.buffers, p.buffers = p.buffers, j.takeSpare()
 	slot.arrival, slot.timestamp, slot.seq, slot.silence = p.arrival, p.timestamp, p.seq, p.silence
 	slot.number, slot.held = seq, true
 	j.waiting++
@@ -181,7 +187,7 @@ func (j *jitter) place(p *packet) {
 // measure tells the meter. Markers of silence have timestamps of no sound.
 func (j *jitter) measure(p *packet, ts int64) {
 	if !p.silence {
-		j.meter.arrived(p.arrival, mediaTime(ts), !j.playing)
+		j.meter.arrived(p.arrival, mediaTime(ts), j.stall.excuse(p.arrival), !j.playing)
 	}
 }
 
@@ -218,6 +224,16 @@ func (j *jitter) makeRoom(seq int64) {
 func (j *jitter) release(s *slot) {
 	s.held = false
 	j.waiting--
+	j.spare = append(j.spare, s.buffers)
+	s.buffers = buffers{}
+}
+
+// takeSpare returns buffers for the reader to fill, or none: it makes some then.
+func (j *jitter) takeSpare() (b buffers) {
+	if n := len(j.spare); n > 0 {
+		b, j.spare = j.spare[n-1], j.spare[:n-1]
+	}
+	return b
 }
 
 // head returns the oldest packet that waits, or nil.
@@ -345,7 +361,7 @@ func (j *jitter) makeUp(n int, next *packet) bool {
 	if j.madeUp >= samples(madeUpMost, j.rate) {
 		return false
 	}
-	pcm := j.buf[:min(n, samples(120*time.Millisecond, j.rate))]
+	pcm := j.buf[:min(n, j.most)]
 	var err error
 	if next != nil {
 		err = j.voice.recover(pcm, next)
@@ -365,7 +381,7 @@ func (j *jitter) makeUp(n int, next *packet) bool {
 // decode puts p's sound into left; false means that there is none: it is malformed, or is left out.
 func (j *jitter) decode(p *slot, now time.Duration) bool {
 	ts := j.media(p)
-	n, err := j.voice.decode(j.buf[:samples(120*time.Millisecond, j.rate)], &p.packet)
+	n, err := j.voice.decode(j.buf[:j.most], &p.packet)
 	if err != nil || n == 0 {
 		// As if it had never come: the next finds a hole before it.
 		j.release(p)

@@ -70,7 +70,7 @@ func (tr *trace) arrivals() []arrival {
 		}
 		a.p = packet{
 			seq: uint16(seq + 65000), timestamp: uint32(i)*uint32(samples(tr.ptime, mediaRate)) - 100000, silence: silence,
-			arrival: a.at, payload: plainPayload(steady(tr.ptime, value)),
+			arrival: a.at, buffers: buffers{payload: plainPayload(steady(tr.ptime, value))},
 		}
 		if tr.stamp != nil {
 			ts, s := tr.stamp(i)
@@ -246,8 +246,8 @@ func TestJitterBufferDrift(t *testing.T) {
 	}{
 		{"slow source, pauses", 200e-6, func(i int) bool { return i%250 > 200 }, 45 * ms},
 		{"fast source, pauses", -200e-6, func(i int) bool { return i%250 > 200 }, 45 * ms},
-		{"slow source, no pause", 200e-6, nil, 60 * ms},
-		{"fast source, no pause", -200e-6, nil, 80 * ms},
+		{"slow source, no pause", 200e-6, nil, 45 * ms},
+		{"fast source, no pause", -200e-6, nil, 45 * ms},
 	} {
 		tr := trace{length: 10 * time.Minute, network: constant(5 * ms), drift: test.drift, pause: test.pause, marked: true}
 		tr.value = func(i int) int16 { return int16(1 + i%30000) }

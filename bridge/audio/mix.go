@@ -144,17 +144,35 @@ func (m *Mix) skip() {
 	}
 }
 
+// hasFor says whether every voice that is heard has enough for so many ticks.
+func (m *Mix) hasFor(ticks int) bool {
+	for _, t := range m.tracks {
+		if !t.jitter.hasFor(ticks) {
+			return false
+		}
+	}
+	for _, p := range m.phones {
+		if len(m.phones) > 1 && !p.voice.Load().hasFor(ticks) {
+			return false
+		}
+	}
+	return true
+}
+
 // gather adds everybody up.
 func (m *Mix) gather(s *shard, n int64) {
 	w, now := &s.work, s.due(n)
 	for _, t := range m.tracks {
+		t.jitter.stall = s.stall
 		if t.jitter.pull(now, w.block) {
 			w.full.voices.add(w.block)
 		}
 	}
 	if len(m.phones) > 1 {
 		for _, p := range m.phones {
-			if p.sounds = p.voice.Load().pull(now, p.own); p.sounds {
+			voice := p.voice.Load()
+			voice.stall = s.stall
+			if p.sounds = voice.pull(now, p.own); p.sounds {
 				w.at(p.narrow).voices.add(p.own)
 			}
 		}

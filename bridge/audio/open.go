@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 
 	"passerelle/codec"
+	"passerelle/codec/dtmf"
 	"passerelle/codec/g711"
 	"passerelle/codec/g722"
 )
@@ -37,15 +38,21 @@ func (u *up) change(e *Engine, kind codec.Kind) error {
 	if u.encoder != nil {
 		u.close()
 		u.past.clear()
+		if enc != u.encoder {
+			u.encoder.Rest()
+		}
 	}
 	if rate != u.rate {
 		u.rate = rate
 		noGain, noGate := u.gain.off, u.gate.off
-		u.gate, u.frames, u.past = newGate(rate), newFramer(rate), newLookBack(rate)
+		u.gate, u.frames, u.past = newGate(rate), framer{}, newLookBack(rate)
 		u.gain = newLeveller(rate)
 		u.gain.off, u.gate.off = noGain, noGate
 		u.pcm = make([]int16, samples(mostSound, rate))
 		u.ring = newRing(phoneRing)
+		if u.keys != nil {
+			u.keys = dtmf.NewDetector(rate)
+		}
 	}
 	u.time.retime(kind.ClockRate())
 	u.kind, u.decoder, u.encoder, u.span = kind, decoder, enc, 0

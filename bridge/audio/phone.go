@@ -34,7 +34,10 @@ type PhoneConfig struct {
 	NoGain bool
 	// NoGate lets everything through, noise and silence too.
 	NoGate bool
-	Log    *slog.Logger // nil is silence
+	// Keys is told the keys that come as tones, from the goroutine that calls PushFrame, after HearKeys. It must not
+	// block, nor call the phone.
+	Keys func(key rune)
+	Log  *slog.Logger // nil is silence
 }
 
 // Phone is one telephone in the engine room. Up, it is a [codec.Reader] driven by the phone's own
@@ -92,7 +95,7 @@ func (e *Engine) NewPhone(cfg PhoneConfig) (*Phone, error) {
 	if err := p.up.init(e, cfg.Kind, cfg.Up); err != nil {
 		return nil, err
 	}
-	p.up.gain.off, p.up.gate.off = cfg.NoGain, cfg.NoGate
+	p.up.gain.off, p.up.gate.off, p.up.press = cfg.NoGain, cfg.NoGate, cfg.Keys
 	p.tune(p.up.rate, p.newVoice())
 	p.line.Store(line)
 	s := e.idlest()
@@ -115,9 +118,6 @@ func (p *Phone) tune(rate int, voice *jitter) {
 	p.own = make([]int16, samples(tickLength, rate))
 	p.sounds = false
 	p.voice.Store(voice)
-	if p.narrow && p.played.filter == nil {
-		p.played = newLowered()
-	}
 	p.played.rings = p.played.rings && p.narrow
 }
 
@@ -137,6 +137,14 @@ func (p *Phone) PushFrame(f *codec.Frame) {
 
 // SetMuted mutes the phone for everybody, the phones beside it included.
 func (p *Phone) SetMuted(muted bool) { p.muted.Store(muted) }
+
+// HearKeys says whether keys are listened for in the sound. The room hears the first 30 ms of each, and no more. What
+// comes as Opus is passed on as it is, and not listened to: phones of Opus have events.
+func (p *Phone) HearKeys(hear bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.up.hearKeys(hear && p.up.press != nil)
+}
 
 // SetLoss tells the fraction, 0 to 1, of packets lost on the way to the room, for FEC.
 func (p *Phone) SetLoss(fraction float64) {
@@ -188,6 +196,7 @@ func (p *Phone) Close() {
 	p.mu.Lock()
 	closed := p.closed
 	p.closed = true
+	p.up.encoder.Rest()
 	p.mu.Unlock()
 	if closed {
 		return

@@ -26,6 +26,7 @@ var errPassed = errors.New("what is passed on is not encoded")
 func (p *passed) Encode([]byte, []int16) (int, error) { return 0, errPassed }
 func (p *passed) SetLoss(int) error                   { return nil }
 func (p *passed) Reset()                              {}
+func (p *passed) Rest()                               {}
 func (p *passed) Close() error                        { return nil }
 
 // DTXPayload is the TOC of the packet before, and no frame (RFC 6716 section 3.1).

@@ -5,15 +5,20 @@ import (
 	"time"
 )
 
-// packet is one frame of a source on its way into a mix. Its buffers are the ring's or the jitter
-// buffer's, and are reused.
+// packet is one frame of a source on its way into a mix. Its buffers are the ring's or the jitter buffer's, and
+// are reused.
 type packet struct {
 	arrival   time.Duration
 	timestamp uint32 // 48 kHz
 	seq       uint16
-	silence   bool   // nothing follows until the next packet that is not silence
-	payload   []byte // of a room's track: Opus
-	pcm       []int16
+	silence   bool // nothing follows until the next packet that is not silence
+	buffers
+}
+
+// buffers are what a packet is kept in: one of the two.
+type buffers struct {
+	payload []byte // of a room's track: Opus
+	pcm     []int16
 }
 
 // ring hands packets from one goroutine (the reader) to another (the shard) without a lock. When it is
@@ -43,6 +48,9 @@ func (r *ring) free() *packet {
 
 // push hands over the slot that free returned. Called by the reader.
 func (r *ring) push() { r.tail.Add(1) }
+
+// filled returns how many packets wait. Called on the shard.
+func (r *ring) filled() int { return int(r.tail.Load() - r.head.Load()) }
 
 // peek returns the oldest packet, or nil. Called on the shard, which may swap buffers with it; pop follows.
 func (r *ring) peek() *packet {

@@ -28,6 +28,8 @@ type shard struct {
 	mixes  []*Mix
 	work   scratch
 	warned int64 // no word of skipped ticks before this one
+	behind bool  // by a tick or more
+	stall  stall // the last
 
 	ticks, skipped, panics counter
 	late                   [lateClasses]counter
@@ -83,6 +85,9 @@ func (s *shard) loop(ctx context.Context, n *int64) (again bool) {
 		case <-ctx.Done():
 			return false
 		case <-timer.C:
+		}
+		if s.overslept(*n, s.engine.clock()) {
+			s.giveWay(*n, timer)
 		}
 		*n = s.catchUp(*n, s.engine.clock())
 		began := s.engine.clock()

@@ -5,13 +5,14 @@ import (
 	"time"
 
 	"passerelle/codec"
+	"passerelle/codec/dtmf"
 	"passerelle/codec/opus"
 )
 
 // One packet's way up, on the goroutine that reads it from the phone's socket:
 //
 //  1. Find its place: late ones are dropped, losses are concealed, jumps move our timestamp (place).
-//  2. Decode it; mute.
+//  2. Decode it; listen for keys, where they come as tones; mute, and also while a key is down.
 //  3. Ask the gate whether there is a voice in it (gate.go), and bring that to its level (gain.go).
 //  4. Silence is a DTX packet, at once and then now and then, and goes into the look-back (hush).
 //  5. A voice goes, with what the look-back holds when it begins, into Opus frames (say, framer.go).
@@ -19,6 +20,7 @@ import (
 
 const (
 	dtxEvery  = 400 * time.Millisecond
+	restAfter = 2 * time.Second        // of silence the encoder is given back
 	mostSound = 120 * time.Millisecond // in a packet from a phone
 )
 
@@ -38,8 +40,10 @@ type up struct {
 	frames framer
 	past   lookBack
 	ring   *ring
-	heard  atomic.Bool // there is a phone beside this one; set by the shard
-	inRing bool        // what it got last is sound
+	keys   *dtmf.Detector // where keys come as tones; else nil
+	press  func(key rune) // is told them
+	heard  atomic.Bool    // there is a phone beside this one; set by the shard
+	inRing bool           // what it got last is sound
 
 	// The packet in hand.
 	pcm     []int16
@@ -51,6 +55,7 @@ type up struct {
 	talking bool   // the gate is open
 	marker  bool   // of the next packet
 	sentEnd uint32 // our time at the end of the last packet
+	spoke   uint32 // ... of the last that was sound
 	dtxAt   uint32 // our time of the last DTX packet
 	dtxSent bool   // since the gate closed
 	seq     uint16 // of the next packet
@@ -91,11 +96,27 @@ func (u *up) decode(f *codec.Frame, silenced bool) {
 		return
 	}
 	pcm := u.pcm[:n]
-	if silenced {
+	if u.keys != nil {
+		u.keys.Hear(pcm, u.press)
+	}
+	if silenced || u.keyDown() {
 		clear(pcm)
 	}
 	u.begins(f, n)
 	u.hear(pcm)
+}
+
+// keyDown says whether what comes is a key's tone, which is not for the room.
+func (u *up) keyDown() bool { return u.keys != nil && u.keys.Down() }
+
+// hearKeys listens for keys from now on, or no more.
+func (u *up) hearKeys(hear bool) {
+	switch {
+	case !hear:
+		u.keys = nil
+	case u.keys == nil:
+		u.keys = dtmf.NewDetector(u.rate)
+	}
 }
 
 // begins makes f, of n samples, the packet in hand.
@@ -133,7 +154,7 @@ func (u *up) place(f *codec.Frame, silenced bool) bool {
 		case u.passed != nil:
 			u.miss(f, gap, silenced)
 		default:
-			u.conceal(int(gap)*u.rate/u.time.clock, silenced)
+			u.conceal(int(gap)*u.rate/u.time.clock, silenced || u.keyDown())
 		}
 	case later:
 		u.count.jumps.add(1)
@@ -231,7 +252,7 @@ func (u *up) close() {
 	}
 	u.flush()
 	u.silenceRing()
-	u.talking, u.dtxSent = false, false
+	u.talking, u.dtxSent, u.spoke = false, false, u.sentEnd
 	u.openNow.Store(false)
 }
 
@@ -251,6 +272,9 @@ func (u *up) dtx(at uint32) bool {
 	if int32(at-u.sentEnd) < 0 || u.dtxSent && int32(at-u.dtxAt) < int32(dtxUnits) {
 		return false
 	}
+	if u.dtxSent && int32(at-u.spoke) > int32(restUnits) {
+		u.encoder.Rest()
+	}
 	u.dtxSent, u.dtxAt = true, at
 	u.levelNow.Store(uint32(codec.Silence))
 	if u.seat == nil {
@@ -268,6 +292,7 @@ func (u *up) dtx(at uint32) bool {
 // In our time.
 const (
 	dtxUnits  = uint32(dtxEvery / time.Millisecond * mediaRate / 1000)
+	restUnits = uint32(restAfter / time.Millisecond * mediaRate / 1000)
 	dtxLength = 20 * mediaRate / 1000
 )
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"passerelle/codec"
+	"passerelle/codec/dtmf"
 )
 
 // sent is what a test wants of one packet at the seat: its length, the timestamp's distance from the
@@ -458,5 +459,50 @@ func TestUpASourceThatBeginsAgainIsHeard(t *testing.T) {
 	h.speak(20*ms, 400)
 	if n := len(h.seat.frames); n < 390 {
 		t.Errorf("%d packets of the second round reach the seat, want 400", n)
+	}
+}
+
+// Keys that come as tones are told, and the room hears the first 30 ms of each; a muted phone's are told too.
+func TestKeysAsTones(t *testing.T) {
+	for _, test := range []struct {
+		rule   string
+		change func(*Phone)
+		told   string
+		most   time.Duration // of tone that the room hears, of two keys
+	}{
+		{"told, and cut", func(p *Phone) { p.HearKeys(true) }, "7#", 80 * ms},
+		{"told by who is muted", func(p *Phone) { p.HearKeys(true); p.SetMuted(true) }, "7#", 0},
+		{"not listened for", func(*Phone) {}, "", 400 * ms},
+		{"no more listened for", func(p *Phone) { p.HearKeys(true); p.HearKeys(false) }, "", 400 * ms},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			told := ""
+			h := newHandset(t, plainEngine(1), 20*ms)
+			h.phone.up.press = func(key rune) { told += string(key) }
+			test.change(h.phone)
+			for _, key := range "7#" {
+				h.hush(20*ms, 5)
+				low, high, err := dtmf.Frequencies(key)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for pcm := Tone(8000, 200*ms, -15, low, high); len(pcm) > 0; pcm = pcm[160:] {
+					h.send(pcm[:160])
+				}
+				h.hush(20*ms, 20)
+			}
+			if told != test.told {
+				t.Errorf("told %q, want %q", told, test.told)
+			}
+			heard := time.Duration(0)
+			for _, f := range h.seat.voiced() {
+				if f.Level < 60 {
+					heard += 20 * ms
+				}
+			}
+			if heard > test.most || test.most > 100*ms && heard < test.most {
+				t.Errorf("the room hears %v of them, want %v", heard, test.most)
+			}
+		})
 	}
 }

@@ -1,13 +1,17 @@
 package audio
 
 import (
+	"time"
+
 	"passerelle/codec"
 	"passerelle/codec/conceal"
 )
 
 // voice turns a source's packets into sound at the mix rate. Called on the shard.
 type voice interface {
-	// decode writes p's sound to pcm, which has room for 120 ms.
+	// most is how much sound a packet has, at most.
+	most() time.Duration
+	// decode writes p's sound to pcm, which has room for most.
 	decode(pcm []int16, p *packet) (samples int, err error)
 	// conceal makes up all of pcm, a multiple of 2.5 ms.
 	conceal(pcm []int16) error
@@ -23,6 +27,8 @@ type trackVoice struct {
 	decoder codec.Decoder
 	rate    int
 }
+
+func (v *trackVoice) most() time.Duration { return 120 * time.Millisecond } // RFC 6716 section 3.2.5
 
 func (v *trackVoice) decode(pcm []int16, p *packet) (int, error) {
 	return v.decoder.Decode(pcm, p.payload)
@@ -74,6 +80,8 @@ func opusSteps(payload []byte) int {
 type phoneVoice struct {
 	past *conceal.Concealer
 }
+
+func (v *phoneVoice) most() time.Duration { return tickLength } // toRing
 
 func (v *phoneVoice) decode(pcm []int16, p *packet) (int, error) {
 	n := copy(pcm, p.pcm)

@@ -50,6 +50,26 @@ const (
 	StayedAlone          Prompt = "stayed-alone"
 )
 
+// What is said instead of a room: by an echo test, and where a call leads nowhere.
+const (
+	Echo         Prompt = "echo"
+	CodecPCMA    Prompt = "codec-pcma"
+	CodecPCMU    Prompt = "codec-pcmu"
+	CodecG722    Prompt = "codec-g722"
+	CodecOpus    Prompt = "codec-opus"
+	LossNone     Prompt = "loss-none"
+	LossLittle   Prompt = "loss-little" // below 1 %
+	LossSome     Prompt = "loss-some"   // below 5 %
+	LossMuch     Prompt = "loss-much"
+	DelayShort   Prompt = "delay-short"  // below 150 ms, there and back
+	DelayMedium  Prompt = "delay-medium" // below 400 ms
+	DelayLong    Prompt = "delay-long"
+	DelayUnknown Prompt = "delay-unknown"
+	Closed       Prompt = "closed" // outside of the opening hours
+	Unassigned   Prompt = "unassigned"
+	Emergency    Prompt = "emergency" // cannot be reached from here
+)
+
 // Prompts returns all of them, in no order that matters.
 func Prompts() []Prompt {
 	return []Prompt{
@@ -59,5 +79,7 @@ func Prompts() []Prompt {
 		TranscriptionStarted, TranscriptionStopped, TranscriptionRuns,
 		Muted, Unmuted, MutedByModerator, UnmutedByModerator, HandRaised, HandLowered, Help,
 		RoomClosed, Removed, TimeUp, StayedAlone,
+		Echo, CodecPCMA, CodecPCMU, CodecG722, CodecOpus, LossNone, LossLittle, LossSome, LossMuch,
+		DelayShort, DelayMedium, DelayLong, DelayUnknown, Closed, Unassigned, Emergency,
 	}
 }

@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"os/signal"
 	"strings"
@@ -26,6 +29,8 @@ import (
 // callOptions are the flags of the test phone.
 type callOptions struct {
 	play, record, digits, codec, from string
+	ca, dns                           string
+	srtp                              bool
 	last                              time.Duration
 	json, verbose                     bool
 }
@@ -39,8 +44,9 @@ func callCommand() *cobra.Command {
 shows while it talks how loud both sides are and how the packets arrive. Ctrl-C hangs up.
 
 The exit status is 2 for a call that was not answered, and 1 for any other error.`,
-		Example: "  passerelle call sip:lobby@127.0.0.1 --play speech.wav --record heard.wav --for 10s",
-		Args:    cobra.ExactArgs(1),
+		Example: "  passerelle call sip:lobby@127.0.0.1 --play speech.wav --record heard.wav --for 10s\n" +
+			"  passerelle call 'sip:lobby@rooms.example.org;transport=tls' --srtp --ca ca.pem",
+		Args: cobra.ExactArgs(1),
 	}
 	f := c.Flags()
 	f.StringVar(&o.play, "play", "", "WAV file to say (any rate)")
@@ -48,6 +54,9 @@ The exit status is 2 for a call that was not answered, and 1 for any other error
 	f.StringVar(&o.digits, "dtmf", "", "digits to dial once the call is up, such as 123#")
 	f.StringVar(&o.codec, "codec", "", "PCMA or PCMU; without it both are offered")
 	f.StringVar(&o.from, "from", "", "user part of the address that calls")
+	f.BoolVar(&o.srtp, "srtp", false, "encrypt the sound (SRTP, keys in the SDP), or do not talk")
+	f.StringVar(&o.ca, "ca", "", "PEM file of who vouches for the other side over TLS; without it whom this machine trusts")
+	f.StringVar(&o.dns, "dns", "", "address:port of the DNS server to ask; without it whom this machine asks")
 	f.DurationVar(&o.last, "for", 0, "hang up after so long")
 	f.BoolVar(&o.json, "json", false, "print one JSON object when the call is over, and nothing before")
 	f.BoolVar(&o.verbose, "verbose", false, "log what SIP and RTP do")
@@ -59,12 +68,38 @@ The exit status is 2 for a call that was not answered, and 1 for any other error
 	return c
 }
 
+// trusting is TLS with a peer that somebody in a file of certificates vouches for; nil if there is no file.
+func trusting(path string) (*tls.Config, error) {
+	if path == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("--ca: %w", err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("--ca: there is no certificate (PEM) in %s", path)
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}, nil
+}
+
 // notAnswered is the exit status of a call that nobody took.
 const notAnswered = 2
 
 // call makes the call and prints how it went, to out what is asked for, to screen what is nice to see.
 func (o callOptions) call(ctx context.Context, to string, out, screen io.Writer) (err error) {
-	config := testphone.Config{To: to, From: o.from, Digits: o.digits, For: o.last}
+	config := testphone.Config{To: to, From: o.from, Digits: o.digits, For: o.last, SRTP: o.srtp}
+	if config.TLS, err = trusting(o.ca); err != nil {
+		return err
+	}
+	if o.dns != "" {
+		server, err := netip.ParseAddrPort(o.dns)
+		if err != nil {
+			return fmt.Errorf("--dns: %w", err)
+		}
+		config.DNS = []netip.AddrPort{server}
+	}
 	if config.Codecs, err = kindsNamed(o.codec); err != nil {
 		return err
 	}
@@ -168,7 +203,11 @@ func summary(w io.Writer, r testphone.Report) {
 	if !r.Answered() {
 		return
 	}
-	fmt.Fprintf(w, "  answered in %.1f ms, talked %.1f s in %s\n", milliseconds(r.Setup), r.Up.Seconds(), r.Codec)
+	encrypted := ""
+	if r.SRTP != "" {
+		encrypted = ", encrypted with " + r.SRTP
+	}
+	fmt.Fprintf(w, "  answered in %.1f ms, talked %.1f s in %s%s\n", milliseconds(r.Setup), r.Up.Seconds(), r.Codec, encrypted)
 	fmt.Fprintf(w, "  said  %d packets, %.1f %% lost on the way\n", r.Sent, 100*r.LostByPeer)
 	fmt.Fprintf(w, "  heard %d packets, %d lost, jitter %.1f ms, longest gap %.0f ms\n",
 		r.Received, r.Lost, milliseconds(r.Jitter), milliseconds(r.LongestGap))

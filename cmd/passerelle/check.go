@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -14,8 +16,9 @@ func checkCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "Check the configuration",
-		Long:  "Checks the configuration and prints everything that is wrong with it, each with its file and line.",
-		Args:  cobra.NoArgs,
+		Long: `Checks the configuration and prints everything that is wrong with it, each with its file and line. Where a gateway runs
+with it that can be asked (admin), it prints what would change there.`,
+		Args: cobra.NoArgs,
 	}
 	config.AddFlags(c.Flags())
 	c.Flags().BoolVar(&effective, "effective", false, "print all that is in force, with where it comes from")
@@ -35,7 +38,32 @@ func checkCommand() *cobra.Command {
 			return nil
 		}
 		fmt.Fprintln(c.OutOrStdout(), cfg.File, "is right")
+		if cfg.Static.Admin == nil {
+			return nil
+		}
+		printPending(c.Context(), c.OutOrStdout(), cfg)
 		return nil
 	}
 	return c
+}
+
+// printPending writes what the running gateway would change, if there is one.
+func printPending(ctx context.Context, w io.Writer, cfg *config.Config) {
+	var p pending
+	err := ask(ctx, cfg, "/v1/config/changes", &p)
+	switch {
+	case err != nil:
+		fmt.Fprintln(w, "what would change is not known:", err)
+	case p.File != absolute(cfg.File):
+		fmt.Fprintf(w, "the running gateway has another file: %q\n", p.File)
+	case p.Error != "":
+		fmt.Fprintln(w, "the running gateway could not load it:", p.Error)
+	case len(p.Changes) == 0:
+		fmt.Fprintln(w, "it is in force")
+	default:
+		fmt.Fprintln(w, "the running gateway would change:")
+		for _, c := range p.Changes {
+			fmt.Fprintln(w, " ", c)
+		}
+	}
 }

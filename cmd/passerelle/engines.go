@@ -23,7 +23,8 @@ type engine struct {
 	name    string
 	sfu     *sfu.SFU
 	cluster *livekit.Cluster
-	desk    *meet.Reception // beside cluster; nil if no menu asks for PINs there
+	desk    *meet.Reception // beside cluster
+	asked   bool            // a menu asks for PINs there
 	rooms   bridge.Rooms
 	log     *slog.Logger
 }
@@ -48,7 +49,7 @@ const checkTimeout = 10 * time.Second
 
 // check says what keeps PINs from being found, before a caller finds out.
 func (e *engine) check(ctx context.Context) {
-	if e.desk == nil {
+	if !e.asked {
 		return
 	}
 	bounded, cancel := context.WithTimeout(ctx, checkTimeout)
@@ -87,7 +88,8 @@ func (h *house) openEngine(c config.Engine, clock func() time.Duration) (*engine
 	}
 	e.cluster, err = h.openCluster(c, clock)
 	e.rooms.Backend = e.cluster
-	if err == nil && asksForPINs(h.config, c.Name) {
+	if err == nil {
+		e.asked = asksForPINs(h.config, c.Name)
 		e.desk = h.openReception(c)
 		e.rooms.Reception = e.desk
 	}
@@ -110,17 +112,24 @@ func (h *house) openEmbedded(engine config.Engine, clock func() time.Duration) (
 	} else if url := h.config.Static.HTTP.PublicURL; url != nil {
 		c.PublicURL = url.String()
 	}
-	for _, room := range h.config.Live.Rooms {
-		if room.Engine == engine.Name {
-			c.Named = append(c.Named, sfu.Named{Name: room.Name, Password: room.Password.Reveal()})
-		}
-	}
+	c.Named = named(&h.config.Live, engine.Name)
 	s, err := sfu.New(c)
 	var listen *sfu.ListenError
 	if errors.As(err, &listen) {
 		return nil, taken("engines: {name: "+engine.Name+", embedded: {"+listen.Setting+"}}", listen.Addr.String(), listen.Err)
 	}
 	return s, err
+}
+
+// named are the rooms of an engine that have properties of their own.
+func named(live *config.Live, engine string) []sfu.Named {
+	var all []sfu.Named
+	for _, room := range live.Rooms {
+		if room.Engine == engine {
+			all = append(all, sfu.Named{Name: room.Name, Password: room.Password.Reveal()})
+		}
+	}
+	return all
 }
 
 // openCluster takes the port for the media of a LiveKit cluster.

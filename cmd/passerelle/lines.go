@@ -68,15 +68,15 @@ func openRegistrar(c *config.Config, log *slog.Logger) (*registrar.Registrar, er
 	}
 	return registrar.New(registrar.Config{
 		Min: live.Registrar.Least, Max: live.Registrar.Most, File: file, Log: log,
-		Keep: func(user string) bool { return isPhone(live, user) },
+		Keep: func(user string) bool { return isPhone(live, "", user) },
 		Name: bridge.Masked,
 	}), nil
 }
 
-// isPhone reports whether an account is a phone, and not a trunk.
-func isPhone(live *config.Live, user string) bool {
+// isPhone reports whether an account is a phone of a network, and not a trunk; of any where it has no name.
+func isPhone(live *config.Live, network, user string) bool {
 	for _, p := range live.Phones {
-		if p.User == user {
+		if p.User == user && (network == "" || p.Network == network) {
 			return true
 		}
 	}
@@ -91,21 +91,42 @@ type lines struct {
 }
 
 // reachOut makes them. Nothing is sent before run.
-func reachOut(trunks []config.Trunk, asker trunk.Asker, log *slog.Logger) *lines {
+func (h *house) reachOut(trunks []config.Trunk) *lines {
 	l := &lines{stop: func() {}}
 	for _, t := range trunks {
 		if len(t.Servers) == 0 {
 			continue
 		}
-		c := trunk.Config{Name: t.Name, Servers: t.Servers, Health: t.Health, Log: log}
+		c := trunk.Config{Name: t.Name, Servers: t.Servers, Health: t.Health, Log: h.log}
 		if r := t.Register; r != nil {
 			c.Register = &trunk.Registration{
 				User: r.User, Domain: r.Domain, Keys: digest.NewKeyring(r.Name, r.Password.Reveal()), Expires: r.Expires,
 			}
 		}
-		l.trunks = append(l.trunks, trunk.New(c, asker))
+		l.trunks = append(l.trunks, trunk.New(c, h.serverOn(t.Network)))
 	}
 	return l
+}
+
+// serverOn returns SIP on a network; nil if there is none of that name.
+func (h *house) serverOn(network string) *sip.Server {
+	for _, t := range h.phones {
+		if t.network == network {
+			return t.server
+		}
+	}
+	return nil
+}
+
+// serverOf returns the trunk one of whose servers is at an address, "" if it is nobody's.
+func (h *house) serverOf(src netip.Addr) string { return h.lines.serverOf(src) }
+
+// devices returns where a phone has registered.
+func (h *house) devices(user string) [][]registrar.Binding { return h.desks.Devices(user) }
+
+// dial calls a phone on a network.
+func (h *house) dial(ctx context.Context, network string, to sip.Dial) (*sip.Dialog, []byte, error) {
+	return h.serverOn(network).Dial(ctx, to)
 }
 
 // run keeps the trunks until leave.

@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"os"
 	"os/signal"
 	"sync/atomic"
@@ -21,7 +19,7 @@ import (
 	"passerelle/bridge/ivr"
 	"passerelle/cmd/internal/guard"
 	"passerelle/config"
-	"passerelle/sip"
+	"passerelle/sip/digest"
 	"passerelle/sip/registrar"
 	"passerelle/sip/rtp"
 )
@@ -40,15 +38,21 @@ Without a configuration file everybody at a loopback or private address may call
 	config.AddFlags(c.Flags())
 	c.Flags().StringVar(&debug, "debug", "", "serve counters and profiles at this address, such as 127.0.0.1:6060")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		cfg, err := config.Load(config.Source{Path: flagText(c, "config"), Flags: c.Flags(), LookupEnv: os.LookupEnv})
+		source := config.Source{Path: flagText(c, "config"), Flags: c.Flags(), LookupEnv: os.LookupEnv}
+		cfg, err := config.Load(source)
 		if err != nil {
 			return err
 		}
-		log := newLog(os.Stderr, cfg.Live.Log.Level)
+		level := new(slog.LevelVar)
+		level.Set(cfg.Live.Log.Level)
+		log := newLog(os.Stderr, level)
 		// Before the welcome: whoever reads it may send a signal at once.
 		signals := make(chan os.Signal, 2)
 		signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 		defer signal.Stop(signals)
+		again := make(chan os.Signal, 1)
+		signal.Notify(again, syscall.SIGHUP)
+		defer signal.Stop(again)
 		h, err := build(cfg, debug, log)
 		if err != nil {
 			return err
@@ -56,6 +60,7 @@ Without a configuration file everybody at a loopback or private address may call
 		for _, warning := range cfg.Warnings {
 			log.Warn("configuration: " + warning.String())
 		}
+		h.again, h.source, h.level = again, source, level
 		h.welcome(c.OutOrStdout())
 		return h.serve(c.Context(), signals)
 	}
@@ -76,10 +81,19 @@ type house struct {
 	engine  *audio.Engine
 	engines []*engine
 	gateway *bridge.Gateway
-	phones  *sip.Server
+	phones  []telephony
+	proofs  *digest.Verifier     // nil where nobody has a password
 	desks   *registrar.Registrar // nil where no phone registers
 	lines   *lines
 	web     []*web
+	knocks  *bridge.Knocks
+
+	// What is in force, and how it is read again (reload.go).
+	inForce atomic.Pointer[config.Config]
+	read    string           // the stamp of its file
+	again   <-chan os.Signal // receives where it is to be read at once
+	source  config.Source
+	level   *slog.LevelVar // of log; nil: it stays
 }
 
 // build makes the house, from the engine room up. It takes the ports, so that one that is taken is known at
@@ -87,10 +101,9 @@ type house struct {
 func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err error) {
 	began := time.Now()
 	clock := func() time.Duration { return time.Since(began) }
-	var live atomic.Pointer[config.Live]
-	live.Store(&cfg.Live)
-
-	h = &house{config: cfg, log: log}
+	h = &house{config: cfg, log: log, knocks: bridge.NewKnocks(log)}
+	h.inForce.Store(cfg)
+	h.read = stamp(cfg.File)
 	defer func(h *house) {
 		if err != nil {
 			h.close()
@@ -113,26 +126,32 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 		return nil, err
 	}
 
-	network := cfg.Static.Networks[0]
-	ports, err := mediaPorts(network.Media)
+	networks, err := soundNetworks(cfg.Static.Networks)
 	if err != nil {
-		return nil, fmt.Errorf("networks[0].media: %w", err)
-	}
-
-	// What the gateway and the door know of trunks that we reach out to, which need the door.
-	serverOf := func(src netip.Addr) string { return h.lines.serverOf(src) }
-	h.gateway = bridge.New(bridge.Config{
-		ServerOf: serverOf,
-		Devices:  func(user string) [][]registrar.Binding { return h.desks.Devices(user) },
-		Dial:     func(ctx context.Context, to sip.Dial) (*sip.Dialog, []byte, error) { return h.phones.Dial(ctx, to) },
-		Live:     live.Load, Engine: h.engine, Rooms: places, Voices: voices, Ports: ports,
-		Advertise: network.Advertise, KeysOverTLS: network.ANSSI, Clock: clock, Log: log,
-	})
-
-	if err := h.openDoor(network, live.Load, serverOf); err != nil {
 		return nil, err
 	}
-	h.lines = reachOut(cfg.Live.Trunks, h.phones, log)
+	identity, err := rtp.NewIdentity()
+	if err != nil {
+		return nil, err
+	}
+	if h.desks, err = openRegistrar(cfg, log); err != nil {
+		return nil, err
+	}
+	h.proofs = accounts(&cfg.Live)
+	h.gateway = bridge.New(bridge.Config{
+		Live: h.live, Engine: h.engine, Rooms: places, Voices: voices, Networks: networks,
+		Identity: identity, Clock: clock, Knocks: h.knocks, Log: log,
+		ServerOf: h.serverOf, Devices: h.devices, Dial: h.dial,
+	})
+
+	for i, network := range cfg.Static.Networks {
+		t, err := h.listen(i, network)
+		if err != nil {
+			return nil, err
+		}
+		h.phones = append(h.phones, t)
+	}
+	h.lines = h.reachOut(cfg.Live.Trunks)
 
 	if page := h.page(); page != nil {
 		w, err := listenWeb(cfg.Static.HTTP, page, log)
@@ -140,6 +159,13 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 			return nil, err
 		}
 		h.web = append(h.web, w)
+	}
+	if cfg.Static.Admin != nil {
+		desk, err := h.listenAdmin(*cfg.Static.Admin)
+		if err != nil {
+			return nil, err
+		}
+		h.web = append(h.web, desk)
 	}
 	if debug != "" {
 		counters, err := listenDebug(debug, h.counters, log)
@@ -151,51 +177,19 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 	return h, nil
 }
 
-// openDoor makes the registrar, and takes the ports of SIP.
-func (h *house) openDoor(network config.Network, live func() *config.Live, serverOf func(netip.Addr) string) error {
-	secure, err := signalling(network, live, h.log)
-	if err != nil {
-		return err
-	}
-	if h.desks, err = openRegistrar(h.config, h.log); err != nil {
-		return err
-	}
-	h.phones, err = sip.Listen(sip.Config{
-		Digest:    accounts(live()),
-		Registrar: h.desks,
-		Challenged: func(src netip.AddrPort, peer string) bool {
-			return peer == "" && bridge.Challenged(live(), src.Addr()) && serverOf(src.Addr()) == ""
-		},
-		MayRegister: func(account string) bool { return isPhone(live(), account) },
-		TLS:         secure,
-		Listen:      listeners(network),
-		Advertise:   advertised(network.Advertise),
-		Known: func(src netip.AddrPort) bool {
-			return bridge.Known(live(), src.Addr()) || serverOf(src.Addr()) != ""
-		},
-		Options:   h.gateway.Ready,
-		UserAgent: "Passerelle/" + version,
-		Log:       h.log,
-	})
-	if err != nil {
-		var listen *sip.ListenError
-		if errors.As(err, &listen) {
-			return taken("networks[0].listen", listen.Listener.String(), listen.Err)
-		}
-		return err
-	}
-	return nil
-}
-
 // serve runs the house until a signal, drains it, and closes it, the door first and the engine room last.
 func (h *house) serve(ctx context.Context, signals <-chan os.Signal) error {
 	running, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	group, groupCtx := errgroup.WithContext(running)
-	group.Go(guard.Root("SIP", func() error { return h.phones.Serve(groupCtx, h.gateway) }))
+	for _, t := range h.phones {
+		group.Go(guard.Root("SIP on "+t.network, func() error { return t.server.Serve(groupCtx, h.gateway.On(t.network)) }))
+	}
 	for _, w := range h.web {
 		group.Go(guard.Root(w.name, func() error { return w.run(groupCtx) }))
 	}
+
+	group.Go(guard.Root("the configuration", func() error { h.follow(groupCtx); return nil }))
 
 	below, stopBelow := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopBelow()
@@ -232,7 +226,7 @@ func (h *house) serve(ctx context.Context, signals <-chan os.Signal) error {
 
 // drain lets the calls end, for as long as the configuration says or until the next signal.
 func (h *house) drain(ctx context.Context, s os.Signal, again <-chan os.Signal) {
-	patience := h.config.Live.Drain
+	patience := h.live().Drain
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if calls := h.gateway.Stats().Calls; calls > 0 {
@@ -260,8 +254,8 @@ func (h *house) close() {
 	for _, w := range h.web {
 		w.close()
 	}
-	if h.phones != nil {
-		h.phones.Close()
+	for _, t := range h.phones {
+		t.server.Close()
 	}
 	for _, e := range h.engines {
 		e.close()
@@ -292,63 +286,8 @@ func taken(setting, address string, err error) error {
 	return fmt.Errorf("%s cannot be listened on (%s): %w", address, setting, err)
 }
 
-// listeners are the sockets for SIP. A socket speaks one address family: all addresses of the machine are two.
-func listeners(n config.Network) []sip.Listener {
-	var all []sip.Listener
-	for _, l := range n.Listen {
-		for _, addr := range families(l.Addr.Addr()) {
-			all = append(all, sip.Listener{Network: l.Transport, Addr: netip.AddrPortFrom(addr, l.Addr.Port())})
-		}
-	}
-	return all
-}
-
-// signalling is the TLS of a network's listeners.
-func signalling(n config.Network, live func() *config.Live, log *slog.Logger) (secure sip.TLS, err error) {
-	if n.TLS == nil {
-		return secure, nil
-	}
-	if secure.Server, err = proof(*n.TLS, log); err != nil {
-		return secure, fmt.Errorf("networks[0].tls: %w", err)
-	}
-	secure.Expects = func(src netip.AddrPort) bool { return bridge.Expected(live(), src.Addr()) }
-	secure.Peer = func(src netip.AddrPort, chain []*x509.Certificate) string {
-		return bridge.Certified(live(), src.Addr(), chain)
-	}
-	return secure, nil
-}
-
-// mediaPorts are the ranges for RTP, likewise.
-func mediaPorts(m config.Media) (ports bridge.Ports, err error) {
-	for _, addr := range families(m.Addr) {
-		family := &ports.IPv6
-		if addr.Is4() {
-			family = &ports.IPv4
-		}
-		if *family, err = rtp.NewPorts(addr, m.First, m.Last); err != nil {
-			return bridge.Ports{}, err
-		}
-	}
-	return ports, nil
-}
-
-// families returns what an address stands for: the unspecified IPv6 address is the unspecified IPv4 address too.
-func families(addr netip.Addr) []netip.Addr {
-	if addr == netip.IPv6Unspecified() {
-		return []netip.Addr{netip.IPv4Unspecified(), addr}
-	}
-	return []netip.Addr{addr}
-}
-
-func advertised(a config.Advertise) string {
-	if a.Addr.IsValid() {
-		return a.Addr.String()
-	}
-	return a.Host
-}
-
 // newLog writes text for people and JSON for everything else.
-func newLog(w *os.File, level slog.Level) *slog.Logger {
+func newLog(w *os.File, level slog.Leveler) *slog.Logger {
 	if isTerminal(w) {
 		return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 	}

@@ -96,7 +96,14 @@ func TestATakenPortNamesItsSetting(t *testing.T) {
 // started is a house that serves until the test ends, and its SIP address.
 func started(t *testing.T) (*house, string) {
 	t.Helper()
-	h, err := build(loaded(t, free, free, free), "", quiet())
+	h := startedWith(t, loaded(t, free, free, free))
+	return h, h.addrs()[0].Addr.String()
+}
+
+// startedWith is a house that serves this configuration until the test ends.
+func startedWith(t *testing.T, cfg *config.Config) *house {
+	t.Helper()
+	h, err := build(cfg, "", quiet())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +116,7 @@ func started(t *testing.T) (*house, string) {
 			t.Error(err)
 		}
 	})
-	return h, h.phones.Addrs()[0].Addr.String()
+	return h
 }
 
 func TestTheWelcomeSaysWhatToDo(t *testing.T) {

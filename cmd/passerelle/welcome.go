@@ -20,7 +20,16 @@ func (h *house) welcome(w io.Writer) {
 	if h.page() != nil {
 		page = h.web[0].listener.Addr().String()
 	}
-	welcome(w, h.config, page, h.phones.Addrs())
+	welcome(w, h.config, page, h.addrs())
+}
+
+// addrs are where SIP is listened for.
+func (h *house) addrs() []sip.Listener {
+	var all []sip.Listener
+	for _, t := range h.phones {
+		all = append(all, t.server.Addrs()...)
+	}
+	return all
 }
 
 // welcome says so of a house whose page is at one address, if it has one, and whose phones call the others.
@@ -33,6 +42,8 @@ func welcome(w io.Writer, c *config.Config, page string, phones []sip.Listener) 
 		case l.Addr.Addr() == netip.IPv6Unspecified(): // its IPv4 twin has been named
 		case route == nil:
 			fmt.Fprintf(w, "  listens on %s://%s\n", l.Network, addr)
+		case l.Network == "ws" || l.Network == "wss": // who calls there has a page that does
+			fmt.Fprintf(w, "  joins  browser phones at %s://%s\n", l.Network, addr)
 		case l.Network == "udp":
 			fmt.Fprintf(w, "  dial   sip:%s@%s\n", userPart(number), addr)
 		default:
@@ -54,13 +65,13 @@ func welcome(w io.Writer, c *config.Config, page string, phones []sip.Listener) 
 // one number, or else a room's name or "lobby" where a route takes it.
 func toDial(live *config.Live) (number string, route *config.Route) {
 	for i := range live.Routes {
-		if r := &live.Routes[i]; r.ToMatch == nil {
+		if r := &live.Routes[i]; r.To != "" && (r.Room != "" || r.Menu != "") {
 			return r.To, r
 		}
 	}
 	for i := range live.Routes {
 		r := &live.Routes[i]
-		if r.Menu != "" {
+		if r.Room == "" || r.ToMatch == nil {
 			continue // what was dialled may be a PIN
 		}
 		for _, name := range append(roomNames(live), lobby) {

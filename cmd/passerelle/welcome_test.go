@@ -106,10 +106,12 @@ func TestTheWelcomeWithoutAFile(t *testing.T) {
 	welcome(&out, c, "127.0.0.1:8080", []sip.Listener{
 		{Network: "udp", Addr: netip.MustParseAddrPort("0.0.0.0:5060")}, {Network: "udp", Addr: netip.MustParseAddrPort("[::]:5060")},
 		{Network: "tcp", Addr: netip.MustParseAddrPort("0.0.0.0:5060")}, {Network: "tcp", Addr: netip.MustParseAddrPort("[::]:5060")},
+		{Network: "ws", Addr: netip.MustParseAddrPort("0.0.0.0:7080")},
 	})
 	want := "Passerelle " + version + `
   dial   sip:lobby@127.0.0.1:5060
   dial   sip:lobby@127.0.0.1:5060;transport=tcp
+  joins  browser phones at ws://127.0.0.1:7080
   open   http://127.0.0.1:8080/lobby
   takes  calls from loopback and private addresses, to any room (no configuration file)
 `

@@ -61,6 +61,9 @@ func (e *Encoder) SetLoss(percent int) error {
 	if percent == e.loss {
 		return nil
 	}
+	if err := checkLoss(percent); err != nil {
+		return err
+	}
 	if err := e.lib.SetPacketLossPerc(percent); err != nil {
 		return fmt.Errorf("opus encoder: loss of %d%%: %w", percent, err)
 	}
@@ -89,7 +92,11 @@ func (e *Encoder) Encode(dst []byte, pcm []int16) (int, error) {
 // every 400 ms of it, concealed nothing there and lost no onset; sent nothing in pauses, it concealed
 // half of what followed and its delay grew to 0.8 s.
 func (e *Encoder) DTXPayload(dst []byte) (n int) {
-	dst[0] = e.toc &^ 3 // one frame, also after a packet of several
+	return dtxPayload(dst, e.toc)
+}
+
+func dtxPayload(dst []byte, toc byte) int {
+	dst[0] = toc &^ 3 // one frame, also after a packet of several
 	return 1
 }
 

@@ -22,6 +22,7 @@ var (
 	ErrFrame = errors.New("opus: a frame has 2.5, 5, 10, 20, 40 or 60 ms")
 	ErrWhole = errors.New("opus: only multiples of 2.5 ms can be made up")
 	ErrEmpty = errors.New("opus: an empty packet")
+	ErrLoss  = errors.New("opus: a loss is of 0 to 100 percent")
 )
 
 var (
@@ -35,4 +36,11 @@ func checkRate(rate int) error {
 		return nil
 	}
 	return ErrRate
+}
+
+func checkLoss(percent int) error {
+	if percent < 0 || percent > 100 {
+		return ErrLoss
+	}
+	return nil
 }

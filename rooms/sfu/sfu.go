@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/pion/webrtc/v4"
 
@@ -35,7 +36,7 @@ type SFU struct {
 	certificate webrtc.Certificate
 	pionLog     ready.Log
 	guests      *guests
-	named       map[string]Named
+	doors       atomic.Pointer[doors]
 
 	mu      sync.Mutex // before room.mu
 	closed  bool
@@ -59,12 +60,10 @@ func New(cfg Config) (*SFU, error) {
 	}
 	s := &SFU{
 		cfg: cfg, pionLog: ready.NewLog(cfg.Log), guests: newGuests(cfg.Clock),
-		named: make(map[string]Named), rooms: make(map[string]*room), sockets: make(map[*socket]struct{}),
+		rooms: make(map[string]*room), sockets: make(map[*socket]struct{}),
 		done: make(chan struct{}),
 	}
-	for _, n := range cfg.Named {
-		s.named[key(n.Name)] = n
-	}
+	s.Rename(cfg.Named, cfg.AnyRoom)
 	var err error
 	if s.origin, err = newOrigin(cfg.PublicURL); err != nil {
 		return nil, fmt.Errorf("embedded rooms: public_url: %w", err)
@@ -77,6 +76,22 @@ func New(cfg Config) (*SFU, error) {
 	}
 	s.work.Go(s.announce)
 	return s, nil
+}
+
+// doors are the rooms that may be opened; they do not change.
+type doors struct {
+	named map[string]Named
+	any   bool
+}
+
+// Rename changes which rooms may be opened from now on, at once, and which passwords they have. Rooms that are open
+// stay.
+func (s *SFU) Rename(named []Named, anyRoom bool) {
+	d := &doors{named: make(map[string]Named), any: anyRoom}
+	for _, n := range named {
+		d.named[key(n.Name)] = n
+	}
+	s.doors.Store(d)
 }
 
 // Addrs returns the ports as they were bound; tcp is the zero value where there is none.
@@ -174,10 +189,11 @@ func (s *SFU) Close() error {
 
 // enter returns a room, which may be new.
 func (s *SFU) enter(name string) (*room, error) {
-	named, known := s.named[key(name)]
+	doors := s.doors.Load()
+	named, known := doors.named[key(name)]
 	if known {
 		name = named.Name
-	} else if !s.cfg.AnyRoom || !page.RoomName(name) {
+	} else if !doors.any || !page.RoomName(name) {
 		return nil, rooms.ErrNoRoom
 	}
 	s.mu.Lock()

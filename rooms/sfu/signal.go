@@ -70,7 +70,7 @@ func (s *SFU) serveSocket(w http.ResponseWriter, r *http.Request) {
 
 // describe returns what is known of a room, whether it is open or not.
 func (s *SFU) describe(name string) Named {
-	if named, ok := s.named[key(name)]; ok {
+	if named, ok := s.doors.Load().named[key(name)]; ok {
 		return named
 	}
 	return Named{Name: name}

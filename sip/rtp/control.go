@@ -50,6 +50,10 @@ func (r *roundTrip) answered(lsr, dlsr uint32, now time.Duration) (time.Duration
 // openControl opens an RTCP packet of an address that may send one. What is not authentic goes no further; a
 // stranger's is not looked at, and admitControl counts it.
 func (in *inbound) openControl(from netip.AddrPort, data []byte, now time.Duration) ([]byte, bool) {
+	if in.agreed.DTLS != nil && in.opener == nil {
+		in.seen.Drops.Unauthentic++
+		return nil, false
+	}
 	if in.opener == nil || !in.latch.allowed(from.Addr()) {
 		return data, true
 	}

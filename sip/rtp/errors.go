@@ -10,6 +10,10 @@ var (
 	ErrDeadPeer = errors.New("the peer is gone: neither RTP nor RTCP arrives")
 	// ErrClosed says that the line is closed.
 	ErrClosed = errors.New("the line is closed")
+	// ErrHandshake says that there are no keys, and so no sound.
+	ErrHandshake = errors.New("the DTLS handshake failed")
+	// ErrFingerprint says that whoever shook hands is not who sent the SDP.
+	ErrFingerprint = errors.New("the DTLS certificate is not the one that the SDP names")
 	// ErrRan says that Run was called a second time.
 	ErrRan = errors.New("the line runs already, or has run")
 )

@@ -35,8 +35,13 @@ type Line struct {
 	ran      atomic.Bool
 	dialling chan struct{} // holds whoever sends digits
 
-	mu sync.Mutex // of in; never held while sound is handled or the network is waited for
-	in inbound
+	mu          sync.Mutex // of in and association; never held while sound is handled or the network is waited for
+	in          inbound
+	association *association // nil: no keys are made on the line
+
+	associations chan struct{} // receives when there is another association
+	secured      chan struct{} // closed when keys are no obstacle
+	release      func()
 
 	out  outbound
 	once sync.Once
@@ -56,8 +61,11 @@ func Listen(c Config) (*Line, error) {
 		log:      c.Log,
 		cname:    rand.Text(),
 		dialling: make(chan struct{}, 1),
+
+		associations: make(chan struct{}, 1), secured: make(chan struct{}),
 	}
 	l.out.conn = p.rtp
+	l.release = sync.OnceFunc(func() { close(l.secured) })
 	if err := l.defaults(c.DSCP); err != nil {
 		_ = p.close()
 		return nil, fmt.Errorf("open line: %w", err)
@@ -113,6 +121,10 @@ func (l *Line) Negotiate(p Params) error {
 	defer l.mu.Unlock()
 	l.in.agree(p, own, now)
 	l.aim()
+	l.associate(p.DTLS)
+	if p.DTLS == nil {
+		l.release()
+	}
 	return nil
 }
 

@@ -22,6 +22,7 @@ type inbound struct {
 	ready  bool   // agreed holds
 	own    uint32 // our SSRC
 	opener *opener
+	ice    iceLite
 
 	latch  latch
 	rtcp   controlLatch
@@ -43,6 +44,7 @@ type inbound struct {
 type arrival struct {
 	sound    bool // the frame is filled
 	control  bool // RTCP on the RTP port
+	other    other
 	moved    bool // the latch has a new source
 	stranger bool // the first packet from an address that may not send here
 	sealed   bool // the first packet that cannot be opened
@@ -54,11 +56,16 @@ func (in *inbound) agree(p Params, own uint32, now time.Duration) {
 	first := !in.ready
 	in.ready, in.own, in.alive = true, own, now
 	switch {
+	case p.DTLS != nil:
+		if in.agreed.DTLS == nil {
+			in.opener = nil // what keys there were are of the SDP
+		}
 	case p.contexts == nil:
 		in.opener = nil
 	case in.opener == nil || !in.agreed.SRTP.receives(p.SRTP):
 		in.opener = newOpener(p.contexts.receive, in.opener, now)
 	}
+	in.agreeICE(&p, now)
 	in.agreed = p
 	if first {
 		in.latch = newLatch(p.Remote, p.Signalling)
@@ -102,8 +109,14 @@ func (in *inbound) take(from netip.AddrPort, data []byte, now time.Duration, f *
 		in.seen.Drops.Unlatched++
 		return a
 	}
+	if in.agreed.DTLS != nil {
+		if a.other = demultiplex(data, in.agreed.DTLS.ICE != nil); a.other != noOther {
+			return a
+		}
+	}
 	if from != in.latch.addr && !in.latch.allowed(from.Addr()) {
 		a.stranger = in.seen.Drops.Foreign == 0
+		in.seen.Elsewhere = from
 		in.seen.Drops.Foreign++
 		return a
 	}
@@ -117,14 +130,10 @@ func (in *inbound) take(from netip.AddrPort, data []byte, now time.Duration, f *
 		in.seen.Drops.Malformed++
 		return a
 	}
-	if in.opener != nil { // before anything that this packet says counts
-		plain, ok := in.opener.rtp(data, now)
-		if !ok {
-			a.sealed = in.seen.Drops.Unauthentic == 0
-			in.seen.Drops.Unauthentic++
-			return a
-		}
-		data = plain
+	data, ok := in.open(data, now, &a) // before anything that this packet says counts
+	if !ok {
+		in.seen.Drops.Unauthentic++
+		return a
 	}
 	if p.Unmarshal(data) != nil {
 		in.seen.Drops.Malformed++
@@ -156,6 +165,19 @@ func (in *inbound) take(from netip.AddrPort, data []byte, now time.Duration, f *
 	return a
 }
 
+// open decrypts a packet, where the line is encrypted; false if that cannot be done, as long as there are no keys too.
+func (in *inbound) open(data []byte, now time.Duration, a *arrival) ([]byte, bool) {
+	switch {
+	case in.opener != nil:
+		plain, ok := in.opener.rtp(data, now)
+		a.sealed = !ok && in.seen.Drops.Unauthentic == 0
+		return plain, ok
+	case in.agreed.DTLS != nil:
+		return nil, false
+	}
+	return data, true
+}
+
 // kind says what a payload type was agreed to mean; none if it was not.
 func (in *inbound) kind(payloadType uint8) (kind codec.Kind, isEvent bool) {
 	switch {
@@ -179,9 +201,11 @@ func (in *inbound) admit(from netip.AddrPort, agreed bool, now time.Duration, a 
 	}
 	switch in.latch.packet(from, p.SSRC, p.SequenceNumber, now) {
 	case foreign:
+		in.seen.Elsewhere = from
 		in.seen.Drops.Foreign++
 		return false
 	case unlatched:
+		in.seen.Elsewhere = from
 		in.seen.Drops.Unlatched++
 		return false
 	case latched:
@@ -267,6 +291,9 @@ func (in *inbound) expire(now time.Duration) (told digits) {
 // has no music.
 func (in *inbound) dead(now, timeout time.Duration) (dead bool, again time.Duration) {
 	const look = time.Second
+	if in.ice.lost(now) {
+		return true, now
+	}
 	if timeout < 0 || !in.ready || !in.agreed.Receive || !in.agreed.Send || held(in.agreed.Remote) {
 		return false, now + look
 	}
@@ -277,6 +304,7 @@ func (in *inbound) dead(now, timeout time.Duration) (dead bool, again time.Durat
 func (in *inbound) stats() Stats {
 	s := in.seen
 	s.Remote = in.destination()
+	s.SDP, s.Sends, s.Hears = in.agreed.Remote, in.agreed.Send && s.Remote.IsValid(), in.agreed.Receive
 	s.Lost = in.before
 	if in.source.packets > 0 {
 		s.Lost += in.source.lost()

@@ -48,6 +48,12 @@ func ntpTime(t time.Time) uint64 {
 // middle is what reports quote of an NTP time: the middle 32 of 64 bits.
 func middle(ntp uint64) uint32 { return uint32(ntp >> 16) }
 
+// mute reports whether there is no RTCP: there are no keys yet, or they are of the RTP port alone, since that of RTCP would
+// have a handshake of its own (RFC 5764 section 4.1).
+func (in *inbound) mute() bool {
+	return in.agreed.DTLS != nil && (in.opener == nil || !in.agreed.RTCPMux)
+}
+
 // report sends our report, and with bye that we leave the session. Nobody is told of a BYE who cannot
 // have heard of us (RFC 3550 section 6.3.7).
 func (l *Line) report(now time.Duration, bye bool) {
@@ -56,7 +62,7 @@ func (l *Line) report(now time.Duration, bye bool) {
 
 	l.mu.Lock()
 	to, mux := l.in.controlDestination(), l.in.agreed.RTCPMux
-	if !to.IsValid() || bye && ours.packets == 0 && !l.in.reporting {
+	if !to.IsValid() || l.in.mute() || bye && ours.packets == 0 && !l.in.reporting {
 		l.mu.Unlock()
 		return
 	}

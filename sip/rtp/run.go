@@ -47,6 +47,7 @@ func (l *Line) Run(ctx context.Context, audio codec.Reader, digits func(Digit)) 
 	}
 	var control sync.WaitGroup
 	control.Go(func() { read("RTCP", l.control) })
+	control.Go(func() { read("DTLS", l.secure) })
 	r := &reader{line: l, audio: audio, digits: digits}
 	read("RTP", r.run)
 	control.Wait()
@@ -88,7 +89,7 @@ type reader struct {
 	audio  codec.Reader
 	digits func(Digit)
 	frame  codec.Frame
-	buf    [2048]byte // longer than maxPacket, so that a cut packet shows
+	buf    [maxPacket + 1]byte // so that a cut packet shows
 }
 
 // run ends when ctx is done, or the line is closed.
@@ -129,6 +130,13 @@ func (r *reader) packet(from netip.AddrPort, data []byte) error {
 	}
 	l.mu.Unlock()
 
+	switch a.other {
+	case binding:
+		l.check(from, data, now)
+	case handshaking:
+		l.flight(from, data)
+	case noOther:
+	}
 	if a.moved {
 		l.log.Debug("media source", "addr", unmapped(from), "ssrc", fmt.Sprintf("%08x", l.in.packet.SSRC))
 	}
@@ -184,7 +192,7 @@ func (r *reader) tell(d digits) {
 // the peer is dead, or the line is closed.
 func (l *Line) control(ctx context.Context) error {
 	conn := l.pair.rtcp
-	var buf [2048]byte
+	var buf [maxPacket + 1]byte // so that a cut packet shows
 	next := l.clock() + reportIn(true, rand.Float64())
 	for {
 		now := l.clock()

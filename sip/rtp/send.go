@@ -106,6 +106,10 @@ func (o *outbound) agree(p Params, now time.Duration) (ssrc uint32) {
 		o.stream = newStream(clock, now)
 	}
 	switch {
+	case p.DTLS != nil:
+		if o.agreed.DTLS == nil {
+			o.sealer = nil // what keys there were are of the SDP
+		}
 	case p.contexts == nil:
 		o.sealer = nil
 	case rekeyed || o.sealer == nil:
@@ -151,7 +155,7 @@ const headerSize = 12
 // packet sends one packet; a hold drops it. Called with mu held.
 func (o *outbound) packet(payloadType uint8, marker bool, timestamp uint32, payload []byte) error {
 	to := o.to.Load()
-	if !o.agreed.Send || to == nil {
+	if !o.agreed.Send || to == nil || o.keyless() {
 		o.drops.Held++
 		return nil
 	}
@@ -173,6 +177,9 @@ func (o *outbound) packet(payloadType uint8, marker bool, timestamp uint32, payl
 	return nil
 }
 
+// keyless reports whether there are no keys yet, and must be. Called with mu held.
+func (o *outbound) keyless() bool { return o.sealer == nil && o.agreed.DTLS != nil }
+
 // report is what a report tells of our stream.
 func (o *outbound) report(now time.Duration) sending {
 	o.mu.Lock()
@@ -184,7 +191,10 @@ func (o *outbound) report(now time.Duration) sending {
 func (o *outbound) sealControl(data []byte) ([]byte, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.sealer == nil {
+	switch {
+	case o.keyless():
+		return nil, ErrHandshake
+	case o.sealer == nil:
 		return data, nil
 	}
 	return o.sealer.rtcp(data)

@@ -40,6 +40,9 @@ type Params struct {
 	// SRTP encrypts RTP and RTCP; nil is in clear. As long as its keys stay the same, so do the counts of packets
 	// that go with them. With another key of ours we send another SSRC.
 	SRTP *SRTP
+	// DTLS makes the keys of SRTP on the line itself, in the place of SRTP; nil: it does not. As long as the peer's
+	// certificate stays the same, so do the keys. Without RTCPMux there is no RTCP then.
+	DTLS *DTLS
 
 	Kind        codec.Kind
 	PayloadType uint8
@@ -58,6 +61,13 @@ type Params struct {
 // checked fills in what may be left zero, and refuses what cannot be.
 func (p Params) checked(local netip.Addr) (Params, error) {
 	p.Remote, p.RemoteRTCP, p.Signalling = unmapped(p.Remote), unmapped(p.RemoteRTCP), place(p.Signalling)
+	if p.DTLS != nil && p.DTLS.ICE != nil { // it is nowhere until a check comes
+		nowhere := netip.IPv4Unspecified()
+		if local.Is6() {
+			nowhere = netip.IPv6Unspecified()
+		}
+		p.Remote, p.RemoteRTCP, p.Signalling = netip.AddrPortFrom(nowhere, 0), netip.AddrPort{}, netip.Addr{}
+	}
 	remote := p.Remote.Addr()
 	switch {
 	case p.Kind.ClockRate() == 0 || p.Kind == codec.ComfortNoise:
@@ -85,6 +95,9 @@ func (p Params) checked(local netip.Addr) (Params, error) {
 		p.PTime = 20 * time.Millisecond
 	}
 	p.RemoteRTCP = p.control()
+	if err := p.DTLS.checked(p); err != nil {
+		return p, fmt.Errorf("DTLS: %w", err)
+	}
 	var err error
 	if p.contexts, err = p.SRTP.contexts(); err != nil {
 		return p, fmt.Errorf("SRTP: %w", err)
@@ -126,6 +139,10 @@ type Stats struct {
 	// while there is nowhere to send.
 	Remote  netip.AddrPort
 	Latched bool
+	// SDP is where the SDP says that the peer is. Elsewhere is where the last packet came from that was dropped since it
+	// came from there; zero if none was.
+	SDP, Elsewhere netip.AddrPort
+	Sends, Hears   bool // what we may do, as was agreed
 
 	SSRC       uint32 // ours
 	RemoteSSRC uint32 // the peer's, once latched
@@ -168,7 +185,7 @@ type Drops struct {
 
 // SendDrops counts what was not sent, by reason.
 type SendDrops struct {
-	Held   uint64 // while we do not send, or have nowhere to send
+	Held   uint64 // while we do not send, or have nowhere to send, or no keys yet
 	Events uint64 // sound, while an event took its place (RFC 4733 section 2.5.1.2)
 	Errors uint64 // refused by the network
 	Kind   uint64 // not coded as agreed, or too long

@@ -1,6 +1,7 @@
 package sdp
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -13,7 +14,11 @@ import (
 // those that we offered, nil if the peer's line is the offer.
 func agree(d *description, m *pion.MediaDescription, local Local, choose func([]format) (format, bool), own []format) (Media, error) {
 	// 1. Where to.
+	ice := usesICE(d, m)
 	remote, err := addressOf(d, m, local)
+	if ice {
+		remote, err = netip.AddrPort{}, nil // c= is a guess of the peer's, or nothing at all
+	}
 	if err != nil {
 		return Media{}, err
 	}
@@ -48,7 +53,7 @@ func agree(d *description, m *pion.MediaDescription, local Local, choose func([]
 	}
 	// 4. Which way. A peer without an address cannot receive (RFC 3264 section 8.4).
 	direction := directionOf(d.Attributes, m.Attributes)
-	if !remote.IsValid() {
+	if !remote.IsValid() && !ice {
 		direction |= SendOnly
 	}
 	media.Direction = direction.reverse() | local.Direction

@@ -29,7 +29,7 @@ func answerOffer(offer []byte, local Local) ([]byte, Media, *shape, error) {
 	if err != nil {
 		return nil, Media{}, nil, err
 	}
-	s := &shape{names: d.names(), audio: index, formats: formatsOf(d.MediaDescriptions[index])}
+	s := &shape{names: d.names(), mids: d.mids, bundled: d.bundled(index), audio: index, formats: formatsOf(d.MediaDescriptions[index])}
 	// The time of a session is not negotiable: t= is the offer's (RFC 3264 section 6).
 	body, err := compose(local, d.TimeDescriptions, s, answerLine(media, local, s.formats))
 	return body, media, s, err
@@ -47,7 +47,7 @@ func accept(d *description, local Local) (index int, media Media, err error) {
 		if carries(name) {
 			media, err = agree(d, m, local, local.favourite, nil)
 			if err == nil {
-				media.Crypto, err = local.protect(m)
+				err = local.secure(d, m, &media)
 			}
 		}
 		if err == nil {

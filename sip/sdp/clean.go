@@ -14,6 +14,8 @@ import (
 // that offer and answer need are kept, and an m-line that can only be refused is replaced by a stand-in.
 type cleaner struct {
 	names    []pion.MediaName // the m-lines as sent
+	mids     []string         // of the m-lines (RFC 5888), "" where there is none
+	bundles  [][]string       // the mids of each group that wants one transport (RFC 9143)
 	userName string           // of o=
 
 	connection, timing string // of the session, as whole lines
@@ -49,7 +51,7 @@ func clean(body []byte) (*cleaner, error) {
 			}
 		case len(c.names) == 0:
 			c.addToSession(text[0], text[2:])
-		case c.kept:
+		default:
 			c.addToMedia(text[0], text[2:])
 		}
 	}
@@ -74,13 +76,21 @@ func (c *cleaner) addToSession(kind byte, value string) {
 	case 't':
 		c.timing = timeLine(value)
 	case 'a':
+		if words := strings.Fields(value); len(words) > 1 && strings.EqualFold(words[0], "group:BUNDLE") {
+			c.bundles = append(c.bundles, words[1:])
+			return
+		}
 		c.attributes = appendAttribute(c.attributes, value)
 	}
 }
 
 // addToMedia keeps a media-level line if there is a use for it.
 func (c *cleaner) addToMedia(kind byte, value string) {
+	if mid, is := strings.CutPrefix(value, "mid:"); is && kind == 'a' && len(mid) <= maxMid && isToken(mid) {
+		c.mids[len(c.mids)-1] = mid
+	}
 	switch {
+	case !c.kept:
 	case kind == 'c' && !c.connected: // more than one is for layered multicast
 		c.media, c.connected = append(c.media, connectionLine(value)...), true
 	case kind == 'a':
@@ -116,7 +126,7 @@ func (c *cleaner) addMedia(value string) error {
 		Protos:  strings.Split(fields[2], "/"),
 		Formats: fields[3:],
 	}
-	c.names = append(c.names, name)
+	c.names, c.mids = append(c.names, name), append(c.mids, "")
 	c.kept, c.connected = carries(name), false
 	if !c.kept {
 		c.media = append(c.media, standIn...)
@@ -126,11 +136,14 @@ func (c *cleaner) addMedia(value string) error {
 	return nil
 }
 
-// carries reports whether the m-line is one that we can agree on: sound over RTP or SRTP. AVPF only allows more
+// maxMid is the longest name of an m-line in bytes that is repeated.
+const maxMid = 64
+
+// carries reports whether the m-line is one that we can agree on: sound over RTP or SRTP, whoever makes its keys. AVPF only allows more
 // feedback than AVP (RFC 4585 section 4), it does not demand it; SAVPF likewise (RFC 5124).
 func carries(name pion.MediaName) bool {
 	switch strings.ToUpper(strings.Join(name.Protos, "/")) {
-	case "RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF":
+	case "RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF", "UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF":
 		return strings.EqualFold(name.Media, "audio") && name.Port.Value != 0
 	}
 	return false
@@ -141,12 +154,12 @@ func appendAttribute(to []byte, value string) []byte {
 	key, rest, valued := strings.Cut(value, ":")
 	key = strings.ToLower(strings.TrimSpace(key))
 	switch key {
-	case "rtpmap", "fmtp", "ptime", "maxptime", "rtcp", "crypto":
+	case "rtpmap", "fmtp", "ptime", "maxptime", "rtcp", "crypto", "fingerprint", "setup", "ice-ufrag", "ice-pwd":
 		if !valued {
 			return to
 		}
 		return append(to, "a="+key+":"+strings.TrimSpace(rest)+"\r\n"...)
-	case "sendrecv", "sendonly", "recvonly", "inactive", "rtcp-mux":
+	case "sendrecv", "sendonly", "recvonly", "inactive", "rtcp-mux", "ice-lite":
 		return append(to, "a="+key+"\r\n"...)
 	}
 	return to

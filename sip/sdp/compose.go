@@ -19,24 +19,30 @@ const userName = "passerelle"
 // what the audio line's payload types stand for, never changed (section 8.3.2).
 type shape struct {
 	names   []pion.MediaName
-	audio   int // index of the line that is alive
+	mids    []string // of the m-lines, "" where there is none; or nil
+	bundled bool     // the audio line is in a group of BUNDLE, alone
+	audio   int      // index of the line that is alive
 	formats []format
 }
 
 // firstShape is the shape of a dialog's first offer, when it is ours. Where encryption is optional the keys stand on a
 // line of plain RTP, which every peer can answer.
 func firstShape(local Local) *shape {
-	profile := "AVP"
-	if local.Security.Policy == Required {
-		profile = "SAVP"
+	protos := []string{"RTP", "AVP"}
+	switch {
+	case local.Security.shakes():
+		protos = []string{"UDP", "TLS", "RTP", "SAVP"}
+	case local.Security.Policy == Required:
+		protos = []string{"RTP", "SAVP"}
 	}
-	return &shape{names: []pion.MediaName{{Media: "audio", Protos: []string{"RTP", profile}}}}
+	return &shape{names: []pion.MediaName{{Media: "audio", Protos: protos}}}
 }
 
 // line is our audio line: its formats and attributes.
 type line struct {
 	formats    []string
 	attributes []pion.Attribute
+	lite       bool // with ICE: we make no checks
 }
 
 // add adds one payload type with its rtpmap, and its fmtp unless that is "".
@@ -82,6 +88,9 @@ func answerLine(media Media, local Local, offered []format) line {
 	if media.Crypto != nil {
 		l.protect(media.Crypto.line())
 	}
+	if media.DTLS != nil {
+		l.shake(media.DTLS, local, media.DTLS.setup())
+	}
 	l.finish(local, media.PTime, media.Direction, media.RTCPMux)
 	return l
 }
@@ -107,7 +116,12 @@ func offerLine(local Local, known []format) line {
 		ptime = defaultPTime
 	}
 	l.protect(local.offeredCrypto(len(known) == 0)...)
-	l.finish(local, ptime, local.Direction, local.RTCPMux)
+	mux := local.RTCPMux
+	if shaken := local.offeredDTLS(len(known) == 0); shaken != nil {
+		l.shake(shaken, local, "actpass") // RFC 8842 section 5.2
+		mux = true
+	}
+	l.finish(local, ptime, local.Direction, mux)
 	return l
 }
 
@@ -116,6 +130,12 @@ func (l *line) protect(lines ...cryptoLine) {
 	for _, c := range lines {
 		l.attributes = append(l.attributes, pion.NewAttribute("crypto", c.wire()))
 	}
+}
+
+// shake adds a handshake.
+func (l *line) shake(d *DTLS, local Local, setup string) {
+	l.attributes = append(l.attributes, d.attributes(local, setup)...)
+	l.lite = d.ICE != nil
 }
 
 // finish adds what does not belong to one format.
@@ -154,13 +174,22 @@ func compose(local Local, times []pion.TimeDescription, s *shape, audio line) ([
 		ConnectionInformation: connectionOf(local.Address.Addr()),
 		TimeDescriptions:      times,
 	}
+	if s.bundled {
+		d.Attributes = append(d.Attributes, pion.NewAttribute("group", "BUNDLE "+s.mids[s.audio]))
+	}
+	if audio.lite {
+		d.Attributes = append(d.Attributes, pion.NewPropertyAttribute("ice-lite"))
+	}
 	for i, name := range s.names {
 		m := &pion.MediaDescription{MediaName: name}
 		m.MediaName.Port = pion.RangedPort{}
+		if i < len(s.mids) && s.mids[i] != "" {
+			m.Attributes = append(m.Attributes, pion.NewAttribute("mid", s.mids[i]))
+		}
 		if i == s.audio {
 			m.MediaName.Port.Value = int(local.Address.Port())
 			m.MediaName.Formats = audio.formats
-			m.Attributes = audio.attributes
+			m.Attributes = append(m.Attributes, audio.attributes...)
 		}
 		if len(m.MediaName.Formats) == 0 {
 			m.MediaName.Formats = []string{"*"} // the grammar wants one (RFC 8866 section 9); UDP/UDT/IX comes without

@@ -66,13 +66,26 @@ const (
 	Required               // or there is no call
 )
 
-// Security is our side of SRTP with keys in the SDP (SDES, RFC 4568). The zero Security is plain RTP.
+// Exchange says how keys may come about.
+type Exchange uint8
+
+// The ways.
+const (
+	AnyExchange Exchange = iota
+	SDES                 // in the SDP (RFC 4568)
+	Handshake            // in a DTLS handshake where the sound goes (RFC 5763)
+)
+
+// Security is our side of SRTP. The zero Security is plain RTP.
 type Security struct {
-	Policy Policy
+	Policy   Policy
+	Exchange Exchange
+	// Fingerprint is that of our certificate, as the attribute has it; empty: there are no handshakes.
+	Fingerprint string
 	// Suites are those that we take, the one we like best first; empty: all of them. Of what a peer offers
 	// ours decides, not the peer's order.
 	Suites []Suite
-	// NewKey makes a master key and salt of size bytes; nil: a random one.
+	// NewKey makes a master key and salt of size bytes, or the words of ICE; nil: random ones.
 	NewKey func(size int) []byte
 }
 
@@ -83,13 +96,15 @@ func (s Security) suites() []Suite {
 	return s.Suites
 }
 
-func (s Security) newKey(suite Suite) Key {
+func (s Security) newKey(suite Suite) Key { return newKey(s.random(suite.keySize())) }
+
+func (s Security) random(size int) []byte {
 	if s.NewKey != nil {
-		return newKey(s.NewKey(suite.keySize()))
+		return s.NewKey(size)
 	}
-	b := make([]byte, suite.keySize())
+	b := make([]byte, size)
 	_, _ = rand.Read(b) // it never fails
-	return newKey(b)
+	return b
 }
 
 // Key is a master key with its salt. It prints as "***", whatever the verb. It is behind a pointer since fmt asks no
@@ -280,6 +295,9 @@ func (l Local) protect(m *pion.MediaDescription) (*Crypto, error) {
 		return nil, nil
 	}
 	lines := cryptoOf(m)
+	if l.Security.Exchange == Handshake {
+		lines = nil
+	}
 	chosen, ok := l.Security.choose(lines)
 	if !ok {
 		return nil, l.unprotected(m)
@@ -335,6 +353,9 @@ func (l Local) unprotected(m *pion.MediaDescription) error {
 	for _, s := range l.Security.suites() {
 		ours = append(ours, string(s))
 	}
+	if l.Security.Exchange == Handshake {
+		ours = []string{"DTLS"}
+	}
 	return refuse(ErrCrypto, "there %s, here %s", strings.Join(theirs, " "), strings.Join(ours, " "))
 }
 
@@ -346,7 +367,7 @@ func (l Local) offeredCrypto(first bool) []cryptoLine {
 		return nil
 	case l.agreed != nil:
 		return []cryptoLine{l.agreed.line()}
-	case !first:
+	case !first || l.Security.Exchange == Handshake:
 		return nil
 	}
 	var lines []cryptoLine

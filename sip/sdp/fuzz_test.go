@@ -42,7 +42,13 @@ func FuzzAnswer(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, offer []byte) {
 		for _, address := range []string{"198.51.100.7:20000", "[2001:db8::7]:20000"} {
-			checkAnswer(t, offer, newLocal(address))
+			local := newLocal(address)
+			checkAnswer(t, offer, local)
+			local.Security = Security{
+				Policy: Optional, Fingerprint: "sha-256 " + strings.TrimSuffix(strings.Repeat("0A:", 32), ":"),
+				NewKey: func(size int) []byte { return bytes.Repeat([]byte{'k'}, size) },
+			}
+			checkAnswer(t, offer, local)
 		}
 	})
 }
@@ -89,11 +95,33 @@ func checkAnswer(t *testing.T, offer []byte, local Local) {
 	if alive != 1 {
 		t.Fatalf("%d m-lines are alive\n%s", alive, answer)
 	}
+	checkSecrecy(t, offer, answer, local, media)
 	checkOtherEnd(t, offer, answer, local, media)
 	checkRenewal(t, offer, local)
 	again, _, err := Answer(offer, local)
 	if err != nil || !bytes.Equal(again, answer) {
 		t.Fatalf("another answer to the same offer: %v", err)
+	}
+}
+
+// checkSecrecy fails where a line that makes its keys with a handshake lacks what the peer needs for it, or another has it.
+func checkSecrecy(t *testing.T, offer, answer []byte, local Local, media Media) {
+	t.Helper()
+	text := string(answer)
+	for attribute, want := range map[string]bool{
+		"a=fingerprint:" + local.Security.Fingerprint: media.DTLS != nil, "a=setup:": media.DTLS != nil,
+		"a=ice-lite": media.DTLS != nil && media.DTLS.ICE != nil, "a=candidate:": media.DTLS != nil && media.DTLS.ICE != nil,
+	} {
+		if strings.Contains(text, attribute) != want {
+			t.Fatalf("%s: %v\n%s", attribute, !want, text)
+		}
+	}
+	switch {
+	case media.DTLS == nil:
+	case media.Crypto != nil || len(media.DTLS.Fingerprints) == 0 || local.Security.Policy == Plain:
+		t.Fatalf("%+v\n%s\n%s", media, offer, answer)
+	case media.DTLS.ICE != nil && (media.DTLS.ICE.RemoteUfrag == "" || !media.RTCPMux):
+		t.Fatalf("%+v\n%s\n%s", media.DTLS.ICE, offer, answer)
 	}
 }
 
@@ -114,7 +142,7 @@ func checkOtherEnd(t *testing.T, offer, answer []byte, local Local, media Media)
 	if theirs.Remote != local.Address {
 		t.Fatalf("the peer sends to %s", theirs.Remote)
 	}
-	if media.Direction.Sends() && (!media.Remote.IsValid() || media.Remote.Port() == 0) {
+	if checks := media.DTLS != nil && media.DTLS.ICE != nil; !checks && media.Direction.Sends() && (!media.Remote.IsValid() || media.Remote.Port() == 0) {
 		t.Fatalf("we send to %s", media.Remote)
 	}
 }

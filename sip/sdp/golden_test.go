@@ -126,6 +126,9 @@ func parsePolicy(t *testing.T, text string) Local {
 			local.Direction = directionOf(nil, []pion.Attribute{{Key: fields[1]}})
 		case "srtp":
 			local.Security = parseSecurity(t, fields[1:])
+		case "dtls":
+			local.Security.Fingerprint = "sha-256 " + strings.TrimSuffix(strings.Repeat("0A:", 32), ":")
+			local.Security.Exchange = map[string]Exchange{"too": AnyExchange, "never": SDES, "only": Handshake}[fields[1]]
 		case "codecs":
 			local.Codecs = nil
 			for _, name := range fields[1:] {
@@ -176,6 +179,15 @@ func printMedia(m Media) string {
 	if c := m.Crypto; c != nil {
 		fmt.Fprintf(&b, "%s, ours %q, theirs %q, mki %x %x, clear rtcp %v\n",
 			c.Suite, c.Ours.Reveal(), c.Theirs.Reveal(), c.OurMKI, c.TheirMKI, c.ClearRTCP)
+	}
+	if d := m.DTLS; d != nil {
+		fmt.Fprintf(&b, "handshake: active %v, %s\n", d.Active, d.Suites)
+		for _, f := range d.Fingerprints {
+			fmt.Fprintf(&b, "%s %x\n", f.Hash, f.Digest)
+		}
+		if d.ICE != nil {
+			fmt.Fprintf(&b, "ICE %s %s, theirs %s\n", d.ICE.Ufrag, d.ICE.Password.Reveal(), d.ICE.RemoteUfrag)
+		}
 	}
 	return b.String()
 }

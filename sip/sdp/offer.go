@@ -56,11 +56,16 @@ func readAnswer(offer, answer []byte, local Local) (Media, *shape, error) {
 		if _, mux := ours.Attribute("rtcp-mux"); !mux && media.RTCPMux {
 			media.RTCPMux, media.RemoteRTCP = false, rtcpOf(m, media.Remote)
 		}
-		if media.Crypto, err = local.readProtection(m, ours); err != nil {
+		if shakesHands(o, ours) {
+			media.DTLS, err = local.readShake(a, m, ours)
+		} else {
+			media.Crypto, err = local.readProtection(m, ours)
+		}
+		if err != nil {
 			return Media{}, nil, err
 		}
 		media.Refused = refused(o.names(), i)
-		return media, &shape{names: o.names(), audio: i, formats: own}, nil
+		return media, &shape{names: o.names(), mids: o.mids, bundled: o.bundled(i), audio: i, formats: own}, nil
 	}
 	return Media{}, nil, refuse(ErrNoAudio, "the audio line was refused")
 }

@@ -5,7 +5,9 @@ import pion "github.com/pion/sdp/v3"
 // description is a peer's description, or one of ours, as far as offer and answer need it.
 type description struct {
 	pion.SessionDescription
-	userName string // of o=
+	userName string     // of o=
+	mids     []string   // of the m-lines
+	bundles  [][]string // as of a cleaner
 }
 
 // parse reads a description. The media descriptions that it returns carry the m-lines as sent; those that we cannot
@@ -15,7 +17,7 @@ func parse(body []byte) (*description, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &description{userName: c.userName}
+	d := &description{userName: c.userName, mids: c.mids, bundles: c.bundles}
 	if err := d.UnmarshalString(c.text()); err != nil {
 		return nil, refuse(ErrSyntax, "%s", printable(err.Error(), 60))
 	}

@@ -40,12 +40,13 @@ type Local struct {
 	Security Security
 
 	agreed *Crypto // in this dialog before
+	shaken *DTLS   // likewise
 }
 
 // Media is what both sides have agreed on, as we are to carry it out.
 type Media struct {
 	// Remote is where our RTP goes. It is not valid when the peer gave no address (c=0.0.0.0, an old way
-	// of holding): nothing is sent then, and Direction says so.
+	// of holding): nothing is sent then, and Direction says so. With ICE it is not valid either: checks show where.
 	Remote netip.AddrPort
 	// RemoteRTCP is where our RTCP goes; not valid when Remote is not. It is Remote with RTCPMux.
 	RemoteRTCP  netip.AddrPort
@@ -64,6 +65,8 @@ type Media struct {
 	ComfortNoise int
 	// Crypto has the keys of SRTP; nil is plain RTP.
 	Crypto *Crypto
+	// DTLS says that the keys of SRTP are made where the sound goes, in the place of Crypto; nil: they are not.
+	DTLS *DTLS
 	// Direction is ours: RecvOnly is what a peer gets who offers sendonly, the polite way of holding.
 	Direction Direction
 	// PeerName is the user name on the peer's o= line, printable ASCII of at most 64 bytes, "" for "-":

@@ -27,7 +27,7 @@ func (s *Session) Answer(offer []byte) (answer []byte, media Media, err error) {
 	if err != nil {
 		return nil, Media{}, err
 	}
-	s.shape, s.Local.agreed = agreed, media.Crypto
+	s.settle(agreed, media)
 	return body, media, nil
 }
 
@@ -65,8 +65,13 @@ func (s *Session) ReadAnswer(answer []byte) (Media, error) {
 	if err != nil {
 		return Media{}, err
 	}
-	s.shape, s.Local.agreed = agreed, media.Crypto
+	s.settle(agreed, media)
 	return media, nil
+}
+
+// settle keeps what was agreed on.
+func (s *Session) settle(agreed *shape, media Media) {
+	s.shape, s.Local.agreed, s.Local.shaken = agreed, media.Crypto, media.DTLS
 }
 
 // next makes our next description: the same version if it is the same in every byte, else the next one.

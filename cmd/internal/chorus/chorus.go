@@ -241,11 +241,7 @@ func (x *Chorus) now() time.Duration { return time.Since(x.began) }
 func (x *Chorus) run() error {
 	for n := 0; ; n++ {
 		due := time.Duration(n) * slotTime
-		if wait := due - x.now(); wait > 0 {
-			// Not a timer of Go's, which would have the runtime look for work each time.
-			rest := unix.NsecToTimespec(wait.Nanoseconds())
-			_ = unix.ClockNanosleep(unix.CLOCK_MONOTONIC, 0, &rest, nil) // cut short is early
-		}
+		x.sleep(due)
 		select {
 		case <-x.quit:
 			return nil
@@ -261,6 +257,15 @@ func (x *Chorus) run() error {
 		}
 		x.speak(n/slots, n%slots)
 		x.carry()
+	}
+}
+
+// sleep waits until due, and not with a timer of Go's, which would have the runtime look for work each time. A signal,
+// such as the runtime's own, cuts a sleep short: who would go on then would send too early.
+func (x *Chorus) sleep(due time.Duration) {
+	for wait := due - x.now(); wait > 0; wait = due - x.now() {
+		rest := unix.NsecToTimespec(wait.Nanoseconds())
+		_ = unix.ClockNanosleep(unix.CLOCK_MONOTONIC, 0, &rest, nil) // EINTR
 	}
 }
 

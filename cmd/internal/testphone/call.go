@@ -13,6 +13,7 @@ import (
 
 	"passerelle/cmd/internal/guard"
 	"passerelle/sip"
+	"passerelle/sip/locate"
 	"passerelle/sip/rtp"
 	"passerelle/sip/sdp"
 )
@@ -45,7 +46,8 @@ func (p *phone) clock() time.Duration { return time.Since(p.began) }
 
 // call opens a line and a SIP server, and dials.
 func (p *phone) call(ctx context.Context) error {
-	network, local, err := towards(ctx, p.To)
+	resolver := locate.New(locate.Config{Servers: p.DNS})
+	local, err := towards(ctx, p.To, resolver)
 	if err != nil {
 		return err
 	}
@@ -58,7 +60,7 @@ func (p *phone) call(ctx context.Context) error {
 		return fmt.Errorf("open a phone line: %w", err)
 	}
 	defer line.Close()
-	return serve(ctx, local, network, p.Log, func(server *sip.Server) error {
+	return p.serve(ctx, local, resolver, func(server *sip.Server) error {
 		return p.dial(ctx, server, line, local)
 	})
 }
@@ -72,6 +74,9 @@ func (p *phone) dial(ctx context.Context, server *sip.Server, line *rtp.Line, lo
 		Codecs:  p.Codecs,
 		PTime:   ptime,
 	}}
+	if p.SRTP {
+		session.Local.Security.Policy = sdp.Required
+	}
 	offer, err := session.Offer()
 	if err != nil {
 		return err
@@ -99,7 +104,7 @@ func (p *phone) dial(ctx context.Context, server *sip.Server, line *rtp.Line, lo
 		err = line.Negotiate(lineParams(media, dialog.Invite().Source.Addr()))
 	}
 	if err == nil {
-		p.update(func(r *Report) { r.State, r.Codec = "talking", media.Kind.String() })
+		p.update(func(r *Report) { r.State, r.Codec, r.SRTP = "talking", media.Kind.String(), suiteOf(media) })
 		err = p.talk(ctx, dialog, line, media)
 	}
 	p.watch(line)
@@ -110,6 +115,14 @@ func (p *phone) dial(ctx context.Context, server *sip.Server, line *rtp.Line, lo
 		err = errors.Join(err, hangup)
 	}
 	return err
+}
+
+// suiteOf names what encrypts the sound; "" if nothing does.
+func suiteOf(m sdp.Media) string {
+	if m.Crypto == nil {
+		return ""
+	}
+	return string(m.Crypto.Suite)
 }
 
 // talk runs both directions until somebody hangs up or the time is over, and says who.

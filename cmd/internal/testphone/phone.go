@@ -7,18 +7,19 @@ package testphone
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
-	"strings"
 	"time"
 
 	"passerelle/cmd/internal/guard"
 	"passerelle/codec"
 	"passerelle/codec/g711"
 	"passerelle/sip"
+	"passerelle/sip/locate"
 	"passerelle/sip/rtp"
 	"passerelle/sip/sdp"
 )
@@ -40,6 +41,10 @@ type Config struct {
 	Play   []int16       // what to say, at 8000 Hz; silence follows
 	Digits string        // what to dial once the call is up: 0-9, *, #, A-D
 	For    time.Duration // hang up after so long; 0 waits for ctx or the other side
+	SRTP   bool          // encrypt what is said and heard, or do not talk
+	// TLS says who must vouch for the other side, where To asks for TLS; nil: who this machine trusts.
+	TLS *tls.Config
+	DNS []netip.AddrPort // who is asked where To is; none: whom this machine asks
 	// Heard takes what is heard, at 8000 Hz and in real time, from one goroutine; nil throws it away. The
 	// samples are valid during the call only.
 	Heard func(pcm []int16) error
@@ -53,6 +58,7 @@ type Report struct {
 	State string        `json:"state"` // "calling", "ringing", "talking", "ended"
 	To    string        `json:"to"`
 	Codec string        `json:"codec,omitempty"`
+	SRTP  string        `json:"srtp,omitempty"`     // the suite, where the sound is encrypted
 	Setup time.Duration `json:"setup_ns,omitempty"` // from the INVITE to its answer; 0 without one
 	Up    time.Duration `json:"duration_ns"`        // since the answer
 	End   string        `json:"end,omitempty"`      // why it ended
@@ -99,12 +105,20 @@ func Call(ctx context.Context, c Config) (Report, error) {
 }
 
 // serve runs a SIP server for one call, and f beside it.
-func serve(ctx context.Context, local netip.Addr, network string, log *slog.Logger, f func(*sip.Server) error) error {
+func (p *phone) serve(ctx context.Context, local netip.Addr, resolver *locate.Resolver, f func(*sip.Server) error) error {
+	var listen []sip.Listener
+	for _, network := range []string{"udp", "tcp", "tls"} {
+		listen = append(listen, sip.Listener{Network: network, Addr: netip.AddrPortFrom(local, 0)})
+	}
 	server, err := sip.Listen(sip.Config{
-		Listen:    []sip.Listener{{Network: network, Addr: netip.AddrPortFrom(local, 0)}},
+		Listen: listen, Locate: resolver,
+		TLS: sip.TLS{Client: p.TLS, Server: &tls.Config{
+			MinVersion:     tls.VersionTLS12,
+			GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, errNoCalls },
+		}},
 		Known:     func(netip.AddrPort) bool { return false }, // nobody calls a test phone
 		UserAgent: "Passerelle test phone",
-		Log:       log,
+		Log:       p.Log,
 	})
 	if err != nil {
 		return err
@@ -121,33 +135,31 @@ func serve(ctx context.Context, local netip.Addr, network string, log *slog.Logg
 	return errors.Join(err, <-served)
 }
 
-// towards returns the transport that a SIP URI asks for, and the local address that its host is reached from.
-func towards(ctx context.Context, uri string) (network string, local netip.Addr, err error) {
-	rest, ok := strings.CutPrefix(uri, "sip:")
-	if !ok {
-		return "", netip.Addr{}, fmt.Errorf("%q is not a SIP address: dial sip:ROOM@HOST", uri)
-	}
-	rest, parameters, _ := strings.Cut(rest, ";")
-	network = "udp"
-	if strings.Contains(strings.ToLower(";"+parameters+";"), ";transport=tcp;") {
-		network = "tcp"
-	}
-	host := rest[strings.LastIndexByte(rest, '@')+1:]
-	if _, _, err := net.SplitHostPort(host); err != nil {
-		host = net.JoinHostPort(strings.Trim(host, "[]"), "5060")
-	}
-	// Connecting a UDP socket asks for the route and sends nothing.
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "udp", host)
+var errNoCalls = errors.New("nobody calls a test phone")
+
+// towards returns the local address that a SIP URI is reached from: its first target that has an address.
+func towards(ctx context.Context, uri string, resolver *locate.Resolver) (netip.Addr, error) {
+	targets, err := sip.Locate(ctx, resolver, uri)
 	if err != nil {
-		return "", netip.Addr{}, fmt.Errorf("no way to %s: %w", host, err)
+		return netip.Addr{}, fmt.Errorf("dial sip:ROOM@HOST: %w", err)
 	}
-	defer conn.Close()
-	addr, err := netip.ParseAddrPort(conn.LocalAddr().String())
-	if err != nil {
-		return "", netip.Addr{}, err
+	for _, t := range targets {
+		if t.Err != nil {
+			err = t.Err
+			continue
+		}
+		// Connecting a UDP socket asks for the route and sends nothing.
+		var dialer net.Dialer
+		conn, failed := dialer.DialContext(ctx, "udp", t.Addr.String())
+		if failed != nil {
+			err = fmt.Errorf("no way to %s: %w", t, failed)
+			continue
+		}
+		defer conn.Close()
+		local, err := netip.ParseAddrPort(conn.LocalAddr().String())
+		return local.Addr().Unmap(), err
 	}
-	return network, addr.Addr().Unmap(), nil
+	return netip.Addr{}, err
 }
 
 // lineParams is what was agreed on, as the line wants it.
@@ -156,6 +168,17 @@ func lineParams(m sdp.Media, signalling netip.Addr) rtp.Params {
 		Remote: m.Remote, RemoteRTCP: m.RemoteRTCP, RTCPMux: m.RTCPMux, Signalling: signalling,
 		Kind: m.Kind, PayloadType: m.PayloadType, PTime: ptime,
 		TelephoneEvent: m.TelephoneEvent, EventClock: m.EventClock,
-		Send: m.Direction.Sends(), Receive: m.Direction.Receives(),
+		Send: m.Direction.Sends(), Receive: m.Direction.Receives(), SRTP: lineKeys(m.Crypto),
+	}
+}
+
+// lineKeys are the keys that were agreed on, likewise; nil where there are none.
+func lineKeys(c *sdp.Crypto) *rtp.SRTP {
+	if c == nil {
+		return nil
+	}
+	return &rtp.SRTP{
+		Suite: string(c.Suite), Send: c.Ours, Receive: c.Theirs,
+		SendMKI: c.OurMKI, ReceiveMKI: c.TheirMKI, ClearRTCP: c.ClearRTCP,
 	}
 }

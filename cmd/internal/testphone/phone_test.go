@@ -3,11 +3,14 @@ package testphone
 import (
 	"bytes"
 	"math"
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
 
 	"passerelle/codec"
+	"passerelle/sip/locate"
+	"passerelle/sip/locate/locatetest"
 )
 
 // sound is n samples that tell where they belong.
@@ -122,24 +125,30 @@ func TestNothingIsHeardTwiceAtTheEnd(t *testing.T) {
 }
 
 func TestTowards(t *testing.T) {
-	for _, test := range []struct{ rule, uri, network, local string }{
-		{"UDP by default", "sip:lobby@127.0.0.1:5060", "udp", "127.0.0.1"},
-		{"port 5060 by default", "sip:lobby@127.0.0.1", "udp", "127.0.0.1"},
-		{"TCP when asked", "sip:lobby@127.0.0.1;transport=TCP", "tcp", "127.0.0.1"},
-		{"IPv6", "sip:lobby@[::1]:5060", "udp", "::1"},
-		{"IPv6 without a port", "sip:lobby@[::1]", "udp", "::1"},
-		{"not a SIP address", "lobby", "", ""},
+	dns := locatetest.Serve(t, `
+_sip._tcp.pbx.example. 60 IN SRV 0 0 5062 host.pbx.example.
+host.pbx.example. 60 IN A 127.0.0.9
+`)
+	resolver := locate.New(locate.Config{Servers: []netip.AddrPort{dns.Addr}})
+	for _, test := range []struct{ rule, uri, local string }{
+		{"UDP by default", "sip:lobby@127.0.0.1:5060", "127.0.0.1"},
+		{"port 5060 by default", "sip:lobby@127.0.0.1", "127.0.0.1"},
+		{"TCP when asked", "sip:lobby@127.0.0.1;transport=TCP", "127.0.0.1"},
+		{"IPv6", "sip:lobby@[::1]:5060", "::1"},
+		{"IPv6 without a port", "sips:lobby@[::1]", "::1"},
+		{"a name", "sip:lobby@pbx.example", "127.0.0.1"},
+		{"not a SIP address", "lobby", ""},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
-			network, local, err := towards(t.Context(), test.uri)
-			if test.network == "" {
+			local, err := towards(t.Context(), test.uri, resolver)
+			if test.local == "" {
 				if err == nil {
 					t.Errorf("towards(%q) is no error", test.uri)
 				}
 				return
 			}
-			if err != nil || network != test.network || local.String() != test.local {
-				t.Errorf("towards(%q) = %s, %v, %v, want %s, %s", test.uri, network, local, err, test.network, test.local)
+			if err != nil || local.String() != test.local {
+				t.Errorf("towards(%q) = %v, %v, want %s", test.uri, local, err, test.local)
 			}
 		})
 	}

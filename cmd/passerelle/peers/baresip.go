@@ -17,7 +17,8 @@ type PhoneConfig struct {
 	Microphone string // a WAV file, mono; played once from the moment the call is up, then silence
 	Codec      string // "PCMU", "PCMA", "G722/16000/1" or "opus/48000/1"; both of the first, PCMU first, where it is empty
 	Transport  string // "udp" (default), "tcp" or "tls"
-	SRTP       bool   // encrypts, or does not talk
+	SRTP       bool   // encrypts with keys in the SDP, or does not talk
+	DTLS       bool   // likewise, with keys of a handshake; on one port with Mux
 	Authority  string // the file of who vouches for its peers, with TLS
 	Mux        bool   // offers rtcp-mux
 	AutoAnswer bool
@@ -50,7 +51,7 @@ func StartPhone(t testing.TB, dir string, config PhoneConfig) *Phone {
 		"Address": Loopback(), "SIP": first, "Control": control, "RTP": first + 4, "LastRTP": first + blockSize - 1,
 		"Microphone": microphone, "Modules": baresipModules(t), "Mux": config.Mux,
 		"Recordings": Sub(t, p.dir, "rec"), "Rate": rate,
-		"TLS": config.Transport == "tls", "Authority": config.Authority, "SRTP": config.SRTP,
+		"TLS": config.Transport == "tls", "Authority": config.Authority, "SRTP": config.SRTP, "DTLS": config.DTLS,
 	})
 	p.process = Start(t, Command{Name: config.Name, Path: "baresip", Args: []string{"-f", p.dir, "-s"}, Dir: p.dir})
 	p.process.Await(t, `baresip is ready`, 10*time.Second)
@@ -91,6 +92,9 @@ func (p *Phone) write(t testing.TB, values map[string]any) {
 	}
 	if p.SRTP {
 		account += ";mediaenc=srtp-mand"
+	}
+	if p.DTLS {
+		account += ";mediaenc=dtls_srtp"
 	}
 	codecs := p.Codec
 	if codecs == "" {
@@ -135,6 +139,18 @@ func (p *Phone) AwaitTalking(t testing.TB, within time.Duration) {
 	t.Helper()
 	if _, err := p.control.await("CALL_ESTABLISHED", p.dialled, within); err != nil {
 		t.Fatalf("%s: %v\n%s", p.Name, err, p.process.Tail(40))
+	}
+}
+
+// AwaitKey waits until the gateway has dialled a key to the phone in its last call.
+func (p *Phone) AwaitKey(t testing.TB, key string, within time.Duration) {
+	t.Helper()
+	e, err := p.control.await("CALL_DTMF_START", p.dialled, within)
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", p.Name, err, p.process.Tail(40))
+	}
+	if e.Param != key {
+		t.Errorf("%s was dialled %q, want %q", p.Name, e.Param, key)
 	}
 }
 

@@ -13,6 +13,7 @@ type BrowserConfig struct {
 	Microphone string // a WAV file of 48000 Hz, mono; played again and again, once with Once
 	Once       bool
 	Locale     string // "en-GB" where it is empty
+	Trusts     string // the hash of the key of a certificate that nobody else vouches for
 }
 
 // Browser is one Chromium with one page, at a room of the gateway.
@@ -33,6 +34,9 @@ func StartBrowser(t testing.TB, dir string, config BrowserConfig) *Browser {
 	var env []string
 	if config.Locale != "" {
 		env = append(env, "PASSERELLE_LOCALE="+config.Locale)
+	}
+	if config.Trusts != "" {
+		env = append(env, "PASSERELLE_TRUSTS="+config.Trusts)
 	}
 	b.driver = startDriver(t, b.dir, microphone, env)
 	select {

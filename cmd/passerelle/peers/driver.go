@@ -44,7 +44,7 @@ type driverAnswer struct {
 	Version string `json:"version"`
 }
 
-// NodeModules returns where .ci/peers.sh has put playwright-core and livekit-client.
+// NodeModules returns where .ci/peers.sh has put what package-lock.json pins: playwright-core, livekit-client, JsSIP.
 func NodeModules() string {
 	if modules := os.Getenv("PASSERELLE_NODE_MODULES"); modules != "" {
 		return modules

@@ -19,13 +19,14 @@ import (
 
 // GatewayConfig says what kind of gateway to start.
 type GatewayConfig struct {
-	Calls int           // at most, at once; 100 where it is 0
-	Drain time.Duration // what calls get after SIGTERM; 5 s where it is 0
+	Calls  int           // at most, at once; 100 where it is 0
+	People int           // in one embedded room at most; 2000 where it is 0
+	Drain  time.Duration // what calls get after SIGTERM; 5 s where it is 0
 	// Complains says which warnings and errors in the log belong to the test; any other fails it.
 	Complains *regexp.Regexp
 	// IPv6 puts telephony on ::1; the page stays where it is.
 	IPv6 bool
-	// TLS adds a tls listener, and a trunk "branch" that is known by the certificate in branch.crt only. SRTP is
+	// TLS adds a tls listener and one for WebSockets in TLS, and a trunk "branch" that is known by the certificate in branch.crt only. SRTP is
 	// what the trunk of the loopback addresses says of it; its default where it is empty.
 	TLS  bool
 	SRTP string
@@ -51,6 +52,7 @@ type Gateway struct {
 	GatewayConfig
 	SIP   netip.AddrPort // UDP and TCP
 	TLSed netip.AddrPort // TLS, if there is any
+	Web   netip.AddrPort // WebSockets in TLS, likewise
 	HTTP  netip.AddrPort // the page
 	debug netip.AddrPort
 	Media [2]uint16 // the first and the last port of RTP and RTCP
@@ -67,13 +69,16 @@ func StartGateway(t testing.TB, dir string, config GatewayConfig) *Gateway {
 	if config.Calls == 0 {
 		config.Calls = 100
 	}
+	if config.People == 0 {
+		config.People = 2000
+	}
 	if config.Drain == 0 {
 		config.Drain = 5 * time.Second
 	}
 	if config.Level == "" {
 		config.Level = "info"
 	}
-	first := Ports(t, 5)
+	first := Ports(t, 6)
 	media := Ports(t, 2*config.Calls)
 	at := func(n uint16) netip.AddrPort { return netip.AddrPortFrom(Loopback(), first+n) }
 	phones := Loopback()
@@ -86,7 +91,7 @@ func StartGateway(t testing.TB, dir string, config GatewayConfig) *Gateway {
 	}
 	values := map[string]any{
 		"SIP": g.SIP, "HTTP": g.HTTP, "Browsers": at(2), "Media": netip.AddrPortFrom(phones, g.Media[0]), "LastMedia": g.Media[1],
-		"Calls": config.Calls, "Drain": config.Drain, "Password": Password, "Level": config.Level, "Untouched": config.Untouched,
+		"Calls": config.Calls, "People": config.People, "Drain": config.Drain, "Password": Password, "Level": config.Level, "Untouched": config.Untouched,
 	}
 	values["Phones"], values["Carrier"] = config.Phones, ""
 	if config.Carrier.IsValid() {
@@ -94,8 +99,8 @@ func StartGateway(t testing.TB, dir string, config GatewayConfig) *Gateway {
 	}
 	values["SRTP"], values["Certified"], values["TLS"] = config.SRTP, config.TLS, ""
 	if config.TLS {
-		g.TLSed = netip.AddrPortFrom(phones, first+4)
-		values["TLS"] = g.TLSed
+		g.TLSed, g.Web = netip.AddrPortFrom(phones, first+4), netip.AddrPortFrom(phones, first+5)
+		values["TLS"], values["Web"] = g.TLSed, g.Web
 		writeIdentity(t, dir, "gateway")
 		writeIdentity(t, dir, "branch")
 	}

@@ -153,7 +153,7 @@ func mutesAreSeen(t *testing.T, hall *Hall, ada *Visitor, carl *Phone, room, ide
 	moderator(false)
 }
 
-// keysAreSeen has the phone's user press a key for the room, and raise a hand.
+// keysAreSeen has the phone's user press a key for the room, and raise a hand; and the browser dial a key to the phone.
 func keysAreSeen(t *testing.T, ada *Visitor, carl *Phone, identity string) {
 	t.Helper()
 	carl.Press(t, "5*9")
@@ -166,6 +166,8 @@ func keysAreSeen(t *testing.T, ada *Visitor, carl *Phone, identity string) {
 			t.Errorf("the room is told of a digit: %+v, want 5 by %s", h, identity)
 		}
 	}
+	ada.Dial(t, "7")
+	carl.AwaitKey(t, "7", 3*time.Second)
 }
 
 // other returns the one of two that is not the one.

@@ -5,6 +5,7 @@ package peers
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ func TestPhones(t *testing.T) {
 	t.Run("sipp in a-law is heard", func(t *testing.T) { sippIsHeard(t, gateway, "uac_talk_pcma", "udp") })
 	t.Run("sipp with video offered is heard", func(t *testing.T) { sippIsHeard(t, gateway, "uac_lines", "tcp") })
 	t.Run("two phones hear each other", func(t *testing.T) { twoPhones(t, gateway) })
+	t.Run("linphone is heard, and hears", func(t *testing.T) { linphoneTalks(t, gateway) })
 	t.Run("hold and resume", func(t *testing.T) { holdAndResume(t, gateway) })
 	t.Run("hold longer than the RTP time-out", func(t *testing.T) {
 		talk(t, gateway, Scenario{Name: "uac_hold", Number: "room-hold", Talk: 2 * time.Second, Within: 70 * time.Second})
@@ -254,6 +256,28 @@ func infoMutes(t *testing.T, gateway *Gateway) {
 	heard := Listen(t, "bob", bob.Heard(t))
 	heard.HearsNot(t, woman)
 	heard.Silent(t, "of a phone that has muted itself")
+}
+
+// linphoneTalks has a linphonec speak in Opus, over TCP, to a handset that speaks too. Then it mutes itself by its keys, and
+// what it says again is not heard.
+func linphoneTalks(t *testing.T, gateway *Gateway) {
+	t.Parallel()
+	dir := Folder(t)
+	man, woman := Part(t, dir, Man, 2.5), Part(t, dir, Woman, 2.5)
+	late, twice := woman.After(t, 1).WAV(48000), filepath.Join(dir, "twice.wav")
+	Sox(t, "-D", late, late, twice)
+	ada := StartLinphone(t, dir, "ada", twice)
+	bob := Call(t, dir, gateway, Dialling{Name: "bob", Number: "room-linphone"})
+	ada.Dial(t, gateway.URI("room-linphone", "tcp"))
+	began := time.Now()
+	bob.Say(t, man)
+	time.Sleep(time.Until(began.Add(3700 * time.Millisecond))) // she has said it once
+	ada.Press(t, "*6")
+	time.Sleep(time.Until(began.Add(7300 * time.Millisecond))) // and twice
+	ada.Quit(t)
+	bob.Heard(t).HearsOnce(t, woman, OverOpus())
+	bob.Hangup(t)
+	Listen(t, "ada", ada.Heard()).HearsOnce(t, man, OverOpus())
 }
 
 // phoneDies has a phone fall silent, RTCP and all, without hanging up: after 30 s it gets a BYE. A phone

@@ -9,38 +9,38 @@ import (
 	"time"
 )
 
-// TestSecurePhones has phones that encrypt, each alone with a plain one in a room: over TLS, with SRTP, and both.
+// TestSecurePhones has phones that encrypt, each alone with a plain one in a room: over TLS, with SRTP, and both; with keys in
+// the SDP and with those of a handshake, on one port and on two.
 func TestSecurePhones(t *testing.T) {
 	dir := Folder(t)
 	gateway := StartGateway(t, dir, GatewayConfig{TLS: true})
 	t.Run("calls", func(t *testing.T) {
-		for _, c := range []struct {
-			name, transport string
-			srtp            bool
-		}{
-			{"tls", "tls", false},
-			{"srtp", "udp", true},
-			{"both", "tls", true},
+		for name, c := range map[string]PhoneConfig{
+			"tls":     {Transport: "tls"},
+			"udpsrtp": {SRTP: true},
+			"tcpsrtp": {Transport: "tcp", SRTP: true},
+			"tlssrtp": {Transport: "tls", SRTP: true},
+			"udpdtls": {DTLS: true, Mux: true},
+			"tlsdtls": {Transport: "tls", DTLS: true},
 		} {
-			t.Run(c.name, func(t *testing.T) { secureCall(t, gateway, c.name, c.transport, c.srtp) })
+			t.Run(name, func(t *testing.T) { secureCall(t, gateway, name, c) })
 		}
 	})
 	counters := gateway.Counters(t).Gateway
-	if counters.Answered != 6 || counters.Encrypted != 2 || counters.Exposed != 1 || counters.Media.Dropped != 0 {
-		t.Errorf("got %+v, want six calls, two encrypted, and the keys of one of them exposed", counters)
+	if counters.Answered != 12 || counters.Encrypted != 5 || counters.Exposed != 3 || counters.Media.Dropped != 0 {
+		t.Errorf("got %+v, want twelve calls, five encrypted, and the keys of three of them exposed", counters)
 	}
 }
 
 // secureCall has a phone that encrypts and one that does not hear each other.
-func secureCall(t *testing.T, gateway *Gateway, name, transport string, srtp bool) {
+func secureCall(t *testing.T, gateway *Gateway, name string, config PhoneConfig) {
 	t.Parallel()
 	dir := Folder(t)
 	man, woman := Says(t, dir, Man, 1, 0), Says(t, dir, Woman, 1, 0)
-	ada := StartPhone(t, dir, PhoneConfig{
-		Name: "ada", Microphone: woman.WAV(8000), Transport: transport, SRTP: srtp, Authority: filepath.Join(gateway.dir, "gateway.crt"),
-	})
+	config.Name, config.Microphone, config.Authority = "ada", woman.WAV(8000), filepath.Join(gateway.dir, "gateway.crt")
+	ada := StartPhone(t, dir, config)
 	bob := StartPhone(t, dir, PhoneConfig{Name: "bob", Microphone: man.WAV(8000)})
-	ada.Dial(t, gateway.URI("room-"+name, transport))
+	ada.Dial(t, gateway.URI("room-"+name, config.Transport))
 	bob.Dial(t, gateway.URI("room-"+name, "udp"))
 	ada.AwaitTalking(t, 5*time.Second)
 	bob.AwaitTalking(t, 5*time.Second)

@@ -22,6 +22,7 @@ type Scenario struct {
 	AtOnce    int            // at most; Calls where it is 0
 	PerSecond int            // new calls; 1 where it is 0
 	Within    time.Duration  // what it may take; Talk and 30 s more where it is 0
+	Brief     bool           // keeps no book of messages, for thousands of calls
 	Files     []string       // what the scenario plays: speech.ulaw, digits.pcap...
 }
 
@@ -60,7 +61,9 @@ func StartSipp(t testing.TB, dir, label string, s Scenario) *Sipp {
 		"-d", strconv.FormatInt(s.Talk.Milliseconds(), 10),
 		"-timeout", fmt.Sprintf("%ds", int(s.Within.Seconds())), "-timeout_error",
 		"-trace_err", "-error_file", "errors.log", "-trace_screen", "-screen_file", "screen.log",
-		"-trace_msg", "-message_file", "messages.log",
+	}
+	if !s.Brief {
+		args = append(args, "-trace_msg", "-message_file", "messages.log")
 	}
 	if s.Transport == "tcp" {
 		args = append(args, "-t", "t1", "-max_socket", "500")

@@ -100,6 +100,12 @@ func (v *Visitor) Enter(t testing.TB, e Entry) {
 	v.Evaluate(t, fmt.Sprintf("participant.join(%s)", options), nil)
 }
 
+// Dial has the room dial a key to everybody in it who is a telephone.
+func (v *Visitor) Dial(t testing.TB, key string) {
+	t.Helper()
+	v.Evaluate(t, fmt.Sprintf("participant.dial(%q).then(() => null)", key), nil)
+}
+
 // Exit leaves the room.
 func (v *Visitor) Exit(t testing.TB) { t.Helper(); v.Evaluate(t, "participant.leave()", nil) }
 

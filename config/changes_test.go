@@ -1,0 +1,49 @@
+package config
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestChanges(t *testing.T) {
+	const before = `version: 1
+networks: [{name: voice, listen: ["udp://127.0.0.1:5060"]}]
+trunks:
+  - {name: a, accept: {from: [192.0.2.1]}}
+  - {name: b, accept: {from: [192.0.2.2]}, codecs: [PCMA]}
+rooms: [{name: board, password: canary}]
+routes:
+  - {from: [a], to: "1", room: board}
+  - {from: [b], to: "2", room: board}
+`
+	load := func(text string) *Config {
+		t.Helper()
+		c, err := loadText(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	for _, test := range []struct{ rule, old, new, want string }{
+		{"nothing", "", "", ""},
+		{"only how it is written", `codecs: [PCMA]`, `codecs: ["PCMA"]`, ""},
+		{"a value", `codecs: [PCMA]`, `codecs: [PCMA, PCMU]`, "trunks[b].codecs: [PCMA] -> [PCMA, PCMU]"},
+		{"trunks go by their names", "  - {name: a, accept: {from: [192.0.2.1]}}\n  - {name: b, accept: {from: [192.0.2.2]}, codecs: [PCMA]}\n", "  - {name: b, accept: {from: [192.0.2.2]}, codecs: [PCMA]}\n  - {name: a, accept: {from: [192.0.2.1]}}\n", ""},
+		{"a route", `to: "2"`, `to: "3"`, `routes[1]: {from: [b], to: "2", room: board, engine: house} -> {from: [b], to: "3", room: board, engine: house}`},
+		{"a default that is said", `version: 1`, "version: 1\ndrain: 1m", "drain: 10m -> 1m"},
+		{"a listener", `127.0.0.1:5060`, `127.0.0.1:5070`, `networks[voice].listen: ['udp://127.0.0.1:5060'] -> ['udp://127.0.0.1:5070'] (takes a restart)`},
+		{"a secret is not shown", `canary`, `bird`, "a secret of rooms or routes: *** -> ***"},
+		{"the page", `version: 1`, "version: 1\nhttp: {listen: 127.0.0.1:9000}", "http.listen: 127.0.0.1:8080 -> 127.0.0.1:9000 (takes a restart)"},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			changed := strings.Replace(before, test.old, test.new, 1)
+			var got []string
+			for _, c := range load(before).Changes(load(changed)) {
+				got = append(got, c.String())
+			}
+			if strings.Join(got, "\n") != test.want {
+				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), test.want)
+			}
+		})
+	}
+}
