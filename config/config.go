@@ -210,6 +210,7 @@ type HA1 struct{ SHA256, MD5 Secret }
 type Registrar struct {
 	Realm       string
 	From        []netip.Prefix // where they may be; loopback and private addresses by default
+	Algorithms  []string       // SHA-256 and MD5 by default; one at least
 	Least, Most time.Duration  // of a registration; 1 min and 2 h by default
 }
 

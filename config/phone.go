@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -52,10 +53,11 @@ func (b *builder) inherit(t *tree) {
 // registrar reads how phones register.
 func (b *builder) registrar(t *tree) Registrar {
 	r := Registrar{
-		Realm: value(b, t.get("realm"), parseDisplay),
-		From:  values(b, t.get("from"), parsePrefix),
-		Least: value(b, t.get("least"), parseDuration(10*time.Second, 24*time.Hour)),
-		Most:  value(b, t.get("most"), parseDuration(time.Minute, 24*time.Hour)),
+		Realm:      value(b, t.get("realm"), parseDisplay),
+		From:       values(b, t.get("from"), parsePrefix),
+		Algorithms: values(b, t.get("algorithms"), parseAlgorithm),
+		Least:      value(b, t.get("least"), parseDuration(10*time.Second, 24*time.Hour)),
+		Most:       value(b, t.get("most"), parseDuration(time.Minute, 24*time.Hour)),
 	}
 	if most := t.get("most"); most.ok() && t.get("least").ok() && r.Most < r.Least {
 		b.add(most.at, most.path, "it is shorter than least")
@@ -126,13 +128,14 @@ func (b *builder) checkPhones(c *Config) {
 // checkAlgorithms tells where phones have nothing in common to be asked for.
 func (b *builder) checkAlgorithms(c *Config, all []*tree) {
 	if sha256, md5 := c.Live.Algorithms(); !sha256 && !md5 && len(all) > 0 && !b.toldBelow("phones") {
-		b.add(all[0].at, "phones", "some have ha1.sha256 only and some ha1.md5 only: what are they to be asked for?")
+		b.add(all[0].at, "phones", "there is no algorithm that every one of them has (ha1, registrar.algorithms): what are they to be asked for?")
 	}
 }
 
 // Algorithms returns what all phones can be asked for: which of them have one password alone is nobody's business.
 func (l *Live) Algorithms() (sha256, md5 bool) {
-	sha256, md5 = true, true
+	sha256 = slices.Contains(l.Registrar.Algorithms, algorithmSHA256)
+	md5 = slices.Contains(l.Registrar.Algorithms, algorithmMD5)
 	for _, p := range l.Phones {
 		if p.Password.IsEmpty() {
 			sha256 = sha256 && !p.HA1.SHA256.IsEmpty()
@@ -140,6 +143,22 @@ func (l *Live) Algorithms() (sha256, md5 bool) {
 		}
 	}
 	return sha256, md5
+}
+
+// The algorithms of digests, by their registered names.
+const (
+	algorithmSHA256 = "SHA-256"
+	algorithmMD5    = "MD5"
+)
+
+// parseAlgorithm reads the name of one.
+func parseAlgorithm(text string) (string, error) {
+	for _, name := range []string{algorithmSHA256, algorithmMD5} {
+		if strings.EqualFold(text, name) {
+			return name, nil
+		}
+	}
+	return "", errors.New("SHA-256 or MD5 is wanted")
 }
 
 func (b *builder) checkUser(user *tree, owner map[string]string) {

@@ -203,6 +203,8 @@ func registrarSettings() []setting {
 		{key: "realm", values: "text", unset: "passerelle", doc: "What passwords are for. It is in every ha1."},
 		{key: "from", is: scalars, values: "address or CIDR", unset: `[127.0.0.0/8, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, "::1/128", "fc00::/7"]`,
 			means: "loopback and private addresses", doc: "Where phones may be. Others get silence; with 0.0.0.0/0 everybody may guess, at the pace that [phones.md](phones.md) says."},
+		{key: "algorithms", is: scalars, lone: true, values: "SHA-256 or MD5", unset: "[SHA-256, MD5]",
+			doc: "What phones are asked for, in this order. Some that know MD5 only give up where they see another: MD5 alone is for them."},
 		{key: "least", values: "duration, 10s to 24h", unset: "1m", doc: "The shortest registration; less is answered 423."},
 		{key: "most", values: "duration, 1m to 24h", unset: "2h", doc: "The longest; more is shortened."},
 	}

@@ -134,25 +134,15 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 	if err != nil {
 		return nil, err
 	}
-	if h.desks, err = openRegistrar(cfg, log); err != nil {
-		return nil, err
-	}
-	h.proofs = accounts(&cfg.Live)
 	h.gateway = bridge.New(bridge.Config{
 		Live: h.live, Engine: h.engine, Rooms: places, Voices: voices, Networks: networks,
 		Identity: identity, Clock: clock, Knocks: h.knocks, Log: log,
 		ServerOf: h.serverOf, Devices: h.devices, Dial: h.dial,
 	})
 
-	for i, network := range cfg.Static.Networks {
-		t, err := h.listen(i, network)
-		if err != nil {
-			return nil, err
-		}
-		h.phones = append(h.phones, t)
+	if err := h.openDoors(); err != nil {
+		return nil, err
 	}
-	h.lines = h.reachOut(cfg.Live.Trunks)
-
 	if page := h.page(); page != nil {
 		w, err := listenWeb(cfg.Static.HTTP, page, log)
 		if err != nil {
@@ -175,6 +165,23 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 		h.web = append(h.web, counters)
 	}
 	return h, nil
+}
+
+// openDoors makes the registrar, takes the ports for SIP, and makes the trunks that we reach out to through them.
+func (h *house) openDoors() (err error) {
+	if h.desks, err = openRegistrar(h.config, h.log); err != nil {
+		return err
+	}
+	h.proofs = accounts(&h.config.Live)
+	for i, network := range h.config.Static.Networks {
+		t, err := h.listen(i, network)
+		if err != nil {
+			return err
+		}
+		h.phones = append(h.phones, t)
+	}
+	h.lines = h.reachOut(h.config.Live.Trunks)
+	return nil
 }
 
 // serve runs the house until a signal, drains it, and closes it, the door first and the engine room last.

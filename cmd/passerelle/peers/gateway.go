@@ -33,6 +33,7 @@ type GatewayConfig struct {
 	// Phones may register as 2001 and 2002, with Password, and are called by that. Carrier is the address of a trunk
 	// that we register with, as 4711; none where it is not valid.
 	Phones  bool
+	MD5     bool // and nothing else is asked of them
 	Carrier netip.AddrPort
 	// LiveKit adds engines, routes and a menu to the embedded rooms; nil leaves it at these.
 	LiveKit *LiveKit
@@ -93,7 +94,7 @@ func StartGateway(t testing.TB, dir string, config GatewayConfig) *Gateway {
 		"SIP": g.SIP, "HTTP": g.HTTP, "Browsers": at(2), "Media": netip.AddrPortFrom(phones, g.Media[0]), "LastMedia": g.Media[1],
 		"Calls": config.Calls, "People": config.People, "Drain": config.Drain, "Password": Password, "Level": config.Level, "Untouched": config.Untouched,
 	}
-	values["Phones"], values["Carrier"] = config.Phones, ""
+	values["Phones"], values["MD5"], values["Carrier"] = config.Phones, config.MD5, ""
 	if config.Carrier.IsValid() {
 		values["Carrier"] = config.Carrier
 	}

@@ -13,7 +13,7 @@ import (
 func TestRegisteredPhones(t *testing.T) {
 	t.Parallel()
 	dir := Folder(t)
-	gateway := StartGateway(t, dir, GatewayConfig{Phones: true, Complains: regexp.MustCompile(`no proof of who it is`)})
+	gateway := StartGateway(t, dir, GatewayConfig{Phones: true, MD5: true, Complains: regexp.MustCompile(`no proof of who it is`)})
 	man, woman := Says(t, dir, Man, 1, 0), Says(t, dir, Woman, 1, 0)
 	ada := StartPhone(t, dir, PhoneConfig{
 		Name: "ada", Microphone: woman.WAV(8000), Registers: "2001@" + gateway.SIP.String(), Transport: "udp", AutoAnswer: true,
