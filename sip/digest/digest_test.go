@@ -283,7 +283,11 @@ func TestCredentialsForSomethingElse(t *testing.T) {
 		change func(*Request)
 	}{
 		{"another method", func(r *Request) { r.Method = "INVITE" }},
-		{"another user", func(r *Request) { r.URI = "sip:board@gateway.example" }},
+		{"another user", func(r *Request) {
+			k := NewKeyring("2001", "secret")
+			k.Take(d.challenges(), false)
+			r.URI, r.Authorization = "sip:board@gateway.example", []string{k.Answer("REGISTER", "sip:lobby@gateway.example", nil)[0].Value}
+		}},
 		{"another host", func(r *Request) { r.URI = "sip:other.example" }},
 	} {
 		k := NewKeyring("2001", "secret")
