@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -62,6 +63,15 @@ type call struct {
 	moderated bool // and a moderator did it last
 	hand      bool // raised
 
+	// Transfers.
+	spot      atomic.Pointer[spot] // where it is, for a call that takes over from it
+	replacing *call                // the call that this one takes over from; nil: none
+	language  string               // that was chosen in it; "" is none
+	moves     chan move            // to another room
+	next      move                 // of moves, that talk has taken
+	counted   bool                 // a call of ours: it is admitted
+	prepared  bool                 // likewise: line and phone are there
+
 	// What the caller knows of the room.
 	known       news
 	informed    bool // known means something
@@ -81,11 +91,18 @@ type sound struct {
 }
 
 func newCall(g *Gateway, network string, d *sip.Dialog) *call {
-	invite := d.Invite()
+	c := blankCall(g, network)
+	c.dialog, c.invite = d, d.Invite()
+	c.log = g.Log.With("call", c.invite.CallID)
+	return c
+}
+
+// blankCall is a call that has no dialog yet.
+func blankCall(g *Gateway, network string) *call {
 	return &call{
-		gateway: g, network: network, dialog: d, invite: invite, began: g.Clock(),
+		gateway: g, network: network, began: g.Clock(),
 		keys: make(chan rune, keysKept), dials: make(chan string, dialsKept), back: make(chan struct{}, 1),
-		agreed: make(chan struct{}, 1), renewed: make(chan struct{}, 1), log: g.Log.With("call", invite.CallID),
+		agreed: make(chan struct{}, 1), renewed: make(chan struct{}, 1), moves: make(chan move), log: g.Log,
 	}
 }
 
@@ -102,7 +119,7 @@ func (c *call) serve(ctx context.Context) (err error) {
 	}()
 
 	// 1. Where does it go, and is there room for it?
-	if err := c.find(); err != nil {
+	if err := c.find(ctx); err != nil {
 		return err
 	}
 	if err := c.gateway.admit(c, cancel); err != nil {
@@ -137,7 +154,7 @@ func (c *call) serve(ctx context.Context) (err error) {
 	// the answer, and what is only said needs none.
 	defer c.stand()
 	defer c.part(ctx)
-	if c.to.menu == nil && c.to.hasRoom() {
+	if !c.asks() && c.to.hasRoom() {
 		if err := c.meet(ctx); err != nil {
 			return err
 		}
@@ -151,6 +168,9 @@ func (c *call) serve(ctx context.Context) (err error) {
 	if err := c.awaitAgreement(ctx); err != nil {
 		return because(ctx, err)
 	}
+	if c.replacing != nil {
+		c.gateway.end(c.replacing, errReplaced)
+	}
 	c.logStart()
 	ctx, stop := c.bounded(ctx)
 	defer stop()
@@ -163,26 +183,17 @@ func (c *call) serve(ctx context.Context) (err error) {
 		return err
 	}
 
-	// 8. Which room, if a menu has to ask; some calls lead to none.
-	if !c.to.hasRoom() {
-		return because(ctx, c.entertain(ctx))
-	}
-	if c.to.menu != nil {
-		if err := c.choose(ctx); err != nil {
-			return because(ctx, err)
-		}
-	}
-
-	// 9. Talk.
-	defer c.dialOut()()
-	defer c.stand()
-	return c.stay(ctx)
+	return c.proceed(ctx)
 }
 
-// find finds out who calls, and where the call goes.
-func (c *call) find() (err error) {
+// find finds out where the call goes, to the place of another or along a route, under the configuration that is in force
+// now and the call's until its end.
+func (c *call) find(ctx context.Context) (err error) {
 	routes := c.gateway.directory()
 	c.live = routes.live
+	if c.invite.Replaces != nil {
+		return c.takeOver(ctx)
+	}
 	c.to, err = routes.route(c.network, c.invite, c.gateway.ServerOf, time.Now())
 	if p := c.to.phone; p != nil { // who it is, and not who it says that it is
 		c.invite.From.Display, c.invite.From.User = p.Name, p.User
@@ -190,12 +201,33 @@ func (c *call) find() (err error) {
 	return err
 }
 
+// proceed is the rest of serve, with a phone that is listened to.
+func (c *call) proceed(ctx context.Context) error {
+	// 8. Which room, if a menu has to ask; some calls lead to none.
+	if !c.to.hasRoom() {
+		return because(ctx, c.entertain(ctx))
+	}
+	if c.asks() {
+		if err := c.choose(ctx); err != nil {
+			return because(ctx, err)
+		}
+	}
+
+	// 9. Talk, in this room and in those that the phone is moved to.
+	defer c.dialOut()()
+	defer c.stand()
+	return c.stay(ctx)
+}
+
+// asks reports whether a menu has to ask for the room.
+func (c *call) asks() bool { return c.to.menu != nil && c.to.room == "" }
+
 // stay goes on until the call is over.
 func (c *call) stay(ctx context.Context) error {
 	if c.partner != nil {
 		return c.converse(ctx)
 	}
-	return c.talk(ctx)
+	return c.talkOn(ctx)
 }
 
 // meet finds whom the call is for: those in a room, or one phone.
@@ -251,11 +283,14 @@ func (c *call) plug() (err error) {
 	if err != nil {
 		return err
 	}
-	c.speaker = speaker{phone: c.phone, voices: c.gateway.Voices, language: language(c.live, c.to)}
+	c.speaker = speaker{phone: c.phone, voices: c.gateway.Voices, language: cmp.Or(c.language, language(c.live, c.to))}
 	c.sound.Store(&sound{c.line, c.phone})
 	c.hold()
 	c.dialog.Negotiate(handshake{c})
 	c.dialog.OnKey(c.heardInfo)
+	if c.to.trunk.Transfer.Allowed && c.to.hasRoom() {
+		c.dialog.OnRefer(c.referral(c.to.trunk))
+	}
 	return nil
 }
 
@@ -263,6 +298,7 @@ func (c *call) plug() (err error) {
 func (c *call) unplug() {
 	c.dialog.Negotiate(nil)
 	c.dialog.OnKey(nil)
+	c.dialog.OnRefer(nil)
 	c.phone.Close()
 	c.closeBooth()
 }

@@ -21,7 +21,13 @@ var (
 	errTold    = errors.New("the caller was told")         // beside the error that it was told of
 	errLost    = errors.New("the way to the room is lost") // a backend has tried to find it for long
 	errAlone   = errors.New("the caller stayed alone in the room (alone_timeout)")
+
+	errTransferred = errors.New("the call was transferred")
+	errReplaced    = errors.New("another call took its place")
 )
+
+// transferredTimeout is how long a phone that has transferred its call may take to hang up by itself.
+const transferredTimeout = 2 * time.Second
 
 // ending is one way in which a call that is up ends.
 type ending struct {
@@ -43,6 +49,7 @@ func endings() []ending {
 		silent(rtp.ErrDeadPeer, "no RTP arrives"), silent(errPartner, ""),
 		{rtp.ErrFingerprint, nil, rtp.ErrFingerprint.Error(), false}, {rtp.ErrHandshake, nil, rtp.ErrHandshake.Error(), false},
 		silent(ivr.ErrGaveUp, "no right PIN was entered"),
+		silent(errTransferred, errTransferred.Error()), silent(errReplaced, errReplaced.Error()),
 		spoken(rooms.ErrRemoved, ivr.Removed),
 		spoken(rooms.ErrNoRoom, ivr.RoomClosed), spoken(rooms.ErrClosed, ivr.RoomClosed),
 		spoken(rooms.ErrEncrypted, ivr.Encrypted), spoken(rooms.ErrFull, ivr.RoomFull),
@@ -85,6 +92,12 @@ func (c *call) hangup(ctx context.Context, why error) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hangupTimeout)
 	defer cancel()
+	if errors.Is(why, errTransferred) { // it is being told so, and hangs up as a rule
+		select {
+		case <-c.dialog.Context().Done():
+		case <-time.After(transferredTimeout):
+		}
+	}
 	if err := c.dialog.Hangup(ctx, endingOf(why).reason); err != nil {
 		c.log.Info("hang-up was not confirmed", "error", err)
 	}

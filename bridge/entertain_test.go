@@ -68,9 +68,7 @@ func TestWhoIsToldWhy(t *testing.T) {
 		if got := refused.Warning.Text; strings.HasPrefix(got, want) != trusted || (got != "") != trusted || trusted && refused.Warning.Code != 399 {
 			t.Errorf("trusted: %v, told %d %q", trusted, refused.Warning.Code, got)
 		}
-		if !strings.Contains(r.logged.String(), "route 1: another number was dialled") {
-			t.Error("the log does not say why")
-		}
+		eventually(t, "why, in the log", func() bool { return strings.Contains(r.logged.String(), "route 1: another number was dialled") })
 	}
 }
 

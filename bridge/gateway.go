@@ -21,7 +21,7 @@ import (
 	"passerelle/sip/rtp"
 )
 
-// Config is what a Gateway is made of. All fields are needed, Knocks, ServerOf, Devices, Dial and Log excepted.
+// Config is what a Gateway is made of. All fields are needed, Dialer, Knocks, ServerOf, Devices, Dial and Log excepted.
 type Config struct {
 	Live     func() *config.Live // what is in force
 	Engine   *audio.Engine
@@ -36,7 +36,8 @@ type Config struct {
 	// one, on a network (sip.Server). Both are needed where routes lead to phones.
 	Devices func(user string) [][]registrar.Binding
 	Dial    func(ctx context.Context, network string, to sip.Dial) (*sip.Dialog, []byte, error)
-	Knocks  *Knocks // where refused calls are noted; nil is nowhere
+	Knocks  *Knocks                     // where refused calls are noted; nil is nowhere
+	Dialer  func(network string) Dialer // who makes the calls of transfers there; nil: calls are transferred to rooms only
 	Log     *slog.Logger
 }
 
@@ -46,6 +47,11 @@ type Network struct {
 	Advertise config.Advertise // what peers are told of our media address
 	// KeysOverTLS says that keys of SRTP are not taken from SIP in clear (networks.tls.profile).
 	KeysOverTLS bool
+}
+
+// Dialer makes calls: sip.Server.
+type Dialer interface {
+	Dial(ctx context.Context, to sip.Dial) (*sip.Dialog, []byte, error)
 }
 
 // Rooms is an engine of the configuration: where rooms live.
@@ -138,6 +144,7 @@ func (g *Gateway) admit(c *call, cancel context.CancelCauseFunc) error {
 	case g.draining:
 		return full("the gateway closes")
 	case c.to.emergency: // is never one too many
+	case c.replacing != nil: // one for one
 	case live.Limits.Calls > 0 && len(g.calls) >= live.Limits.Calls:
 		return full("all %d calls are taken (limits.calls)", live.Limits.Calls)
 	case trunk.Calls > 0 && g.trunks[trunk.Name] >= trunk.Calls:
@@ -146,6 +153,27 @@ func (g *Gateway) admit(c *call, cancel context.CancelCauseFunc) error {
 	g.calls[c] = cancel
 	g.trunks[trunk.Name]++
 	g.peers[c.invite.Source.Addr()]++
+	return nil
+}
+
+// end ends a call, if it is still up.
+func (g *Gateway) end(c *call, why error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if cancel := g.calls[c]; cancel != nil {
+		cancel(why)
+	}
+}
+
+// callOf returns the call of a dialog; nil if it is over.
+func (g *Gateway) callOf(d *sip.Dialog) *call {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for c := range g.calls {
+		if c.dialog == d {
+			return c
+		}
+	}
 	return nil
 }
 

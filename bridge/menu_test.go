@@ -254,6 +254,7 @@ func TestEndsInTheWaitingRoom(t *testing.T) {
 				change = func(*Rooms) {}
 			}
 			r, _, p := waitingRig(t, change)
+			defer p.whistle(440)() // or else its sound would go one way
 			if test.act != nil {
 				test.act(r, p)
 			}

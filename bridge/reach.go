@@ -17,8 +17,8 @@ import (
 // A call to a phone that has registered: every device of it rings, the first that answers gets the call, and the two
 // are in a mix of their own, where phones hear each other. There is no room.
 
-// ringTimeout is how long a phone rings.
-const ringTimeout = 60 * time.Second
+// phoneRings is how long a phone rings.
+const phoneRings = 60 * time.Second
 
 // errPartner ends a call whose other phone has hung up.
 var errPartner = errors.New("the other phone hung up")
@@ -30,7 +30,7 @@ func (c *call) reach(ctx context.Context) error {
 	if len(devices) == 0 {
 		return refuse(480, "the phone %s has not registered", masked(user))
 	}
-	ctx, stop := context.WithTimeoutCause(ctx, ringTimeout, refuse(480, "nobody answers the phone %s", masked(user)))
+	ctx, stop := context.WithTimeoutCause(ctx, phoneRings, refuse(480, "nobody answers the phone %s", masked(user)))
 	defer stop()
 	type outcome struct {
 		leg *call

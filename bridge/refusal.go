@@ -3,6 +3,7 @@ package bridge
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"passerelle/rooms"
@@ -17,6 +18,7 @@ type refusal struct {
 	code  int // SIP status
 	text  string
 	retry time.Duration
+	to    string // where the call is to go instead (302), a SIP URI
 }
 
 func (r *refusal) Error() string { return r.text }
@@ -24,11 +26,27 @@ func (r *refusal) Error() string { return r.text }
 // warning is the reason as a header (RFC 3261 section 20.43).
 func (r *refusal) warning() sip.Warning { return miscellaneous(r.text) }
 
+// SIPStatus and Warning are the refusal as package sip wants it.
+func (r *refusal) SIPStatus() (code int, reason string) { return r.code, "" }
+
+// Warning is the reason of it.
+func (r *refusal) Warning() (code int, text string) { return 399, r.text }
+
 // miscellaneous is a Warning of the code that has no meaning of its own.
 func miscellaneous(text string) sip.Warning { return sip.Warning{Code: 399, Text: text} }
 
 func refuse(code int, format string, args ...any) *refusal {
 	return &refusal{code: code, text: fmt.Sprintf(format, args...)}
+}
+
+// redirect sends a caller elsewhere (RFC 3261 section 21.3.3).
+func redirect(uri string) *refusal {
+	if strings.ContainsAny(uri, "<>\"\\ ") || strings.ContainsFunc(uri, func(r rune) bool { return r < '!' || r > '~' }) {
+		return refuse(404, "what was dialled cannot be part of a SIP address")
+	}
+	r := refuse(302, "redirected by a route")
+	r.to = uri
+	return r
 }
 
 // full is the answer of a house that takes no more calls for now.
@@ -43,7 +61,7 @@ func refusalOf(err error) sip.Refusal {
 	var own *refusal
 	switch {
 	case errors.As(err, &own):
-		return sip.Refusal{Code: own.code, Warning: own.warning(), RetryAfter: own.retry}
+		return sip.Refusal{Code: own.code, Warning: own.warning(), RetryAfter: own.retry, Contact: own.to}
 	case errors.Is(err, sip.ErrNoPRACK):
 		return sip.Refusal{Code: 504}
 	case errors.Is(err, errDrained):

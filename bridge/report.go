@@ -19,7 +19,7 @@ type Stats struct {
 	PortsInUse int    `json:"ports_in_use"`
 	Answered   uint64 `json:"answered"`
 	Encrypted  uint64 `json:"encrypted"` // of Answered: with SRTP
-	Exposed    uint64 `json:"exposed"`   // of Encrypted: whose keys came over SIP in clear, so that it is not confidential
+	Exposed    uint64 `json:"exposed"`   // of Encrypted: whose keys or fingerprints came over SIP in clear, so that it is not confidential
 	Refused    uint64 `json:"refused"`
 	OneWay     int    `json:"one_way"` // of Calls: whose sound goes one way
 	Media      Media  `json:"media"`

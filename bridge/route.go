@@ -11,6 +11,7 @@ import (
 	"passerelle/bridge/numbers"
 	"passerelle/config"
 	"passerelle/sip"
+	"passerelle/sip/sdp"
 )
 
 // destination is where a call goes: to a room, to a menu that asks for one, to an announcement, or to an echo test.
@@ -140,6 +141,7 @@ type Ask struct {
 	Transport string                     // "udp", "tcp", "tls", ...
 	Header    func(name string) []string // of the INVITE
 	At        time.Time
+	Video     bool // the INVITE offers it
 }
 
 // route finds where a call goes. What it has found out is in the destination's trace, also where it is refused.
@@ -151,7 +153,7 @@ func (d *directory) route(network string, invite sip.Invite, serverOf func(netip
 	}
 	to, err := d.decide(Ask{
 		Trunk: trunk, Called: dialled(invite, trunk), Caller: identify(invite, trunk).user,
-		Transport: invite.Transport, Header: invite.Header, At: at,
+		Transport: invite.Transport, Header: invite.Header, At: at, Video: sdp.OffersVideo(invite.Body),
 	}, masked)
 	to.phone = phone
 	return to, err
@@ -194,6 +196,11 @@ func (d *directory) follow(r *config.Route, q *question, to destination) (destin
 	switch {
 	case r.Reject != 0:
 		return note.refused(to, r.Reject, "the route rejects %s", note.Called)
+	case r.Redirect != "":
+		refused := redirect(q.fill(r.Redirect))
+		note.End, note.Code = refused.text, refused.code
+		to.trace = *note
+		return to, refused
 	case r.Announce != "":
 		to.announce = ivr.Prompt(r.Announce)
 		note.End = "the caller is told: " + r.Announce
@@ -246,6 +253,9 @@ func (d *directory) misses(r *config.Route, q *question) string {
 	}
 	if h := r.Header; h != nil && !slices.ContainsFunc(q.Header(h.Name), h.Match.MatchString) {
 		return fmt.Sprintf("the INVITE has no header %s that matches", h.Name)
+	}
+	if r.Video && !q.Video {
+		return "it takes calls that offer video"
 	}
 	return missesHours(r, q.At)
 }
@@ -307,7 +317,7 @@ func conditions(r *config.Route) string {
 		what  string
 	}{
 		{len(r.From) > 0, "from"}, {r.To != "", "to"}, {r.ToMatch != nil, "to_match"}, {len(r.Callers) > 0, "caller"},
-		{r.Caller != nil, "caller_match"}, {len(r.Transport) > 0, "transport"}, {r.Header != nil, "header"}, {len(r.Hours) > 0, "hours"},
+		{r.Caller != nil, "caller_match"}, {len(r.Transport) > 0, "transport"}, {r.Header != nil, "header"}, {len(r.Hours) > 0, "hours"}, {r.Video, "video"},
 	} {
 		if c.asked {
 			all = append(all, c.what)

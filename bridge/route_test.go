@@ -159,3 +159,40 @@ func FuzzAsserted(f *testing.F) {
 		}
 	})
 }
+
+// A call that offers video is sent elsewhere, any other stays.
+func TestRedirectOfVideo(t *testing.T) {
+	all := regexp.MustCompile(`\A(?:(.+))\z`)
+	live := &config.Live{
+		Trunks: []config.Trunk{{Name: "rooms", From: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}},
+		Routes: []config.Route{
+			{From: []string{"rooms"}, ToMatch: all, Video: true, Redirect: "sip:$1@video.example"},
+			{From: []string{"rooms"}, ToMatch: all, Room: "$1", Engine: "house"},
+		},
+	}
+	const sound = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n"
+	const video = sound + "m=video 4002 RTP/AVP 96\r\n"
+	for _, test := range []struct {
+		rule, called, body, to string
+		code                   int
+	}{
+		{"video is sent elsewhere", "board", video, "sip:board@video.example", 302},
+		{"sound stays", "board", sound, "", 0},
+		{"nothing offered stays", "board", "", "", 0},
+		{"what is no part of an address is not sent", "a>b", video, "", 404},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			invite := sip.Invite{Source: netip.MustParseAddrPort("192.0.2.1:5060"), RequestURI: sip.URI{User: test.called}, Body: []byte(test.body)}
+			got, err := newDirectory(live).route("", invite, nil, time.Now())
+			if test.code == 0 {
+				if err != nil || got.room != "board" {
+					t.Errorf("got %v, %v, want the room", got, err)
+				}
+				return
+			}
+			if r := refusalOf(err); r.Code != test.code || r.Contact != test.to || got.trace.Code != test.code {
+				t.Errorf("got %d to %q (trace %d), want %d to %q", r.Code, r.Contact, got.trace.Code, test.code, test.to)
+			}
+		})
+	}
+}

@@ -45,6 +45,13 @@ func (c *call) take(ctx context.Context, room *openRoom, who rooms.Participant) 
 	c.phone.SetUp(seat)
 	c.phone.Join(room.mix)
 	c.closeBooth()
+	if c.muted { // it was so in another room, or the call that it takes over from was
+		c.phone.SetMuted(true)
+		if err := seat.SetMuted(true); err != nil {
+			c.log.Warn("the room was not told of the mute", "muted", true, "error", err)
+		}
+	}
+	c.publish()
 	return nil
 }
 

@@ -40,6 +40,8 @@ func (c *call) talk(ctx context.Context) error {
 				return rooms.ErrRemoved
 			}
 			c.obey(event)
+		case c.next = <-c.moves:
+			return errMoved
 		case <-changed:
 			if err := c.learn(c.room.board.latest()); err != nil {
 				return err
@@ -76,6 +78,7 @@ func (c *call) obey(event rooms.Event) {
 			c.moderated = true
 		}
 		c.muted = muted
+		c.publish()
 	case rooms.Interrupted, rooms.Resumed:
 		c.interrupted = event.Kind == rooms.Interrupted
 		c.lose(c.interrupted || c.known.reconnecting)
@@ -184,6 +187,7 @@ func (c *call) press(key rune) {
 // toggleMute mutes or unmutes the phone by its own wish, in step with the room.
 func (c *call) toggleMute() {
 	c.muted, c.moderated = !c.muted, false
+	c.publish()
 	c.phone.SetMuted(c.muted)
 	if err := c.seat.SetMuted(c.muted); err != nil {
 		c.log.Warn("the room was not told of the mute", "muted", c.muted, "error", err)

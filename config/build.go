@@ -177,6 +177,7 @@ func (b *builder) trunk(t *tree) Trunk {
 		SRTP:        b.srtp(t.get("srtp")),
 		DTMF:        value(b, t.get("dtmf"), parseDTMF),
 		Numbers:     b.numbers(t.get("numbers")),
+		Transfer:    b.transfer(t.get("transfer")),
 	}
 	b.outward(t, &k)
 	for _, list := range []*tree{from, t.get("codecs"), t.get("servers")} {

@@ -16,6 +16,7 @@ func (b *builder) route(t *tree) Route {
 		Header:    b.header(t.get("header")),
 		Hours:     values(b, t.get("hours"), parseHours),
 		Zone:      b.zone(t),
+		Video:     value(b, t.get("video"), parseBool),
 		Menu:      value(b, t.get("menu"), anyText),
 		Announce:  value(b, t.get("announce"), parseAnnouncement),
 		Language:  value(b, t.get("language"), parseLanguage),
@@ -37,6 +38,7 @@ func (b *builder) route(t *tree) Route {
 		r.Room = value(b, t.get("room"), parseRoom(r.ToMatch))
 		r.Phone = value(b, t.get("phone"), parsePhone(r.ToMatch))
 		r.PIN = value(b, t.get("pin"), b.parsePIN(t.get("pin"), r.ToMatch))
+		r.Redirect = value(b, t.get("redirect"), parseRedirect(r.ToMatch))
 	}
 	return r
 }
@@ -49,7 +51,9 @@ func (b *builder) either(t *tree, one, other string) {
 }
 
 // ends are the settings that say where a route leads.
-func ends() []string { return []string{"room", "menu", "phone", "announce", "echo", "reject"} }
+func ends() []string {
+	return []string{"room", "menu", "phone", "announce", "echo", "reject", "redirect"}
+}
 
 // destination tells of a route that leads nowhere, or to two places, and of what is said of another place.
 func (b *builder) destination(t *tree) {

@@ -167,14 +167,15 @@ type Trunk struct {
 	// Certificate is accept.certificate: it is known by that, over TLS only and at From only, if there is any. Nil, the
 	// default: it is known by From, of which there is one at least.
 	Certificate *Certificate
-	Trusted     bool          // what its network says of callers is believed; false by default
-	Codecs      []Codec       // the one we like best first; G722, Opus, PCMA, PCMU by default
-	Gain        bool          // its callers' voices are brought to one level; sound.gain, true, by default
-	Gate        bool          // what is no voice is not sent to the room; sound.gate, true, by default
-	Calls       int           // limits.calls: calls at once; 0, the default, is no limit of its own
-	SRTP        SRTP          // optional, with any suite, by default
-	DTMF        DTMF          // auto by default
-	Numbers     Numbers       // how numbers are dialled there; as they are, by default
+	Trusted     bool    // what its network says of callers is believed; false by default
+	Codecs      []Codec // the one we like best first; G722, Opus, PCMA, PCMU by default
+	Gain        bool    // its callers' voices are brought to one level; sound.gain, true, by default
+	Gate        bool    // what is no voice is not sent to the room; sound.gate, true, by default
+	Calls       int     // limits.calls: calls at once; 0, the default, is no limit of its own
+	SRTP        SRTP    // optional, with any suite, by default
+	DTMF        DTMF    // auto by default
+	Numbers     Numbers // how numbers are dialled there; as they are, by default
+	Transfer    Transfer
 	Servers     []string      // SIP URIs, in the order of trying; none by default
 	Register    *Login        // nil, the default: it wants no registration
 	Health      time.Duration // between two OPTIONS to a server, 5 s to 1 h; 30 s by default, 0 is none
@@ -284,6 +285,7 @@ type Route struct {
 	Header    *Header        // that the INVITE has; nil, the default: none has to be there
 	Hours     []Hours        // when; empty: always
 	Zone      *time.Location // of Hours; nil, the default: that of this machine
+	Video     bool           // only calls that offer video; false by default
 
 	Room     string // with ToMatch a template for its Expand: it may hold $1 or ${name}
 	Menu     string // of Live.Menus
@@ -294,6 +296,7 @@ type Route struct {
 	Language string // of Announce and Echo; empty, the default: of the first menu, else en
 	Echo     bool   // an echo test
 	Reject   int    // SIP status, 400 to 699
+	Redirect string // a SIP URI that the caller is sent to (302); with ToMatch a template, like Room
 }
 
 // Header is a header of an INVITE, and what all of one of its values matches.

@@ -101,6 +101,21 @@ func TestTrunksHaveTheGainOfTheWhole(t *testing.T) {
 	}
 }
 
+func TestTransfersAreTyped(t *testing.T) {
+	c, err := loadText("version: 1\ntrunks:\n  - {name: a, accept: {from: [192.0.2.1]}}\n" +
+		"  - {name: b, accept: {from: [192.0.2.2]}, transfer: [a, 192.0.2.0/24, SIP.example.org]}\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := c.Live.Trunks[0].Transfer; a.Allowed {
+		t.Errorf("by default: %+v", a)
+	}
+	want := Transfer{true, []string{"a"}, []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, []string{"sip.example.org"}}
+	if b := c.Live.Trunks[1].Transfer; !reflect.DeepEqual(b, want) {
+		t.Errorf("got %+v, want %+v", b, want)
+	}
+}
+
 func TestFileIsFound(t *testing.T) {
 	t.Chdir(t.TempDir())
 	write := func(name, drain string) {

@@ -178,6 +178,8 @@ func trunkSettings() []setting {
 		{key: "dtmf", values: "auto, inband or off", unset: "auto",
 			doc: "Whether keys are looked for in the sound too: where a caller can send them neither as events nor in INFO (auto), in every call, or never."},
 		numbersSetting(),
+		{key: "transfer", is: scalars, lone: true, values: "refuse, allow, name of a trunk, host name, address or CIDR", unset: "[refuse]",
+			doc: "Whether its calls may be transferred (REFER), or take the place of others (Replaces). allow: to rooms that its routes lead to, and to the addresses that it calls from; others are named ([transfer.md](transfer.md))."},
 	}
 }
 

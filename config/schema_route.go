@@ -28,7 +28,7 @@ func routeSettings() []setting {
 		{key: "hours", is: scalars, lone: true, values: "days and times, as mon-fri 08:00-18:30", means: "always",
 			doc: "When it takes calls: within one of these. Days may be left out, or the times; sat 22:00-02:00 ends on Sunday."},
 		{key: "zone", values: "time zone, as Europe/Paris", means: "this machine's", doc: "Whose clock hours are of."},
-		{key: "room", values: "room name", doc: "Where it leads. With to_match, $1 or ${name} stand for its groups, $$ for a dollar sign. Either this, menu, phone, announce, echo or reject."},
+		{key: "room", values: "room name", doc: "Where it leads. With to_match, $1 or ${name} stand for its groups, $$ for a dollar sign. Either this, menu, phone, announce, echo, reject or redirect."},
 		{key: "menu", values: "name of a menu", doc: "Who asks the caller where to."},
 		{key: "phone", values: "user of a phone, with to_match a group such as $1", doc: "Which phone rings: every device that has registered as it."},
 		{key: "pin", values: "digits, with to_match a group such as $1, file:PATH or env:NAME", secret: true, means: "the menu asks",
@@ -37,6 +37,9 @@ func routeSettings() []setting {
 		{key: "language", values: "fr or en", means: "the first of the first menu, else en", doc: "What announce and echo speak."},
 		{key: "echo", values: "on", bare: true, doc: "An echo test: callers hear themselves, and with any key how the line is."},
 		{key: "reject", values: "number, 400 to 699", bare: true, doc: "The SIP status that refuses the call."},
+		{key: "redirect", values: "SIP URI", doc: "Where callers are sent instead (302), with groups as in room: sip:$1@gateway.example.org. Whoever calls must follow it."},
+		{key: "video", values: "true or false", bare: true, means: "false",
+			doc: "It takes only calls that offer video: with redirect, room systems go where they are seen."},
 		{key: "engine", values: "name of an engine", means: "the menu's or room's, else the only one", doc: "Where the room is."},
 	}
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -86,4 +87,21 @@ func hasGroup(expression *regexp.Regexp, name string) bool {
 		return false
 	}
 	return slices.Contains(expression.SubexpNames(), name)
+}
+
+// parseRedirect returns a function for the SIP URI that a route sends callers to, likewise.
+func parseRedirect(expression *regexp.Regexp) func(string) (string, error) {
+	return func(text string) (string, error) {
+		plain, _, err := skeleton(expression, text, "x")
+		if err != nil {
+			return "", err
+		}
+		u, err := url.Parse(plain)
+		_, host, found := strings.Cut(plain, "@")
+		if err != nil || u.Scheme != "sip" && u.Scheme != "sips" || !found || host == "" ||
+			strings.ContainsFunc(plain, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("<>\"", r) }) {
+			return "", errors.New("a SIP address is wanted, such as sip:$1@gateway.example.org")
+		}
+		return text, nil
+	}
 }

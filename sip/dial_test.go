@@ -368,3 +368,15 @@ func TestDialWaitsForServe(t *testing.T) {
 		t.Errorf("got %v, want %v", err, context.DeadlineExceeded)
 	}
 }
+
+func TestWeRedirect(t *testing.T) {
+	callee := serve(t, Config{}, func(ctx context.Context, d *Dialog) {
+		d.Reject(ctx, Refusal{Code: 302, Contact: "sip:a@elsewhere.example"})
+	})
+	caller := serve(t, Config{}, answerAll(nil))
+	_, _, err := caller.Dial(t.Context(), Dial{To: callee.uri("udp"), Offer: []byte(testSDP)})
+	var status *StatusError
+	if !errors.As(err, &status) || status.Code != 302 || len(status.Contact) != 1 || status.Contact[0] != "sip:a@elsewhere.example" {
+		t.Errorf("got %v, %+v", err, status)
+	}
+}

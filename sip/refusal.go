@@ -55,6 +55,9 @@ func (r Refusal) headers(agent string) []sip.Header {
 	if r.RetryAfter > 0 {
 		hs = append(hs, retryAfter(r.RetryAfter))
 	}
+	if r.Contact != "" {
+		hs = append(hs, sip.NewHeader("Contact", "<"+oneLine(r.Contact)+">"))
+	}
 	return hs
 }
 
@@ -79,6 +82,8 @@ func phrase(code int) string {
 		return "Address Incomplete"
 	case sip.StatusAmbiguous:
 		return "Ambiguous"
+	case sip.StatusMovedTemporarily:
+		return "Moved Temporarily"
 	case sip.StatusBusyHere:
 		return "Busy Here"
 	case sip.StatusRequestTerminated:

@@ -251,59 +251,37 @@ func (s state) String() string {
 }
 
 func (e event) String() string {
-	switch e {
-	case ringWe:
-		return "we ring"
-	case ringSurelyWe:
-		return "we ring surely"
-	case answerWe:
-		return "we answer"
-	case rejectWe:
-		return "we refuse"
-	case hangupWe:
-		return "we hang up"
-	case cancelHeard:
-		return "CANCEL"
-	case ackHeard:
-		return "ACK"
-	case byeHeard:
-		return "BYE"
-	case prackHeard:
-		return "PRACK"
-	case provisionalHeard:
-		return "1xx"
-	case successHeard:
-		return "2xx"
-	case successAgain:
-		return "2xx again"
-	case refusalHeard:
-		return "3xx-6xx"
-	case challengeHeard:
-		return "401, 407"
-	case byeAnswered:
-		return "BYE answered"
-	case resendDue:
-		return "2xx due again"
-	case disagreed:
-		return "no agreement"
-	case ringDue:
-		return "180 due again"
-	case prackMissed:
-		return "no PRACK"
-	case refreshTurn:
-		return "refresh due"
-	case sessionExpired:
-		return "session expires"
-	case intervalHeard:
-		return "422"
-	case peerGone:
-		return "refresh failed"
-	case ackMissed:
-		return "no ACK"
-	case noAnswer:
-		return "no answer"
+	names := [...]string{
+		ringWe:           "we ring",
+		ringSurelyWe:     "we ring surely",
+		answerWe:         "we answer",
+		rejectWe:         "we refuse",
+		hangupWe:         "we hang up",
+		cancelHeard:      "CANCEL",
+		ackHeard:         "ACK",
+		byeHeard:         "BYE",
+		prackHeard:       "PRACK",
+		provisionalHeard: "1xx",
+		successHeard:     "2xx",
+		successAgain:     "2xx again",
+		refusalHeard:     "3xx-6xx",
+		challengeHeard:   "401, 407",
+		byeAnswered:      "BYE answered",
+		resendDue:        "2xx due again",
+		disagreed:        "no agreement",
+		ringDue:          "180 due again",
+		prackMissed:      "no PRACK",
+		refreshTurn:      "refresh due",
+		sessionExpired:   "session expires",
+		intervalHeard:    "422",
+		peerGone:         "refresh failed",
+		ackMissed:        "no ACK",
+		noAnswer:         "no answer",
 	}
-	return "none"
+	if int(e) >= len(names) {
+		return "none"
+	}
+	return names[e]
 }
 
 func (a action) String() string {

@@ -220,6 +220,12 @@ ignored. Timers and the network are outside; one goroutine owns a dialog and ask
 Outside of the table: a CANCEL is answered 200, or 481, or dropped as forged, by the guard (` + "`docs/sipgo.md`" + `); a 2xx to our
 INVITE with another tag than the first is another phone that answered too, and gets ACK and BYE (13.2.2.4).
 
+A reliable 1xx to our INVITE gets its PRACK, once and in order (RFC 3262 section 4); its session description is the answer to
+our offer, and what comes after it is none. One in another 1xx only shows what the 2xx will say. A REFER in a call that is up is 202
+where somebody decides about it, else 603; NOTIFYs go out one at a time, the latest news only, and end with the call
+([transfer.md](transfer.md)). Replaces finds a dialog that is up, or an early one of ours: else 481; 486 where it wants an early one
+only; 603 where that has ended (RFC 3891 section 3).
+
 ## Offer and answer inside it
 
 | state | event | next | then |
@@ -234,7 +240,7 @@ INVITE with another tag than the first is another phone that answered too, and g
 	b.WriteString(`
 A re-INVITE while one is being answered is 500 with Retry-After too (14.2). An INVITE or re-INVITE without a body asks for our
 offer, which is all that we can do, both ways: it is in the 200 (or in a reliable 180, RFC 3262 section 5), and the answer in the
-ACK (or PRACK). Where the ACK has none, a new call is ended with BYE and a Reason, and one that is up stays as it was. An UPDATE
+ACK (or PRACK). A reliable 180 to an INVITE with an offer has our answer, and its PRACK may offer anew. Where the ACK has none, a new call is ended with BYE and a Reason, and one that is up stays as it was. An UPDATE
 without a body is 200. BYE during any of this answers the open re-INVITE with 487 (15.1.2).
 
 ## The session timer

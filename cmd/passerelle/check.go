@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +22,7 @@ with it that can be asked (admin), it prints what would change there.`,
 	config.AddFlags(c.Flags())
 	c.Flags().BoolVar(&effective, "effective", false, "print all that is in force, with where it comes from")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		cfg, err := config.Load(config.Source{Path: flagText(c, "config"), Flags: c.Flags(), LookupEnv: os.LookupEnv})
+		cfg, err := config.Load(sourceOf(c))
 		if err != nil {
 			return err
 		}

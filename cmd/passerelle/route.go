@@ -17,7 +17,7 @@ import (
 func routeCommand() *cobra.Command {
 	var from, to, trunk, transport, at string
 	var headers []string
-	var asJSON bool
+	var asJSON, video bool
 	c := &cobra.Command{
 		Use:   "route --to NUMBER --trunk TRUNK",
 		Short: "Say where a call would go, and why",
@@ -34,13 +34,14 @@ the first thing that kept it from taking the call. Nothing is called.`,
 	c.Flags().StringVar(&transport, "transport", "udp", "what it comes over: udp, tcp, tls")
 	c.Flags().StringArrayVar(&headers, "header", nil, `a header of the INVITE, as "X-Line: vip"`)
 	c.Flags().StringVar(&at, "at", "", "when it comes, as 2026-12-24T20:00:00+01:00 (now)")
+	c.Flags().BoolVar(&video, "video", false, "it offers video")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		cfg, err := config.Load(config.Source{Path: flagText(c, "config"), Flags: c.Flags(), LookupEnv: os.LookupEnv})
+		cfg, err := config.Load(sourceOf(c))
 		if err != nil {
 			return err
 		}
-		ask := bridge.Ask{Called: to, Caller: from, Transport: transport, At: time.Now(), Header: headerOf(headers)}
+		ask := bridge.Ask{Called: to, Caller: from, Transport: transport, At: time.Now(), Header: headerOf(headers), Video: video}
 		if ask.Trunk, err = trunkNamed(&cfg.Live, trunk); err != nil {
 			return err
 		}

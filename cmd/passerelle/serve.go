@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -38,7 +39,7 @@ Without a configuration file everybody at a loopback or private address may call
 	config.AddFlags(c.Flags())
 	c.Flags().StringVar(&debug, "debug", "", "serve counters and profiles at this address, such as 127.0.0.1:6060")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		source := config.Source{Path: flagText(c, "config"), Flags: c.Flags(), LookupEnv: os.LookupEnv}
+		source := sourceOf(c)
 		cfg, err := config.Load(source)
 		if err != nil {
 			return err
@@ -67,11 +68,13 @@ Without a configuration file everybody at a loopback or private address may call
 	return c
 }
 
-func flagText(c *cobra.Command, name string) string {
-	if f := c.Flags().Lookup(name); f != nil {
-		return f.Value.String()
+// sourceOf is where a command finds the configuration.
+func sourceOf(c *cobra.Command) config.Source {
+	from := config.Source{Flags: c.Flags(), LookupEnv: os.LookupEnv}
+	if f := c.Flags().Lookup("config"); f != nil {
+		from.Path = f.Value.String()
 	}
-	return ""
+	return from
 }
 
 // house is everything that serves, with every port taken and nothing running yet.
@@ -136,35 +139,50 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 	}
 	h.gateway = bridge.New(bridge.Config{
 		Live: h.live, Engine: h.engine, Rooms: places, Voices: voices, Networks: networks,
-		Identity: identity, Clock: clock, Knocks: h.knocks, Log: log,
+		Identity: identity, Clock: clock, Knocks: h.knocks, Dialer: h.dialer, Log: log,
 		ServerOf: h.serverOf, Devices: h.devices, Dial: h.dial,
 	})
 
 	if err := h.openDoors(); err != nil {
 		return nil, err
 	}
+
+	if err := h.listenHTTP(debug); err != nil {
+		return nil, err
+	}
+	return h, nil
+}
+
+// listenHTTP takes the ports of the page, of the admin's desk and of the counters, as far as they are wanted.
+func (h *house) listenHTTP(debug string) error {
 	if page := h.page(); page != nil {
-		w, err := listenWeb(cfg.Static.HTTP, page, log)
+		w, err := listenWeb(h.config.Static.HTTP, page, h.log)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		h.web = append(h.web, w)
 	}
-	if cfg.Static.Admin != nil {
-		desk, err := h.listenAdmin(*cfg.Static.Admin)
+	if h.config.Static.Admin != nil {
+		desk, err := h.listenAdmin(*h.config.Static.Admin)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		h.web = append(h.web, desk)
 	}
 	if debug != "" {
-		counters, err := listenDebug(debug, h.counters, log)
+		counters, err := listenDebug(debug, h.counters, h.log)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		h.web = append(h.web, counters)
 	}
-	return h, nil
+	return nil
+}
+
+// dialer is who makes calls on a network.
+func (h *house) dialer(network string) bridge.Dialer {
+	i := slices.IndexFunc(h.phones, func(t telephony) bool { return t.network == network })
+	return h.phones[i].server // networks of trunks are there
 }
 
 // openDoors makes the registrar, takes the ports for SIP, and makes the trunks that we reach out to through them.

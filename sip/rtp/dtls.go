@@ -149,13 +149,16 @@ func (in *inbound) admitFlight(from netip.AddrPort) bool {
 	return ok
 }
 
-// associate begins an association, where what was agreed on wants another. Called with mu held.
+// associate begins an association, where what was agreed on wants another, and ends the one before. Called with mu held.
 func (l *Line) associate(d *DTLS) {
-	if d == nil || l.association != nil && d.continues(l.association.dtls) {
+	if l.association != nil && d != nil && d.continues(l.association.dtls) {
 		return
 	}
 	if l.association != nil {
 		_ = l.association.Close() // its goroutine goes on to the next
+	}
+	if l.association = nil; d == nil {
+		return
 	}
 	l.association = newAssociation(l, d)
 	select {
@@ -179,6 +182,9 @@ func (l *Line) secure(ctx context.Context) error {
 		l.mu.Lock()
 		a := l.association
 		l.mu.Unlock()
+		if a == nil {
+			continue // no handshake any more
+		}
 		err := l.attend(ctx, a)
 		l.mu.Lock()
 		superseded := l.association != a
@@ -353,10 +359,10 @@ func (l *Line) keyed(a *association, keys *SRTP) error {
 		return err
 	}
 	now := l.clock()
-	own := l.out.keyed(made, now)
+	own, ok := l.out.keyed(a.dtls, made, now)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.association == a { // else another has begun
+	if ok && l.association == a { // else another has begun, or none is wanted
 		l.in.own = own
 		l.in.opener = newOpener(made.receive, l.in.opener, now)
 		l.release()
@@ -364,13 +370,16 @@ func (l *Line) keyed(a *association, keys *SRTP) error {
 	return nil
 }
 
-// keyed is agree for keys that come later. Another key is another SSRC.
-func (o *outbound) keyed(made *contexts, now time.Duration) (ssrc uint32) {
+// keyed is agree for keys that come later, if they are those of what is agreed on still. Another key is another SSRC.
+func (o *outbound) keyed(d *DTLS, made *contexts, now time.Duration) (ssrc uint32, ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.agreed.DTLS == nil || !o.agreed.DTLS.continues(d) {
+		return 0, false
+	}
 	if o.sealer != nil {
 		o.stream = newStream(o.stream.clock, now)
 	}
 	o.sealer = &sealer{context: made.send}
-	return o.stream.ssrc
+	return o.stream.ssrc, true
 }

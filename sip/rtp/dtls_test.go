@@ -200,9 +200,16 @@ func TestBetweenKindsOfKeys(t *testing.T) {
 	if n := wire(); n != 0 {
 		t.Errorf("without a key: %d bytes", n)
 	}
+	late := a.association
 	negotiate(t, a, call(peer.addr()))
+	if err := a.keyed(late, keyed(usual, "c", "d")); err != nil { // a handshake that ends when nobody wants it any more
+		t.Fatal(err)
+	}
 	if n := wire(); n != headerSize+160 {
 		t.Errorf("in clear: %d bytes", n)
+	}
+	if a.in.opener != nil {
+		t.Error("what comes in clear would be opened")
 	}
 }
 

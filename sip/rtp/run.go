@@ -60,6 +60,13 @@ func (l *Line) Run(ctx context.Context, audio codec.Reader, digits func(Digit)) 
 	return nil
 }
 
+// Spare has the time of a silent peer begin anew: one that still rings need not send.
+func (l *Line) Spare() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.in.alive = l.clock()
+}
+
 // ended is why a reader ended, to tell it from the caller's own cause.
 type ended struct{ err error }
 

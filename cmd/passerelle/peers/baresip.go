@@ -180,6 +180,12 @@ func (p *Phone) Hold(t testing.TB) { t.Helper(); p.do(t, "hold", "") }
 // Resume takes the call back.
 func (p *Phone) Resume(t testing.TB) { t.Helper(); p.do(t, "resume", "") }
 
+// URI is what others call the phone by.
+func (p *Phone) URI() string { return fmt.Sprintf("sip:%s@%s:%d", p.Name, Loopback(), p.SIP) }
+
+// Transfer has whoever the phone talks to call somebody else.
+func (p *Phone) Transfer(t testing.TB, to string) { t.Helper(); p.do(t, "transfer", to) }
+
 // Press presses keys, one after the other.
 func (p *Phone) Press(t testing.TB, keys string) {
 	t.Helper()

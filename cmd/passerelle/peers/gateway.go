@@ -253,7 +253,7 @@ func (g *Gateway) Stop(t testing.TB) {
 
 // judgeLog fails the test for every line that is a warning, an error or a panic and does not belong to it.
 // That the machine had no time for the gateway is not the gateway's fault; it is told, and what was
-// recorded decides.
+// recorded decides. Nor is it the gateway's that a phone of a scenario says nothing, which it has to tell.
 func (g *Gateway) judgeLog(t testing.TB) {
 	t.Helper()
 	busy := regexp.MustCompile(`"audio ticks skipped"`)
@@ -275,7 +275,7 @@ func (g *Gateway) judgeLog(t testing.TB) {
 			skipped++
 			continue
 		}
-		if !complaint.MatchString(line) || g.Complains != nil && g.Complains.MatchString(line) {
+		if !complaint.MatchString(line) || strings.Contains(line, `"one-way audio"`) || g.Complains != nil && g.Complains.MatchString(line) {
 			continue
 		}
 		if t.Errorf("the gateway's log: %s", line); shown == 20 {

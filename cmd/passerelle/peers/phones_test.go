@@ -31,6 +31,7 @@ func TestPhones(t *testing.T) {
 	t.Run("hold the old way", func(t *testing.T) {
 		talk(t, gateway, Scenario{Name: "uac_hold_zero", Number: "room-zero", Talk: 2 * time.Second})
 	})
+	t.Run("blind transfer", func(t *testing.T) { blindTransfer(t, gateway) })
 	t.Run("digits are not heard", func(t *testing.T) { digits(t, gateway) })
 	t.Run("info, options and update in the call", func(t *testing.T) {
 		talk(t, gateway, Scenario{Name: "uac_info", Number: "room-info", Talk: time.Second})
@@ -175,6 +176,31 @@ func holdAndResume(t *testing.T, gateway *Gateway) {
 	Listen(t, "bob", bob.Heard(t)).Hears(t, woman, OverG711())
 }
 
+// blindTransfer has a phone send the room to another phone, which is heard in its place.
+func blindTransfer(t *testing.T, gateway *Gateway) {
+	t.Parallel()
+	dir := Folder(t)
+	man, woman := Says(t, dir, Man, 0.5, 0), Says(t, dir, Woman, 60, 0)
+	quiet := Says(t, Sub(t, dir, "quiet"), Man, 60, 0)
+	ada := StartPhone(t, dir, PhoneConfig{Name: "ada", Microphone: woman.WAV(8000)})
+	bob := StartPhone(t, dir, PhoneConfig{Name: "bob", Microphone: quiet.WAV(8000)})
+	carol := StartPhone(t, dir, PhoneConfig{Name: "carol", Microphone: man.WAV(8000), AutoAnswer: true})
+	for _, p := range []*Phone{bob, ada} {
+		p.Dial(t, gateway.URI("room-given", "udp"))
+		p.AwaitTalking(t, 5*time.Second)
+	}
+	ada.Transfer(t, carol.URI())
+	ada.AwaitClosed(t, 5*time.Second)
+	carol.AwaitTalking(t, 5*time.Second)
+	time.Sleep(man.Length(t) + time.Second)
+	for _, p := range []*Phone{carol, bob} {
+		p.Hangup(t)
+		p.Quit(t)
+	}
+	ada.Quit(t)
+	Listen(t, "bob", bob.Heard(t)).Hears(t, man, OverG711())
+}
+
 // digits has a sipp press keys before it speaks, and a baresip too (RFC 4733): nobody hears them, and
 // nothing else is lost.
 func digits(t *testing.T, gateway *Gateway) {
@@ -211,10 +237,10 @@ func digits(t *testing.T, gateway *Gateway) {
 }
 
 // dialogs has sipps call as phones, trunks and call managers do, each by a scenario that judges itself: one after the
-// other, so that those who listen meanwhile have the machine; the two that are refreshed wait most of the time.
+// other, so that those who listen meanwhile have the machine; the three that are refreshed wait most of the time.
 func dialogs(t *testing.T, gateway *Gateway) {
 	t.Parallel()
-	for _, name := range []string{"uac_refreshed_update", "uac_refreshed_reinvite"} {
+	for _, name := range []string{"uac_refreshed_update", "uac_refreshed_reinvite", "uac_refreshed_glare"} {
 		t.Run(name, func(t *testing.T) {
 			talk(t, gateway, Scenario{Name: name, Number: "room-" + strings.ReplaceAll(name, "_", ""), Within: 70 * time.Second})
 		})
@@ -228,6 +254,7 @@ func dialogs(t *testing.T, gateway *Gateway) {
 		{Name: "uac_prack_late", Transport: "tcp"},
 		{Name: "uac_update"},
 		{Name: "uac_glare"},
+		{Name: "uac_refer"},
 		{Name: "uac_420"},
 		{Name: "uac_multipart"},
 	} {

@@ -47,7 +47,11 @@ func Serve(t testing.TB, zone string) *Server {
 			}
 		})
 		<-started
-		t.Cleanup(func() { server.Shutdown() })
+		t.Cleanup(func() {
+			if err := server.Shutdown(); err != nil {
+				t.Errorf("DNS server: %v", err)
+			}
+		})
 	}
 	return s
 }
