@@ -56,6 +56,7 @@ type call struct {
 	attributes map[string]string // of the participant, as the reception wants them
 	room       *openRoom         // nil while the call has no seat
 	seat       rooms.Seat
+	partner    *call // the other phone, where there is no room; nil if there is none
 
 	inCall    ivr.Keys
 	muted     bool
@@ -149,11 +150,12 @@ func (c *call) serve(ctx context.Context) (err error) {
 		return fmt.Errorf("ring: %w", err)
 	}
 
-	// 5. A seat in the room; the phone rings until it is taken. A menu asks for the room after the answer, and what is
-	// only said needs none.
+	// 5. A seat in the room, or another phone that answers; the phone rings until then. A menu asks for the room after
+	// the answer, and what is only said needs none.
 	defer c.stand()
+	defer c.part(ctx)
 	if !c.asks() && c.to.hasRoom() {
-		if err := c.sit(ctx); err != nil {
+		if err := c.meet(ctx); err != nil {
 			return err
 		}
 	}
@@ -192,7 +194,10 @@ func (c *call) find(ctx context.Context) (err error) {
 	if c.invite.Replaces != nil {
 		return c.takeOver(ctx)
 	}
-	c.to, err = routes.route(c.network, c.invite, time.Now())
+	c.to, err = routes.route(c.network, c.invite, c.gateway.ServerOf, time.Now())
+	if p := c.to.phone; p != nil { // who it is, and not who it says that it is
+		c.invite.From.Display, c.invite.From.User = p.Name, p.User
+	}
 	return err
 }
 
@@ -211,11 +216,27 @@ func (c *call) proceed(ctx context.Context) error {
 	// 9. Talk, in this room and in those that the phone is moved to.
 	defer c.dialOut()()
 	defer c.stand()
-	return c.talkOn(ctx)
+	return c.stay(ctx)
 }
 
 // asks reports whether a menu has to ask for the room.
 func (c *call) asks() bool { return c.to.menu != nil && c.to.room == "" }
+
+// stay goes on until the call is over.
+func (c *call) stay(ctx context.Context) error {
+	if c.partner != nil {
+		return c.converse(ctx)
+	}
+	return c.talkOn(ctx)
+}
+
+// meet finds whom the call is for: those in a room, or one phone.
+func (c *call) meet(ctx context.Context) error {
+	if c.to.ring != nil {
+		return c.reach(ctx)
+	}
+	return c.sit(ctx)
+}
 
 // connect opens the phone's line.
 func (c *call) connect() error {

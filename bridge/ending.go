@@ -46,7 +46,7 @@ func endings() []ending {
 	return []ending{
 		silent(sip.ErrBye, ""), silent(sip.ErrHangup, ""), silent(sip.ErrShutdown, ""), silent(sip.ErrNoACK, ""),
 		silent(sip.ErrExpired, ""), silent(sip.ErrGone, ""), silent(sip.ErrDisagreed, ""),
-		silent(rtp.ErrDeadPeer, "no RTP arrives"),
+		silent(rtp.ErrDeadPeer, "no RTP arrives"), silent(errPartner, ""),
 		{rtp.ErrFingerprint, nil, rtp.ErrFingerprint.Error(), false}, {rtp.ErrHandshake, nil, rtp.ErrHandshake.Error(), false},
 		silent(ivr.ErrGaveUp, "no right PIN was entered"),
 		silent(errTransferred, errTransferred.Error()), silent(errReplaced, errReplaced.Error()),

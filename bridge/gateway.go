@@ -17,21 +17,28 @@ import (
 	"passerelle/config"
 	"passerelle/rooms"
 	"passerelle/sip"
+	"passerelle/sip/registrar"
 	"passerelle/sip/rtp"
 )
 
-// Config is what a Gateway is made of. All fields are needed, Dialer, Knocks and Log excepted.
+// Config is what a Gateway is made of. All fields are needed, Dialer, Knocks, ServerOf, Devices, Dial and Log excepted.
 type Config struct {
 	Live     func() *config.Live // what is in force
 	Engine   *audio.Engine
 	Rooms    map[string]Rooms // by engine name
 	Voices   *ivr.Voices
-	Networks map[string]Network          // by name
-	Clock    func() time.Duration        // since the gateway began
-	Identity *rtp.Identity               // what we show in DTLS handshakes; nil: there are none
-	Knocks   *Knocks                     // where refused calls are noted; nil is nowhere
-	Dialer   func(network string) Dialer // who makes the calls of transfers there; nil: calls are transferred to rooms only
-	Log      *slog.Logger
+	Networks map[string]Network   // by name
+	Clock    func() time.Duration // since the gateway began
+	Identity *rtp.Identity        // what we show in DTLS handshakes; nil: there are none
+	// ServerOf returns the trunk one of whose servers is at an address, "" if it is nobody's. Nil: it always is.
+	ServerOf func(netip.Addr) string
+	// Devices returns where a phone has registered: devices that ring together, each with the ways to it. Dial calls
+	// one, on a network (sip.Server). Both are needed where routes lead to phones.
+	Devices func(user string) [][]registrar.Binding
+	Dial    func(ctx context.Context, network string, to sip.Dial) (*sip.Dialog, []byte, error)
+	Knocks  *Knocks                     // where refused calls are noted; nil is nowhere
+	Dialer  func(network string) Dialer // who makes the calls of transfers there; nil: calls are transferred to rooms only
+	Log     *slog.Logger
 }
 
 // Network is a network of the configuration: where telephones are. Nothing but sound goes from one to another.
@@ -188,6 +195,13 @@ func (g *Gateway) dismiss(c *call) {
 	if g.draining && len(g.calls) == 0 {
 		close(g.empty)
 	}
+}
+
+// keep counts in what a leg of a call has seen, which is gone.
+func (g *Gateway) keep(media Media) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.past.add(media)
 }
 
 // Talks reports whether a call from src is up: whoever talks is answered until the end, also where the configuration

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"passerelle/config"
 	"passerelle/sip/sdp"
 )
 
@@ -90,7 +89,7 @@ func (c *call) setLine(media sdp.Media) error {
 // it is answered the phone is one on hold that speaks what we like best.
 func (c *call) open(ctx context.Context, offer []byte) (answer []byte, err error) {
 	network := c.gateway.Networks[c.network]
-	if network.KeysOverTLS && c.to.trunk.SRTP.Policy == config.SRTPRequired && !config.Encrypted(c.invite.Transport) {
+	if c.keysExposed() {
 		return nil, refuse(488, "SRTP is required, and its keys are taken over TLS only (tls.profile: anssi)")
 	}
 	c.session.Local, err = c.gateway.local(ctx, network, c.line, c.invite, c.to.trunk)

@@ -37,7 +37,7 @@ func (c *call) ask(ctx context.Context) error {
 	}
 	questions := ivr.Menu{Languages: menu.Languages, Digits: menu.Digits, Tries: menu.Tries}
 	outcome, err := questions.Run(ctx, &c.speaker, c.gateway.Voices, c.keys, c.to.pin, func(ctx context.Context, pin string) error {
-		room, err := reception.Find(ctx, pin, c.to.trunk.Trusted)
+		room, err := reception.Find(ctx, pin, c.to.trunk.Trusted || c.to.phone != nil)
 		if errors.Is(err, rooms.ErrNoRoom) {
 			return ivr.ErrUnknown
 		}

@@ -116,6 +116,9 @@ func masked(s string) string {
 	}, s)
 }
 
+// Masked is how the log names a number, or another user part.
+func Masked(user string) string { return masked(user) }
+
 // grouped writes a French number as the French do, +33 1 23 45 67 89 or 01 23 45 67 89; others stay as they are.
 func grouped(s string) string {
 	country, rest := "", s

@@ -16,9 +16,11 @@ import (
 
 // destination is where a call goes: to a room, to a menu that asks for one, to an announcement, or to an echo test.
 type destination struct {
-	trunk     *config.Trunk // who calls
+	trunk     *config.Trunk // who calls; of phones, what they have of a trunk
+	phone     *config.Phone // who calls, if it is a phone that registers
 	engine    string        // where the room lives; "" where there is none
 	room      string        // "" as long as a menu has not found it
+	ring      *config.Phone // the phone that is called, and no room; nil else
 	menu      *config.Menu  // who asks for the PIN of the room; nil if the room was dialled
 	pin       string        // that came with the call, for the menu to try first
 	announce  ivr.Prompt    // what is said instead; "" if nothing is
@@ -32,10 +34,71 @@ type destination struct {
 // hasRoom reports whether the call is to end in a room.
 func (d destination) hasRoom() bool { return d.announce == "" && !d.echo }
 
-// Known reports whether src may call on a network as it is: whether a trunk is known there by this address. Everybody else
+// Challenged reports whether a call from src must prove who it is: all must where no trunk is known by the address, and
+// those of trunks that have a password.
+func Challenged(live *config.Live, network string, src netip.Addr) bool {
+	trunk := trunkOf(live, network, src)
+	return trunk == nil || trunk.Digest != nil
+}
+
+// mayBePhone reports whether phones of a network may be at src.
+func mayBePhone(live *config.Live, network string, src netip.Addr) bool {
+	src = src.Unmap().WithZone("")
+	there := slices.ContainsFunc(live.Phones, func(p config.Phone) bool { return p.Network == network })
+	return there && slices.ContainsFunc(live.Registrar.From, func(p netip.Prefix) bool { return p.Contains(src) })
+}
+
+// phoneOf returns the phone of that user, nil if there is none.
+func phoneOf(live *config.Live, user string) *config.Phone {
+	for i := range live.Phones {
+		if live.Phones[i].User == user {
+			return &live.Phones[i]
+		}
+	}
+	return nil
+}
+
+// phones is what routes call all phones, and what a phone has of a trunk is called.
+const phones = "phones"
+
+// asTrunk is what a phone has of a trunk.
+func asTrunk(p *config.Phone) *config.Trunk {
+	return &config.Trunk{Name: phones, Network: p.Network, Codecs: p.Codecs, Gain: p.Gain, Gate: p.Gate, SRTP: p.SRTP}
+}
+
+// caller finds out whose call an INVITE is: of whoever proved to be who, else of the trunk with that certificate or
+// address, or of the one whose server it is. No trunk: nobody's.
+func caller(live *config.Live, network string, invite sip.Invite, serverOf func(netip.Addr) string) (trunk *config.Trunk, phone *config.Phone) {
+	if invite.Account != "" {
+		if phone = phoneOf(live, invite.Account); phone != nil && phone.Network == network {
+			return asTrunk(phone), phone
+		}
+		for i := range live.Trunks {
+			if t := &live.Trunks[i]; t.Digest != nil && t.Digest.User == invite.Account && t == trunkOf(live, network, invite.Source.Addr()) {
+				return t, nil
+			}
+		}
+		return nil, nil
+	}
+	if trunk = callerOf(live, network, invite); trunk != nil && trunk.Digest == nil {
+		return trunk, nil
+	}
+	if serverOf == nil || invite.Peer != "" {
+		return nil, nil
+	}
+	name := serverOf(invite.Source.Addr())
+	for i := range live.Trunks {
+		if t := &live.Trunks[i]; name != "" && t.Name == name && t.Network == network && t.Digest == nil {
+			return t, nil
+		}
+	}
+	return nil, nil
+}
+
+// Known reports whether src is answered on a network: whether a trunk is known there by this address, or a phone may be there. Everybody else
 // gets silence, unless it has a certificate to show.
 func Known(live *config.Live, network string, src netip.Addr) bool {
-	return trunkOf(live, network, src) != nil
+	return trunkOf(live, network, src) != nil || mayBePhone(live, network, src)
 }
 
 // callerOf returns the trunk that an INVITE comes from, on a network: the one whose certificate it came with, else the one whose address
@@ -82,16 +145,18 @@ type Ask struct {
 }
 
 // route finds where a call goes. What it has found out is in the destination's trace, also where it is refused.
-func (d *directory) route(network string, invite sip.Invite, at time.Time) (destination, error) {
-	trunk := callerOf(d.live, network, invite)
+func (d *directory) route(network string, invite sip.Invite, serverOf func(netip.Addr) string, at time.Time) (destination, error) {
+	trunk, phone := caller(d.live, network, invite, serverOf)
 	if trunk == nil {
 		t := Trace{End: fmt.Sprintf("no trunk accepts calls from %s", invite.Source.Addr()), Code: 403}
 		return destination{trace: t}, t.refusal()
 	}
-	return d.decide(Ask{
-		Trunk: trunk, Called: invite.RequestURI.User, Caller: identify(invite, trunk).user,
+	to, err := d.decide(Ask{
+		Trunk: trunk, Called: dialled(invite, trunk), Caller: identify(invite, trunk).user,
 		Transport: invite.Transport, Header: invite.Header, At: at, Video: sdp.OffersVideo(invite.Body),
 	}, masked)
+	to.phone = phone
+	return to, err
 }
 
 // decide finds where a call goes: the first route that matches wins. What it notes of numbers it writes with show, and of
@@ -142,6 +207,12 @@ func (d *directory) follow(r *config.Route, q *question, to destination) (destin
 	case r.Echo:
 		to.echo = true
 		note.End = "an echo test"
+	case r.Phone != "":
+		user := q.fill(r.Phone)
+		if to.ring = phoneOf(d.live, user); to.ring == nil {
+			return note.refused(to, 404, "there is no phone %s", masked(user))
+		}
+		note.End = to.String()
 	case r.Menu != "":
 		to.menu = menuOf(d.live, r.Menu)
 		to.pin = firstPIN(q.fill(r.PIN.Reveal()), q.Header("X-PIN"))
@@ -166,7 +237,7 @@ type question struct {
 // misses returns why a route does not take a call, "" where it does.
 func (d *directory) misses(r *config.Route, q *question) string {
 	switch {
-	case len(r.From) == 0 && !q.Trunk.Trusted:
+	case len(r.From) == 0 && !q.Trunk.Trusted && q.Trunk.Name != phones:
 		return "it takes calls of trusted trunks, and this one is not"
 	case len(r.From) > 0 && !slices.Contains(r.From, q.Trunk.Name):
 		return "it takes calls of " + strings.Join(r.From, ", ")
@@ -299,10 +370,21 @@ func menuOf(live *config.Live, name string) *config.Menu {
 	return nil
 }
 
+// dialled is the number that was called. A trunk that we register with calls our own Contact, and says in To which number
+// that was.
+func dialled(invite sip.Invite, trunk *config.Trunk) string {
+	if called := invite.RequestURI.User; trunk.Register == nil || called != trunk.Register.User || invite.To.User == "" {
+		return called
+	}
+	return invite.To.User
+}
+
 // String is the destination for the log: the name of a room may be the number that was dialled. What a menu
 // found was not dialled, and is said whole.
 func (d destination) String() string {
 	switch {
+	case d.ring != nil:
+		return "phone " + masked(d.ring.User)
 	case d.echo:
 		return "echo test"
 	case d.announce != "":

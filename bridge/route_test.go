@@ -47,7 +47,7 @@ func TestRoute(t *testing.T) {
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			source := netip.AddrPortFrom(netip.MustParseAddr(test.source), 5060)
-			got, err := newDirectory(live).route("", sip.Invite{Source: source, RequestURI: sip.URI{User: test.called}}, time.Now())
+			got, err := newDirectory(live).route("", sip.Invite{Source: source, RequestURI: sip.URI{User: test.called}}, nil, time.Now())
 			if test.code != 0 {
 				var refused *refusal
 				if !errors.As(err, &refused) || refused.code != test.code {
@@ -183,7 +183,7 @@ func TestRedirectOfVideo(t *testing.T) {
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			invite := sip.Invite{Source: netip.MustParseAddrPort("192.0.2.1:5060"), RequestURI: sip.URI{User: test.called}, Body: []byte(test.body)}
-			got, err := newDirectory(live).route("", invite, time.Now())
+			got, err := newDirectory(live).route("", invite, nil, time.Now())
 			if test.code == 0 {
 				if err != nil || got.room != "board" {
 					t.Errorf("got %v, %v, want the room", got, err)

@@ -82,9 +82,12 @@ func (b *builder) build(root *tree) *Config {
 			HTTP:     b.http(root.get("http")),
 			Admin:    b.admin(root.get("admin")),
 			Sound:    Sound{Limiter: value(b, root.get("sound").get("limiter"), parseSwitch)},
+			State:    value(b, root.get("state").get("dir"), b.secrets.folderOf),
 		},
 		Live: Live{
 			Trunks:    each(root.get("trunks"), b.trunk),
+			Phones:    each(root.get("phones"), b.phone),
+			Registrar: b.registrar(root.get("registrar")),
 			Menus:     each(root.get("menus"), b.menu),
 			Rooms:     each(root.get("rooms"), b.room),
 			Routes:    each(root.get("routes"), b.route),
@@ -155,14 +158,13 @@ var ofTrunks = [...]string{"gain", "gate"}
 func (b *builder) trunk(t *tree) Trunk {
 	accept := t.get("accept")
 	from, certificate := accept.get("from"), accept.get("certificate")
-	if accept.ok() && from == nil && certificate == nil {
+	switch {
+	case accept == nil && t.get("servers") == nil:
+		b.add(t.at, t.path, "accept is missing")
+	case accept.ok() && from == nil && certificate == nil:
 		b.add(accept.at, accept.path, "from or certificate is missing")
 	}
-	for _, key := range ofTrunks {
-		if all := b.root.get("sound").get(key); t.get(key) == nil && all.ok() {
-			t.put(key, all.text)
-		}
-	}
+	b.inherit(t)
 	k := Trunk{
 		Name:        value(b, t.get("name"), parseName),
 		From:        values(b, from, parsePrefix),
@@ -177,7 +179,8 @@ func (b *builder) trunk(t *tree) Trunk {
 		Numbers:     b.numbers(t.get("numbers")),
 		Transfer:    b.transfer(t.get("transfer")),
 	}
-	for _, list := range []*tree{from, t.get("codecs")} {
+	b.outward(t, &k)
+	for _, list := range []*tree{from, t.get("codecs"), t.get("servers")} {
 		if list.ok() && len(list.items) == 0 {
 			b.add(list.at, list.path, "one at least is wanted")
 		}
@@ -218,6 +221,21 @@ func parseRoom(expression *regexp.Regexp) func(string) (string, error) {
 		return parseRoomName
 	}
 	return parseTemplate(expression)
+}
+
+// parsePhone returns a function for the phone that a route leads to, likewise.
+func parsePhone(expression *regexp.Regexp) func(string) (string, error) {
+	if expression == nil {
+		return parseUser
+	}
+	return func(text string) (string, error) {
+		plain, _, err := skeleton(expression, text, "0")
+		if err != nil {
+			return "", err
+		}
+		_, err = parseUser(plain)
+		return text, err
+	}
 }
 
 // parsePIN returns a function for the PIN of a route: digits, or with an expression a template for some. What

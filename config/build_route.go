@@ -36,6 +36,7 @@ func (b *builder) route(t *tree) Route {
 	b.destination(t)
 	if match := t.get("to_match"); match == nil || match.ok() { // what stands in for a broken one cannot be judged
 		r.Room = value(b, t.get("room"), parseRoom(r.ToMatch))
+		r.Phone = value(b, t.get("phone"), parsePhone(r.ToMatch))
 		r.PIN = value(b, t.get("pin"), b.parsePIN(t.get("pin"), r.ToMatch))
 		r.Redirect = value(b, t.get("redirect"), parseRedirect(r.ToMatch))
 	}
@@ -50,7 +51,9 @@ func (b *builder) either(t *tree, one, other string) {
 }
 
 // ends are the settings that say where a route leads.
-func ends() []string { return []string{"room", "menu", "announce", "echo", "reject", "redirect"} }
+func ends() []string {
+	return []string{"room", "menu", "phone", "announce", "echo", "reject", "redirect"}
+}
 
 // destination tells of a route that leads nowhere, or to two places, and of what is said of another place.
 func (b *builder) destination(t *tree) {

@@ -50,6 +50,9 @@ func (c *Config) Changes(next *Config) []Change {
 	if !told && !reflect.DeepEqual(c.Static, next.Static) {
 		all = append(all, Change{"a secret of networks, engines, http or admin", redacted, redacted, true})
 	}
+	if !told && !slices.Equal(c.Live.logins(), next.Live.logins()) {
+		all = append(all, Change{"a password of phones or trunks", redacted, redacted, true})
+	}
 	if !slices.Equal(c.Live.secrets(), next.Live.secrets()) {
 		all = append(all, Change{"a secret of rooms or routes", redacted, redacted, false})
 	}
@@ -68,9 +71,33 @@ func (l *Live) secrets() []string {
 	return all
 }
 
+// logins returns the passwords of phones and trunks, likewise.
+func (l *Live) logins() []string {
+	var all []string
+	for _, p := range l.Phones {
+		all = append(all, p.Password.Reveal(), p.HA1.SHA256.Reveal(), p.HA1.MD5.Reveal())
+	}
+	for _, t := range l.Trunks {
+		for _, login := range []*Login{t.Register, t.Digest} {
+			if login != nil {
+				all = append(all, login.Password.Reveal())
+			}
+		}
+	}
+	return all
+}
+
 // static reports whether a setting takes a restart.
 func static(path string) bool {
-	for _, top := range []string{"networks", "engines", "http", "admin", "sound.limiter"} {
+	if rest, ok := strings.CutPrefix(path, "trunks["); ok { // those that we reach out to, and their passwords
+		_, key, _ := strings.Cut(rest, "].")
+		for _, ours := range []string{"servers", "register", "health", "accept.digest"} {
+			if key == ours || strings.HasPrefix(key, ours+".") {
+				return true
+			}
+		}
+	}
+	for _, top := range []string{"networks", "engines", "http", "admin", "sound.limiter", "phones", "registrar", "state"} {
 		if rest, ok := strings.CutPrefix(path, top); ok && (rest == "" || rest[0] == '.' || rest[0] == '[') {
 			return true
 		}

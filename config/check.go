@@ -15,6 +15,7 @@ func (b *builder) check(c *Config) {
 	b.checkEngines()
 	b.checkNames()
 	b.checkTrunks(c)
+	b.checkPhones(c)
 	b.checkTLS(c)
 	b.checkMenus(c)
 	b.checkRooms(c)
@@ -149,7 +150,7 @@ func (b *builder) checkTrunks(c *Config) {
 			owner[at] = from.path
 		}
 	}
-	if len(b.items("trunks")) == 0 && !b.toldBelow("trunks") {
+	if len(b.items("trunks"))+len(b.items("phones")) == 0 && !b.toldBelow("trunks") && !b.toldBelow("phones") {
 		b.warn(b.at["trunks"], "trunks", "there is none: nobody is answered")
 	}
 }

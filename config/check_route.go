@@ -43,12 +43,12 @@ func (b *builder) checkRooms(c *Config) {
 
 // checkRoutes tells of unknown trunks, menus and engines, and of rooms that live elsewhere.
 func (b *builder) checkRoutes(c *Config) {
-	trusted := slices.ContainsFunc(c.Live.Trunks, func(t Trunk) bool { return t.Trusted })
+	trusted := len(c.Live.Phones) > 0 || slices.ContainsFunc(c.Live.Trunks, func(t Trunk) bool { return t.Trusted })
 	for i, t := range b.items("routes") {
 		if from := t.get("from"); from.ok() {
 			b.checkFrom(from)
 		} else if from == nil && !trusted {
-			b.warn(t.at, t.path, "without from it takes the calls of trusted trunks, and no trunk is trusted")
+			b.warn(t.at, t.path, "without from it takes the calls of phones and of trusted trunks, and there are none")
 		}
 		if i >= len(c.Live.Routes) {
 			continue
@@ -56,6 +56,8 @@ func (b *builder) checkRoutes(c *Config) {
 		switch route := &c.Live.Routes[i]; {
 		case t.get("menu") != nil:
 			b.checkMenuRoute(t, route, c.Live.Menus)
+		case t.get("phone") != nil:
+			b.checkPhoneRoute(t, route, c.Live.Phones)
 		case t.get("room") == nil:
 			if engine := t.get("engine"); engine != nil {
 				b.add(engine.at, engine.path, "it leads to no room")
@@ -65,9 +67,32 @@ func (b *builder) checkRoutes(c *Config) {
 			c.Live.AnyRoom = c.Live.AnyRoom || route.makesRoom() && isEmbedded(b.engineNamed(route.Engine))
 		}
 	}
-	if len(c.Live.Trunks) > 0 && len(b.items("routes")) == 0 && !b.toldBelow("routes") {
+	if len(c.Live.Trunks)+len(c.Live.Phones) > 0 && len(b.items("routes")) == 0 && !b.toldBelow("routes") {
 		b.warn(b.at["routes"], "routes", "there is none: every call is answered 404")
 	}
+}
+
+// checkPhoneRoute finds the phone of a route, where its name is no template.
+func (b *builder) checkPhoneRoute(t *tree, route *Route, all []Phone) {
+	if engine := t.get("engine"); engine != nil {
+		b.add(engine.at, engine.path, "a phone is in no room")
+	}
+	phone := t.get("phone")
+	if route.ToMatch != nil || !phone.ok() || b.toldBelow("phones") {
+		return
+	}
+	var users []string
+	for _, p := range all {
+		if p.User == phone.text {
+			return
+		}
+		users = append(users, p.User)
+	}
+	text := "there is no phone " + quoted(phone.text)
+	if near := nearest(phone.text, users); near != "" {
+		text += "; do you mean " + near + "?"
+	}
+	b.add(phone.at, phone.path, "%s", text)
 }
 
 // checkMenuRoute finds the menu of a route; its engine is the menu's, and its PIN one that the menu could be told.
@@ -111,7 +136,9 @@ func (b *builder) checkFrom(from *tree) {
 	}
 	for _, item := range from.items {
 		if item.ok() && item.text == phones {
-			b.add(item.at, item.path, "phones that register are not supported yet")
+			if len(b.items("phones")) == 0 && !b.toldBelow("phones") {
+				b.warn(item.at, item.path, "there are no phones")
+			}
 			continue
 		}
 		b.lookUp(item, "trunks", "trunk")

@@ -35,6 +35,7 @@ type Static struct {
 	Engines  []Engine // one at least; one at most is embedded
 	HTTP     HTTP     // the zero HTTP where no engine is embedded: there is no page then
 	Sound    Sound
+	State    string // state.dir: a folder, as a path; "" is none
 	Admin    *Admin // nil, the default: there is none
 }
 
@@ -52,9 +53,12 @@ type Sound struct {
 // Live is what may change while calls are up.
 type Live struct {
 	Trunks []Trunk
-	Menus  []Menu
-	Rooms  []Room
-	Routes []Route // the first match wins
+	Phones []Phone
+	// Registrar is how Phones register.
+	Registrar Registrar
+	Menus     []Menu
+	Rooms     []Room
+	Routes    []Route // the first match wins
 	// Emergency is the country, "FR", whose emergency numbers are known at every trunk; empty, the default: those of each
 	// trunk's plan.
 	Emergency string
@@ -172,6 +176,43 @@ type Trunk struct {
 	DTMF        DTMF    // auto by default
 	Numbers     Numbers // how numbers are dialled there; as they are, by default
 	Transfer    Transfer
+	Servers     []string      // SIP URIs, in the order of trying; none by default
+	Register    *Login        // nil, the default: it wants no registration
+	Health      time.Duration // between two OPTIONS to a server, 5 s to 1 h; 30 s by default, 0 is none
+	Digest      *Login        // accept.digest; nil, the default: its address or certificate is enough
+}
+
+// Login is a name and its password, with where it registers.
+type Login struct {
+	User     string // of the address
+	Name     string // that goes with the password; User by default
+	Password Secret // never empty
+	Domain   string // of the address; "", the default, is the server's
+	Expires  time.Duration
+}
+
+// Phone is a desk phone or room system that registers. Exactly one of Password and HA1 is there.
+type Phone struct {
+	User     string // unique, and no trunk's
+	Name     string // "", the default, if it has none
+	Network  string // of Static.Networks, never empty
+	Password Secret
+	HA1      HA1
+	Codecs   []Codec // as a trunk's, and so the others
+	Gain     bool
+	Gate     bool
+	SRTP     SRTP
+}
+
+// HA1 stands for a password: the digest of user, realm and password, in hexadecimal; one of the two at least.
+type HA1 struct{ SHA256, MD5 Secret }
+
+// Registrar is how phones register.
+type Registrar struct {
+	Realm       string
+	From        []netip.Prefix // where they may be; loopback and private addresses by default
+	Algorithms  []string       // SHA-256 and MD5 by default; one at least
+	Least, Most time.Duration  // of a registration; 1 min and 2 h by default
 }
 
 // Numbers is the numbering plan of a trunk.
@@ -233,7 +274,7 @@ type Room struct {
 }
 
 // Route says where calls go, and which: all that it asks must be so. Of To and ToMatch, and of Callers and Caller, one at
-// most is set; exactly one of Room, Menu, Announce, Echo and Reject is.
+// most is set; exactly one of Room, Menu, Phone, Announce, Echo and Reject is.
 type Route struct {
 	From      []string       // names of trunks; empty: trusted trunks
 	To        string         // what was dialled, literally; numbers are to be compared as numbers; empty: anything
@@ -248,6 +289,7 @@ type Route struct {
 
 	Room     string // with ToMatch a template for its Expand: it may hold $1 or ${name}
 	Menu     string // of Live.Menus
+	Phone    string // the user of one of Live.Phones, or like Room a template for it
 	PIN      Secret // tried in Menu before it asks; like Room a template; empty, the default, if there is none
 	Engine   string // never empty with Room or Menu: of the route, of the menu or room, or the only one there is
 	Announce string // what is said: closed, unassigned, emergency

@@ -84,12 +84,27 @@ func checkIsWhole(t *testing.T, c *Config) {
 			t.Fatalf("room %+v", r)
 		}
 	}
+	users := make(map[string]bool)
+	for _, p := range c.Live.Phones {
+		if users[p.User] || p.User == "" || p.Network == "" || len(p.Codecs) == 0 || p.Password.IsEmpty() == (p.HA1.MD5.IsEmpty() && p.HA1.SHA256.IsEmpty()) {
+			t.Fatalf("phone %+v", p)
+		}
+		users[p.User] = true
+	}
+	for _, k := range c.Live.Trunks {
+		if len(k.From) == 0 && k.Certificate == nil && len(k.Servers) == 0 || k.Register != nil && (len(k.Servers) == 0 || k.Register.Password.IsEmpty()) {
+			t.Fatalf("trunk %+v", k)
+		}
+	}
 	for _, r := range c.Live.Routes {
+		if r.Phone != "" && (r.Engine != "" || r.ToMatch == nil && !users[r.Phone]) {
+			t.Fatalf("route %+v", r)
+		}
 		if leads := r.Room != "" || r.Menu != ""; leads != (kinds[r.Engine] != "") || r.Menu != "" && menus[r.Menu] != r.Engine || r.Menu == "" && !r.PIN.IsEmpty() {
 			t.Fatalf("route %+v", r)
 		}
 		ends := 0
-		for _, set := range []bool{r.Room != "", r.Menu != "", r.Announce != "", r.Echo, r.Reject != 0, r.Redirect != ""} {
+		for _, set := range []bool{r.Room != "", r.Menu != "", r.Phone != "", r.Announce != "", r.Echo, r.Reject != 0, r.Redirect != ""} {
 			if set {
 				ends++
 			}

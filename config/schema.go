@@ -11,6 +11,9 @@ func schema() *setting {
 			doc: "Where rooms live: one embedded at most, and any number of LiveKit clusters."},
 		{key: "trunks", is: mappings, unset: "[]", keys: trunkSettings(),
 			doc: "SIP peers that are not phones of ours: a PBX, an operator. With a file, only these are answered; everybody else gets silence."},
+		{key: "phones", is: mappings, unset: "[]", keys: phoneSettings(),
+			doc: "Desk phones and room systems that register ([phones.md](phones.md))."},
+		{key: "registrar", is: mapping, unset: "{}", doc: "How phones register.", keys: registrarSettings()},
 		{key: "menus", is: mappings, unset: "[]", keys: menuSettings(),
 			doc: "Voices that ask callers for the PIN of a meeting."},
 		{key: "rooms", is: mappings, unset: "[]", keys: roomSettings(),
@@ -46,8 +49,13 @@ func schema() *setting {
 			{key: "level", values: "debug, info, warn or error", unset: "info", override: true,
 				doc: "The least that is worth a line. No level writes secrets or whole phone numbers."},
 		}},
-		{key: "phones", later: true}, {key: "outgoing", later: true},
-		{key: "metrics", later: true}, {key: "state", later: true},
+		{key: "state", is: mapping, means: "nothing survives", doc: "What survives a restart.", keys: []setting{
+			{key: "dir", values: "path of a folder", means: "phones register anew after a restart",
+				doc: "Where it is kept; a relative path begins at the configuration file."},
+			{key: "redis", later: true},
+		}},
+		{key: "outgoing", later: true},
+		{key: "metrics", later: true},
 	}}
 }
 
@@ -133,7 +141,17 @@ func trunkSettings() []setting {
 		{key: "network", values: "name of a network", means: "the only one", doc: "Where it is."},
 		{key: "preset", values: listed(presetNames()), means: "none",
 			doc: "What it is. It stands for settings below that are not said ([trunks](trunks/README.md))."},
-		{key: "accept", is: mapping, required: true, doc: "How we know it: by from, or by certificate.", keys: []setting{
+		{key: "servers", is: scalars, lone: true, values: "host, host:port or sip: URI", means: "nothing is sent to it",
+			doc: "Where we send, the first that works: sip.example.org, 192.0.2.1:5080, or sip:sip.example.org;transport=tls. They may call us as well: their addresses are the trunk's ([trunks.md](trunks.md))."},
+		{key: "register", is: mapping, means: "none", doc: "Where the trunk wants us to register, and to prove who we are.", keys: []setting{
+			{key: "user", values: "text", required: true, doc: "Whom we register, the user part of the address."},
+			{key: "password", values: "text, file:PATH or env:NAME", required: true, secret: true, doc: "Its password. It is proved, never sent, and to this trunk only."},
+			{key: "login", values: "text", means: "user", doc: "The name that goes with the password, where it is another."},
+			{key: "domain", values: "host name or address", means: "the server's", doc: "The host part of the address."},
+			{key: "expires", values: "duration, 1m to 24h", unset: "1h", doc: "How long a registration is asked for; it is refreshed before it ends."},
+		}},
+		{key: "health", values: "duration, 5s to 1h, or off", means: "30s, where there are servers", doc: "How often OPTIONS asks whether a server is there."},
+		{key: "accept", is: mapping, means: "known by servers", doc: "How we know it: by from, or by certificate.", keys: []setting{
 			{key: "from", is: scalars, values: "address or CIDR", means: "any address, where there is certificate",
 				doc: "Who may call us. An address in two trunks belongs to the longer prefix. Beside certificate: from where it may be shown."},
 			{key: "certificate", is: mapping, means: "known by from",
@@ -141,7 +159,10 @@ func trunkSettings() []setting {
 					{key: "name", values: "host name", required: true, doc: "The host that the certificate is for."},
 					{key: "ca", values: "file:PATH", required: true, doc: "Whose signature it must have, PEM: authorities, or the certificate itself."},
 				}},
-			{key: "digest", later: true},
+			{key: "digest", is: mapping, means: "its address is enough", doc: "What it must prove with every call, beside from.", keys: []setting{
+				{key: "user", values: "text", required: true, doc: "Its name; no phone has the same."},
+				{key: "password", values: "text, file:PATH or env:NAME", required: true, secret: true, doc: "Its password."},
+			}},
 		}},
 		{key: "trusted", values: "true or false", unset: "false", bare: true,
 			doc: "What its network says of callers is believed (P-Asserted-Identity, Remote-Party-ID, Diversion, History-Info), and routes without from take its calls."},
@@ -159,7 +180,35 @@ func trunkSettings() []setting {
 		numbersSetting(),
 		{key: "transfer", is: scalars, lone: true, values: "refuse, allow, name of a trunk, host name, address or CIDR", unset: "[refuse]",
 			doc: "Whether its calls may be transferred (REFER), or take the place of others (Replaces). allow: to rooms that its routes lead to, and to the addresses that it calls from; others are named ([transfer.md](transfer.md))."},
-		{key: "servers", later: true}, {key: "register", later: true},
+	}
+}
+
+func phoneSettings() []setting {
+	return []setting{
+		{key: "user", values: "text", required: true, doc: "Who it is: the user part of its address, and the name that goes with its password."},
+		{key: "name", values: "text", means: "its user, masked", doc: "What rooms call it; its own display name says nothing."},
+		{key: "network", values: "name of a network", means: "the only one", doc: "Where it is."},
+		{key: "password", values: "text, file:PATH or env:NAME", secret: true, doc: "Its password. Either this or ha1."},
+		{key: "ha1", is: mapping, doc: "What stands for the password: the digest of user:realm:password, in hexadecimal. If any phone has one of the two only, all are asked for that one only.", keys: []setting{
+			{key: "sha256", values: "64 hexadecimal digits, file:PATH or env:NAME", secret: true, doc: "By SHA-256."},
+			{key: "md5", values: "32 hexadecimal digits, file:PATH or env:NAME", secret: true, doc: "By MD5."},
+		}},
+		{key: "codecs", is: scalars, values: "G722, opus, PCMA or PCMU", unset: "[G722, opus, PCMA, PCMU]", doc: "What may be spoken, the best first."},
+		{key: "gain", values: "on or off", bare: true, means: "sound.gain", doc: "Whether its voice is brought to one level."},
+		{key: "gate", values: "on or off", bare: true, means: "sound.gate", doc: "Whether its noise and silence are kept from the room."},
+		{key: "srtp", is: scalars, lone: true, values: "off, optional, required or a crypto-suite", unset: "[optional]", doc: "Whether sound is encrypted, as with trunks."},
+	}
+}
+
+func registrarSettings() []setting {
+	return []setting{
+		{key: "realm", values: "text", unset: "passerelle", doc: "What passwords are for. It is in every ha1."},
+		{key: "from", is: scalars, values: "address or CIDR", unset: `[127.0.0.0/8, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, "::1/128", "fc00::/7"]`,
+			means: "loopback and private addresses", doc: "Where phones may be. Others get silence; with 0.0.0.0/0 everybody may guess, at the pace that [phones.md](phones.md) says."},
+		{key: "algorithms", is: scalars, lone: true, values: "SHA-256 or MD5", unset: "[SHA-256, MD5]",
+			doc: "What phones are asked for, in this order. Some that know MD5 only give up where they see another: MD5 alone is for them."},
+		{key: "least", values: "duration, 10s to 24h", unset: "1m", doc: "The shortest registration; less is answered 423."},
+		{key: "most", values: "duration, 1m to 24h", unset: "2h", doc: "The longest; more is shortened."},
 	}
 }
 

@@ -15,7 +15,7 @@ func numbersSetting() setting {
 
 func routeSettings() []setting {
 	return []setting{
-		{key: "from", is: scalars, values: "name of a trunk", means: "trusted trunks", doc: "Whose calls it takes."},
+		{key: "from", is: scalars, values: "name of a trunk", means: "phones and trusted trunks", doc: "Whose calls it takes; phones means all that register."},
 		{key: "to", values: "text", means: "whatever was dialled", doc: "What was dialled, literally; numbers are compared as numbers. Either this or to_match."},
 		{key: "to_match", values: "regular expression (RE2)", doc: "What was dialled, as an expression that must match all of it; or else its number of the world (+33123456789)."},
 		{key: "caller", is: scalars, lone: true, values: "text", means: "anybody", doc: "Who calls: one of these; numbers are compared as numbers. Either this or caller_match."},
@@ -28,8 +28,9 @@ func routeSettings() []setting {
 		{key: "hours", is: scalars, lone: true, values: "days and times, as mon-fri 08:00-18:30", means: "always",
 			doc: "When it takes calls: within one of these. Days may be left out, or the times; sat 22:00-02:00 ends on Sunday."},
 		{key: "zone", values: "time zone, as Europe/Paris", means: "this machine's", doc: "Whose clock hours are of."},
-		{key: "room", values: "room name", doc: "Where it leads. With to_match, $1 or ${name} stand for its groups, $$ for a dollar sign. Either this, menu, announce, echo, reject or redirect."},
+		{key: "room", values: "room name", doc: "Where it leads. With to_match, $1 or ${name} stand for its groups, $$ for a dollar sign. Either this, menu, phone, announce, echo, reject or redirect."},
 		{key: "menu", values: "name of a menu", doc: "Who asks the caller where to."},
+		{key: "phone", values: "user of a phone, with to_match a group such as $1", doc: "Which phone rings: every device that has registered as it."},
 		{key: "pin", values: "digits, with to_match a group such as $1, file:PATH or env:NAME", secret: true, means: "the menu asks",
 			doc: "What the menu tries before it asks. Without it, that is the INVITE's X-PIN header, if there is one."},
 		{key: "announce", values: "closed, unassigned or emergency", doc: "What the caller is told, instead of a room ([menu.md](menu.md) has the words)."},

@@ -115,6 +115,17 @@ func (s secrets) readFile(text string) (Secret, error) {
 	return NewSecret(secret), nil
 }
 
+// folderOf returns the path of a folder, likewise; whoever serves makes it.
+func (s secrets) folderOf(text string) (string, error) {
+	if text == "" {
+		return "", errors.New("the path of a folder is wanted")
+	}
+	if !filepath.IsAbs(text) {
+		text = filepath.Join(s.folder, text)
+	}
+	return text, nil
+}
+
 // path returns the path of "file:PATH", from the configuration's folder if it is relative.
 func (s secrets) path(text string) (string, error) {
 	path, ok := strings.CutPrefix(text, filePrefix)

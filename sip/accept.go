@@ -27,6 +27,7 @@ type streams struct {
 	secure   *tls.Config
 	browsers *tls.Config   // likewise, of wss: a browser is asked for no certificate
 	knockers *rate.Limiter // of handshakes with strangers
+	lost     func(Flow)    // is told of every connection that is closed; nil: nobody is
 
 	mu        sync.Mutex
 	conns     map[flow]*streamConn
@@ -79,6 +80,9 @@ func newStreams(g *guard, c Config) *streams {
 		over:     map[string]*handover{"tcp": newHandover(), "tls": newHandover()},
 		knockers: rate.NewLimiter(rate.Limit(perSecond), 2*perSecond),
 		conns:    map[flow]*streamConn{}, counts: map[netip.Prefix]int{},
+	}
+	if c.Registrar != nil {
+		s.lost = c.Registrar.Lost
 	}
 	s.web = &web{streams: s, origins: c.Origins, over: newHandover()}
 	return s
@@ -168,6 +172,9 @@ func (s *streams) add(ctx context.Context, sc *streamConn, counted bool) (*strea
 }
 
 func (s *streams) remove(c *streamConn) {
+	if s.lost != nil {
+		s.lost(Flow{Network: c.network, Remote: c.remote, Local: c.local})
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if key := (flow{c.network, c.remote}); s.conns[key] == c {

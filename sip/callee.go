@@ -25,6 +25,10 @@ func (s *Server) newCall(in inbound) {
 		s.respond(in, statusIntervalTooSmall, in.tag, minSE())
 		return
 	}
+	account, proved := s.identified(in)
+	if !proved {
+		return
+	}
 	offer, err := sdpOf(in.req)
 	if err != nil {
 		s.respond(in, sip.StatusUnsupportedMediaType, in.tag, acceptSDP(), sip.NewHeader("Accept-Encoding", "identity"))
@@ -41,6 +45,7 @@ func (s *Server) newCall(in inbound) {
 		s.respond(in, sip.StatusInternalServerError, in.tag)
 		return
 	}
+	d.invite.Account = account
 	d.invite.Replaces = replaces
 	if !s.own(d, func() {}) {
 		s.respond(in, sip.StatusServiceUnavailable, in.tag)

@@ -5,7 +5,9 @@ import (
 	"net/netip"
 	"time"
 
+	"passerelle/sip/digest"
 	"passerelle/sip/locate"
+	"passerelle/sip/registrar"
 )
 
 // Config says where a [Server] listens and whom it answers. The zero value of each field but Listen
@@ -35,6 +37,19 @@ type Config struct {
 
 	// TLS is needed where a listener of Listen is a tls or wss one.
 	TLS TLS
+
+	// Digest looks at the proofs of those who must say who they are. Nil: nobody can.
+	Digest *digest.Verifier
+
+	// Challenged tells whether a source must prove who it is before its INVITE is taken (401); peer is what
+	// TLS.Peer said. Nil: nobody must.
+	Challenged func(src netip.AddrPort, peer string) bool
+
+	// Registrar keeps where phones are. Each REGISTER must be proved. Nil: 405.
+	Registrar *registrar.Registrar
+
+	// MayRegister tells whether an account is a phone. Nil: all are.
+	MayRegister func(account string) bool
 
 	// Origins are those of the pages that may open a WebSocket here, such as "https://phone.example.org", or
 	// [AnyOrigin]. Empty: pages of the host that the WebSocket is at.
@@ -80,6 +95,7 @@ type Limits struct {
 	AllMessagesPerSecond  int           // from all of them; 5000, twice that in a burst
 	InvitesPerSecond      int           // from one known address; 200, twice that in a burst, 503 beyond
 	AllInvitesPerSecond   int           // from all of them; 300, twice that in a burst, 503 beyond
+	KeepAlive             time.Duration // between two on the way to a phone behind a NAT; 25 s (RFC 5626 section 4.4.1)
 	SetupTime             time.Duration // until a target of a request of ours must have said something, over all of them; 64*T1, 32 s
 	TargetTime            time.Duration // of that for each target but the last; 8*T1, 4 s
 	ShutdownTime          time.Duration // for the BYEs of dialogs that are still up when Serve ends; 2 s
@@ -139,6 +155,7 @@ func (l Limits) withDefaults() Limits {
 	l.AllMessagesPerSecond = or(l.AllMessagesPerSecond, 5000)
 	l.InvitesPerSecond = or(l.InvitesPerSecond, 200)
 	l.AllInvitesPerSecond = or(l.AllInvitesPerSecond, 300)
+	l.KeepAlive = or(l.KeepAlive, 25*time.Second)
 	l.ShutdownTime = or(l.ShutdownTime, 2*time.Second)
 	return l
 }

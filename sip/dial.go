@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -21,7 +22,7 @@ func (s *Server) Dial(ctx context.Context, to Dial) (*Dialog, []byte, error) {
 	if s.draining() {
 		return nil, nil, ErrShutdown
 	}
-	whom, err := parseTarget(to.To)
+	uri, err := parseURI(to.To)
 	if err != nil {
 		return nil, nil, fmt.Errorf("dial: %w", err)
 	}
@@ -29,9 +30,9 @@ func (s *Server) Dial(ctx context.Context, to Dial) (*Dialog, []byte, error) {
 	id := dialogID{newTag() + newTag(), newTag()}
 	var d *Dialog
 	var answer []byte
-	err = s.eachTarget(ctx, whom, func(from origin, quiet time.Duration) error {
+	err = s.eachWay(ctx, to, func(from origin, quiet time.Duration) error {
 		var err error
-		if d, err = s.call(ctx, to, whom.uri, from, id); err != nil {
+		if d, err = s.call(ctx, to, uri, from, id); err != nil {
 			return fmt.Errorf("dial: %w", err)
 		}
 		answer, err = s.await(ctx, d, quiet)
@@ -41,6 +42,48 @@ func (s *Server) Dial(ctx context.Context, to Dial) (*Dialog, []byte, error) {
 		return nil, nil, err
 	}
 	return d, answer, nil
+}
+
+// eachWay is eachTarget for a call: on the flow that it names, as long as there is one, else to the first proxy of its
+// route, else to the address of its URI.
+func (s *Server) eachWay(ctx context.Context, to Dial, try func(from origin, quiet time.Duration) error) error {
+	if f := to.Flow; f != nil {
+		from := origin{src: f.Remote, local: f.Local, network: f.Network}
+		if f.Network == "udp" && s.binds(f.Local) {
+			return try(from, s.config.Limits.SetupTime)
+		}
+		if c := s.streams.live(flow{f.Network, f.Remote}); c != nil {
+			from.local = c.local
+			return try(from, s.config.Limits.SetupTime)
+		}
+	}
+	next := to.To
+	if len(to.Route) > 0 {
+		next = to.Route[0]
+	}
+	whom, err := parseTarget(next)
+	if err != nil {
+		return fmt.Errorf("dial: %w", err)
+	}
+	return s.eachTarget(ctx, whom, try)
+}
+
+// binds reports whether one of our UDP sockets has this address.
+func (s *Server) binds(a netip.AddrPort) bool {
+	return slices.ContainsFunc(s.bound, func(l Listener) bool { return l.Network == "udp" && l.Addr == a })
+}
+
+// routesOf reads a route set that is known before the call.
+func routesOf(route []string) ([]sip.Uri, error) {
+	var uris []sip.Uri
+	for _, text := range route {
+		to, err := parseTarget(text)
+		if err != nil {
+			return nil, fmt.Errorf("route: %w", err)
+		}
+		uris = append(uris, to.uri)
+	}
+	return uris, nil
 }
 
 // await waits for what becomes of an INVITE. A peer from which nothing at all is heard for so long is given up.
@@ -68,7 +111,9 @@ func (s *Server) call(ctx context.Context, to Dial, uri sip.Uri, from origin, id
 	if err != nil {
 		return nil, err
 	}
-	if better := s.overTCP(ctx, from, len(d.out.req.String())); better != from {
+	if to.Flow != nil {
+		// its flow is the way, however large it is
+	} else if better := s.overTCP(ctx, from, len(d.out.req.String())); better != from {
 		from = better
 		if d, err = s.caller(to, uri, from, id); err != nil {
 			return nil, err
@@ -139,6 +184,10 @@ func (s *Server) caller(to Dial, uri sip.Uri, from origin, id dialogID) (*Dialog
 		return nil, err
 	}
 	p.target = uri
+	p.nat = to.Flow != nil // its own address may be one that we cannot reach
+	if p.routes, err = routesOf(to.Route); err != nil {
+		return nil, err
+	}
 	if uri.Scheme == "sips" { // section 8.1.1.8
 		p.self.Scheme, p.self.UriParams = "sips", nil
 	}

@@ -17,6 +17,7 @@ type Invite struct {
 	Local      netip.AddrPort // our own address towards the peer, never unspecified
 	Transport  string         // "udp", "tcp", "tls", "ws" or "wss"
 	Peer       string         // whose certificate the connection came with (TLS.Peer); empty: nobody's
+	Account    string         // who it was proved to be from, by digest; empty: nobody had to
 	UserAgent  string         // the peer's, where it says so
 	Body       []byte         // the SDP offer, also when it came in a multipart body; nil is a late offer
 
@@ -67,6 +68,13 @@ type Dial struct {
 	To    string  // "sip:user@host:port;transport=tcp", transport=tls as well
 	From  Address // Host empty: the address that we are reached at
 	Offer []byte  // SDP
+
+	// Flow is the way to a phone that has registered: where its REGISTER came from (RFC 5626 section 5.3). Nil: the
+	// address that To names, or the first of Route.
+	Flow *Flow
+
+	// Route are the proxies on the way, URIs (RFC 3327 section 5.3).
+	Route []string
 
 	// Keys answers the challenges of the peer, and of proxies on the way to it, in the whole dialog. Nil: a
 	// challenge is a refusal.

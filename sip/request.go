@@ -108,8 +108,16 @@ func (s *Server) attend(from origin, tx *sip.ServerTx, i *inviteInProgress) {
 // dispatch checks a request and finds who it is for.
 func (s *Server) dispatch(in inbound) {
 	req := in.req
+	if req.Method == sip.REGISTER && s.config.Registrar == nil {
+		s.respond(in, sip.StatusMethodNotAllowed, "", sip.NewHeader("Allow", allow))
+		return
+	}
 	if code, extra := refusedOutright(req); code != 0 {
 		s.respond(in, code, in.tag, extra...)
+		return
+	}
+	if req.Method == sip.REGISTER { // it belongs to no dialog, whatever its To says
+		s.register(in)
 		return
 	}
 	if tagOf(req.To().Params) != "" {
@@ -140,14 +148,14 @@ func refusedOutright(req *sip.Request) (code int, extra []sip.Header) {
 		return sip.StatusVersionNotSupported, nil
 	}
 	switch req.Method {
-	case sip.INVITE, sip.BYE, sip.OPTIONS, sip.INFO, sip.UPDATE, sip.PRACK:
+	case sip.INVITE, sip.BYE, sip.OPTIONS, sip.INFO, sip.UPDATE, sip.PRACK, sip.REGISTER:
 	case sip.SUBSCRIBE, sip.NOTIFY:
 		return statusBadEvent, []sip.Header{allowEvents()}
 	case sip.REFER: // in a call; calls are made for nobody else
 		if tagOf(req.To().Params) == "" {
 			return sip.StatusGlobalDecline, RefusalFor(errNoTransfers).headers(hostOf(req.Recipient.Host))
 		}
-	case sip.REGISTER, sip.MESSAGE, sip.PUBLISH:
+	case sip.MESSAGE, sip.PUBLISH:
 		return sip.StatusMethodNotAllowed, []sip.Header{sip.NewHeader("Allow", allow)}
 	default:
 		return sip.StatusNotImplemented, []sip.Header{sip.NewHeader("Allow", allow)}
@@ -165,6 +173,9 @@ func refusedOutright(req *sip.Request) (code int, extra []sip.Header) {
 func unsupported(req *sip.Request) []string {
 	var tags []string
 	known := strings.Split(supportedByUs+", "+supportedInTransfers, ", ")
+	if req.Method == sip.REGISTER {
+		known = []string{"path", "outbound"}
+	}
 	for _, tag := range optionTags(req, "require") {
 		if !hasTag(known, tag) {
 			tags = append(tags, tag)

@@ -140,6 +140,9 @@ func (s *Server) Serve(ctx context.Context, h Handler) error {
 	for _, l := range s.accepts {
 		readers.Go(func() { s.streams.accept(base, l, l.network) })
 	}
+	if s.config.Registrar != nil {
+		readers.Go(func() { s.keepAlive(base) })
+	}
 	s.begin()
 
 	<-ctx.Done()

@@ -27,17 +27,25 @@ type destination struct {
 	transport string // "" where the URI leaves it open
 }
 
-// parseTarget reads the URI of a request and the transport that it asks for.
-func parseTarget(to string) (destination, error) {
-	var uri sip.Uri
+// parseURI reads the URI of a request.
+func parseURI(to string) (uri sip.Uri, err error) {
 	if !printable(to) {
-		return destination{}, fmt.Errorf("%q is no SIP URI", to)
+		return uri, fmt.Errorf("%q is no SIP URI", to)
 	}
 	if err := sip.ParseUri(to, &uri); err != nil {
-		return destination{}, fmt.Errorf("%q is no SIP URI: %w", to, err)
+		return uri, fmt.Errorf("%q is no SIP URI: %w", to, err)
 	}
 	if uri.Scheme != "sip" && uri.Scheme != "sips" || uri.Host == "" || uri.Wildcard || uri.Port < 0 || uri.Port > 65535 {
-		return destination{}, fmt.Errorf("%q is no SIP URI", to)
+		return uri, fmt.Errorf("%q is no SIP URI", to)
+	}
+	return uri, nil
+}
+
+// parseTarget reads the URI of a request and the transport that it asks for.
+func parseTarget(to string) (destination, error) {
+	uri, err := parseURI(to)
+	if err != nil {
+		return destination{}, err
 	}
 	transport, _ := uri.UriParams.Get("transport")
 	switch transport = strings.ToLower(transport); {

@@ -11,15 +11,19 @@ import (
 
 	"passerelle/bridge"
 	"passerelle/bridge/audio"
+	"passerelle/sip/registrar"
+	"passerelle/sip/trunk"
 )
 
 // counters is what GET /debug/vars on the --debug address tells.
 type counters struct {
-	Goroutines int               `json:"goroutines"`
-	Heap       uint64            `json:"heap"` // bytes in use after the last collection
-	Gateway    bridge.Stats      `json:"gateway"`
-	Engine     audio.EngineStats `json:"engine"`
-	Rooms      map[string]any    `json:"rooms"` // the statistics of its kind, by engine
+	Goroutines int                    `json:"goroutines"`
+	Heap       uint64                 `json:"heap"` // bytes in use after the last collection
+	Gateway    bridge.Stats           `json:"gateway"`
+	Engine     audio.EngineStats      `json:"engine"`
+	Phones     registrar.Stats        `json:"phones"`
+	Trunks     map[string]trunk.Stats `json:"trunks"` // those that we reach out to, by name
+	Rooms      map[string]any         `json:"rooms"`  // the statistics of its kind, by engine
 }
 
 // listenDebug takes the port for counters and profiles, for whoever measures. It is off unless asked for. An

@@ -33,13 +33,19 @@ func (h *house) listen(i int, n config.Network) (telephony, error) {
 		Advertise: advertised(n.Advertise),
 		Origins:   n.Origins,
 		Known: func(src netip.AddrPort) bool {
-			return bridge.Known(h.live(), n.Name, src.Addr()) || h.gateway.Talks(src.Addr())
+			return bridge.Known(h.live(), n.Name, src.Addr()) || h.gateway.Talks(src.Addr()) || h.serverOf(src.Addr()) != ""
 		},
-		Options:    h.gateway.Ready,
-		Unanswered: h.knocks.Unanswered,
-		Locate:     locate.New(locate.Config{Servers: n.DNS}),
-		UserAgent:  "Passerelle/" + version,
-		Log:        h.log,
+		Digest:    h.proofs,
+		Registrar: h.desks,
+		Challenged: func(src netip.AddrPort, peer string) bool {
+			return peer == "" && bridge.Challenged(h.live(), n.Name, src.Addr()) && h.serverOf(src.Addr()) == ""
+		},
+		MayRegister: func(account string) bool { return isPhone(h.live(), n.Name, account) },
+		Options:     h.gateway.Ready,
+		Unanswered:  h.knocks.Unanswered,
+		Locate:      locate.New(locate.Config{Servers: n.DNS}),
+		UserAgent:   "Passerelle/" + version,
+		Log:         h.log,
 	})
 	var listen *sip.ListenError
 	if errors.As(err, &listen) {

@@ -20,6 +20,8 @@ import (
 	"passerelle/bridge/ivr"
 	"passerelle/cmd/internal/guard"
 	"passerelle/config"
+	"passerelle/sip/digest"
+	"passerelle/sip/registrar"
 	"passerelle/sip/rtp"
 )
 
@@ -83,6 +85,9 @@ type house struct {
 	engines []*engine
 	gateway *bridge.Gateway
 	phones  []telephony
+	proofs  *digest.Verifier     // nil where nobody has a password
+	desks   *registrar.Registrar // nil where no phone registers
+	lines   *lines
 	web     []*web
 	knocks  *bridge.Knocks
 
@@ -135,14 +140,11 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 	h.gateway = bridge.New(bridge.Config{
 		Live: h.live, Engine: h.engine, Rooms: places, Voices: voices, Networks: networks,
 		Identity: identity, Clock: clock, Knocks: h.knocks, Dialer: h.dialer, Log: log,
+		ServerOf: h.serverOf, Devices: h.devices, Dial: h.dial,
 	})
 
-	for i, network := range cfg.Static.Networks {
-		t, err := h.listen(i, network)
-		if err != nil {
-			return nil, err
-		}
-		h.phones = append(h.phones, t)
+	if err := h.openDoors(); err != nil {
+		return nil, err
 	}
 
 	if err := h.listenHTTP(debug); err != nil {
@@ -183,6 +185,23 @@ func (h *house) dialer(network string) bridge.Dialer {
 	return h.phones[i].server // networks of trunks are there
 }
 
+// openDoors makes the registrar, takes the ports for SIP, and makes the trunks that we reach out to through them.
+func (h *house) openDoors() (err error) {
+	if h.desks, err = openRegistrar(h.config, h.log); err != nil {
+		return err
+	}
+	h.proofs = accounts(&h.config.Live)
+	for i, network := range h.config.Static.Networks {
+		t, err := h.listen(i, network)
+		if err != nil {
+			return err
+		}
+		h.phones = append(h.phones, t)
+	}
+	h.lines = h.reachOut(h.config.Live.Trunks)
+	return nil
+}
+
 // serve runs the house until a signal, drains it, and closes it, the door first and the engine room last.
 func (h *house) serve(ctx context.Context, signals <-chan os.Signal) error {
 	running, stop := context.WithCancelCause(ctx)
@@ -210,6 +229,11 @@ func (h *house) serve(ctx context.Context, signals <-chan os.Signal) error {
 		})
 	}
 	carry("audio engine", h.engine.Run)
+	if h.desks != nil {
+		carry("registrar", h.desks.Run)
+	}
+	h.lines.run(groupCtx, h.log)
+	defer h.lines.leave()
 	for _, e := range h.engines {
 		carry("rooms of "+e.name, e.run)
 	}
@@ -236,6 +260,7 @@ func (h *house) drain(ctx context.Context, s os.Signal, again <-chan os.Signal) 
 	drained := make(chan struct{})
 	go func() {
 		defer close(drained)
+		h.lines.leave()
 		if err := guard.Root("drain", func() error { h.gateway.Drain(ctx); return nil })(); err != nil {
 			h.log.Error("the calls are ended", "error", err)
 		}
@@ -264,7 +289,10 @@ func (h *house) close() {
 
 // counters is what --debug tells.
 func (h *house) counters() counters {
-	c := counters{Gateway: h.gateway.Stats(), Engine: h.engine.Stats(), Rooms: make(map[string]any)}
+	c := counters{Gateway: h.gateway.Stats(), Engine: h.engine.Stats(), Rooms: make(map[string]any), Trunks: h.lines.stats()}
+	if h.desks != nil {
+		c.Phones = h.desks.Stats()
+	}
 	c.Goroutines, c.Heap = process()
 	for _, e := range h.engines {
 		c.Rooms[e.name] = e.stats()

@@ -66,7 +66,6 @@ func (a Algorithm) sum(parts ...string) string {
 }
 
 // HA1 is what of a password both sides need: the digest of user, realm and password.
-func (a Algorithm) HA1(user, realm, password string) string { return a.base().sum(user, realm, password) }
-
-// size is the length of a digest in hexadecimal digits; 0 for an algorithm that is not known.
-func (a Algorithm) size() int { return len(a.sum()) }
+func (a Algorithm) HA1(user, realm, password string) string {
+	return a.base().sum(user, realm, password)
+}

@@ -89,10 +89,11 @@ func readValue(s string) (text, rest string, err error) {
 
 // isToken reports whether s is a token (RFC 3261 section 25.1).
 func isToken(s string) bool {
-	return s != "" && strings.IndexFunc(s, func(r rune) bool {
-		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-.!%*_+`'~", r))
-	}) < 0
+	return s != "" && strings.Trim(s, tokens) == ""
 }
+
+// tokens are the characters of one.
+const tokens = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.!%*_+`'~"
 
 // isPlain reports whether s can stand without quotes. More than a token is taken: some write a URI like that.
 func isPlain(s string) bool {

@@ -128,12 +128,13 @@ func (v *Verifier) challenge(now time.Time, stale bool) []string {
 	return values
 }
 
-// sameTarget reports whether two URIs name the same user at the same host. Port and parameters are left out: phones
-// write their Request-URI one way, and the one in their credentials another.
-func sameTarget(a, b string) bool {
-	userA, hostA := target(a)
-	userB, hostB := target(b)
-	return userA == userB && strings.EqualFold(hostA, hostB)
+// sameTarget reports whether the URI in credentials is for a Request-URI: the same user at the same host, or nobody there
+// in particular. Port and parameters are left out: phones write their Request-URI one way, and the one in their
+// credentials another.
+func sameTarget(proved, requested string) bool {
+	user, host := target(proved)
+	wanted, at := target(requested)
+	return (user == "" || user == wanted) && strings.EqualFold(host, at)
 }
 
 func target(uri string) (user, host string) {

@@ -43,7 +43,6 @@ type refusal struct {
 
 func (r *refusal) Error() string { return r.reason }
 
-//nolint:gochecknoglobals // constants, but for the language
 var (
 	errContact  = &refusal{400, "Contact Is No SIP URI"}
 	errWildcard = &refusal{400, "* Goes Alone, With Expires: 0"}

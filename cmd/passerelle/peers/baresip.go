@@ -23,6 +23,7 @@ type PhoneConfig struct {
 	Mux        bool   // offers rtcp-mux
 	AutoAnswer bool
 	INFO       bool   // keys are sent in INFO, not in RTP
+	Registers  string // where it registers, with Password: "2001@127.0.0.1:5060"; nowhere where it is empty
 	Shows      string // the user part of its address, such as a number; its name, also shown, where it is empty
 }
 
@@ -78,11 +79,17 @@ func (p *Phone) write(t testing.TB, values map[string]any) {
 	if p.Shows != "" {
 		who = "<sip:" + p.Shows
 	}
-	account := fmt.Sprintf("%s@127.0.0.1:%d", who, p.SIP)
+	account, interval := fmt.Sprintf("%s@127.0.0.1:%d", who, p.SIP), 0
+	if p.Registers != "" {
+		account, interval = "<sip:"+p.Registers, 600
+	}
 	if p.Transport == "tcp" || p.Transport == "tls" {
 		account += ";transport=" + p.Transport
 	}
-	account += ">;regint=0"
+	account += fmt.Sprintf(">;regint=%d", interval)
+	if p.Registers != "" {
+		account += ";auth_pass=" + Password
+	}
 	if p.SRTP {
 		account += ";mediaenc=srtp-mand"
 	}

@@ -34,6 +34,13 @@ type Counters struct {
 			Ring     uint64 `json:"ring"`
 		} `json:"media"`
 	} `json:"gateway"`
+	Phones struct {
+		Bindings int `json:"bindings"`
+	} `json:"phones"`
+	Trunks map[string]struct {
+		Registered bool   `json:"registered"`
+		Why        string `json:"why"`
+	} `json:"trunks"`
 	Files    int           `json:"-"` // open file descriptors
 	Resident uint64        `json:"-"` // bytes of memory
 	CPU      time.Duration `json:"-"` // user and system time so far

@@ -30,6 +30,11 @@ type GatewayConfig struct {
 	// what the trunk of the loopback addresses says of it; its default where it is empty.
 	TLS  bool
 	SRTP string
+	// Phones may register as 2001 and 2002, with Password, and are called by that. Carrier is the address of a trunk
+	// that we register with, as 4711; none where it is not valid.
+	Phones  bool
+	MD5     bool // and nothing else is asked of them
+	Carrier netip.AddrPort
 	// LiveKit adds engines, routes and a menu to the embedded rooms; nil leaves it at these.
 	LiveKit *LiveKit
 	// Untouched has no gain and no gate, for tests that go by the level of hums that never end.
@@ -88,6 +93,10 @@ func StartGateway(t testing.TB, dir string, config GatewayConfig) *Gateway {
 	values := map[string]any{
 		"SIP": g.SIP, "HTTP": g.HTTP, "Browsers": at(2), "Media": netip.AddrPortFrom(phones, g.Media[0]), "LastMedia": g.Media[1],
 		"Calls": config.Calls, "People": config.People, "Drain": config.Drain, "Password": Password, "Level": config.Level, "Untouched": config.Untouched,
+	}
+	values["Phones"], values["MD5"], values["Carrier"] = config.Phones, config.MD5, ""
+	if config.Carrier.IsValid() {
+		values["Carrier"] = config.Carrier
 	}
 	values["SRTP"], values["Certified"], values["TLS"] = config.SRTP, config.TLS, ""
 	if config.TLS {

@@ -29,6 +29,7 @@ type Scenario struct {
 // Sipp is a running scenario.
 type Sipp struct {
 	Scenario
+	Address netip.AddrPort // its own
 	dir     string
 	process *Process
 }
@@ -52,9 +53,10 @@ func StartSipp(t testing.TB, dir, label string, s Scenario) *Sipp {
 			t.Fatalf("%s: %v", label, err)
 		}
 	}
+	port := Ports(t, 4)
 	args := []string{
 		"-sf", Data("sipp", s.Name+".xml"), "-s", s.Number, "-nostdin",
-		"-i", s.From.String(), "-p", strconv.Itoa(int(Ports(t, 4))), "-mi", s.From.String(), "-mp", strconv.Itoa(int(Ports(t, 4*s.AtOnce))),
+		"-i", s.From.String(), "-p", strconv.Itoa(int(port)), "-mi", s.From.String(), "-mp", strconv.Itoa(int(Ports(t, 4*s.AtOnce))),
 		"-m", strconv.Itoa(s.Calls), "-l", strconv.Itoa(s.AtOnce), "-r", strconv.Itoa(s.PerSecond),
 		"-d", strconv.FormatInt(s.Talk.Milliseconds(), 10),
 		"-timeout", fmt.Sprintf("%ds", int(s.Within.Seconds())), "-timeout_error",
@@ -67,7 +69,7 @@ func StartSipp(t testing.TB, dir, label string, s Scenario) *Sipp {
 		args = append(args, "-t", "t1", "-max_socket", "500")
 	}
 	args = append(args, s.Target.String())
-	return &Sipp{Scenario: s, dir: dir, process: Start(t, Command{Name: "sipp", Path: "sipp", Args: args, Dir: dir})}
+	return &Sipp{Scenario: s, Address: netip.AddrPortFrom(s.From, port), dir: dir, process: Start(t, Command{Name: "sipp", Path: "sipp", Args: args, Dir: dir})}
 }
 
 // Wait waits until the scenario has ended, and fails the test where a call did not go as it says.

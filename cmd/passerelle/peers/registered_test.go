@@ -1,0 +1,78 @@
+//go:build peers
+
+package peers
+
+import (
+	"net/netip"
+	"regexp"
+	"testing"
+	"time"
+)
+
+// TestRegisteredPhones has real phones register, and be called: at once, and after the gateway was restarted.
+func TestRegisteredPhones(t *testing.T) {
+	t.Parallel()
+	dir := Folder(t)
+	gateway := StartGateway(t, dir, GatewayConfig{Phones: true, MD5: true, Complains: regexp.MustCompile(`no proof of who it is`)})
+	man, woman := Says(t, dir, Man, 1, 0), Says(t, dir, Woman, 1, 0)
+	ada := StartPhone(t, dir, PhoneConfig{
+		Name: "ada", Microphone: woman.WAV(8000), Registers: "2001@" + gateway.SIP.String(), Transport: "udp", AutoAnswer: true,
+	})
+	awaitBindings(t, gateway, 1)
+
+	bob := StartPhone(t, dir, PhoneConfig{Name: "bob", Microphone: man.WAV(8000)})
+	bob.Dial(t, gateway.URI("2001", "udp"))
+	bob.AwaitTalking(t, 5*time.Second)
+	time.Sleep(max(man.Length(t), woman.Length(t)) + time.Second)
+	bob.Hangup(t)
+	bob.Quit(t)
+
+	t.Run("digest", func(t *testing.T) {
+		stranger := netip.MustParseAddr("127.0.0.77") // no trunk's address
+		runTalk(t, Folder(t), gateway, Scenario{Name: "uac_digest", Number: "room-digest", Talk: time.Second, From: stranger})
+		runTalk(t, Folder(t), gateway, Scenario{Name: "uac_digest", Number: "room-digest", Talk: time.Second, From: stranger, Transport: "tcp"})
+		runTalk(t, Folder(t), gateway, Scenario{Name: "uac_digest_wrong", Number: "room-digest", From: stranger})
+	})
+	t.Run("after a restart", func(t *testing.T) {
+		gateway.Stop(t)
+		gateway.begin(t)
+		gateway.checked = false
+		awaitBindings(t, gateway, 1)
+		carl := StartPhone(t, dir, PhoneConfig{Name: "carl", Microphone: man.WAV(8000)})
+		carl.Dial(t, gateway.URI("2001", "udp"))
+		carl.AwaitTalking(t, 5*time.Second)
+		carl.Hangup(t)
+		carl.Quit(t)
+	})
+	ada.Quit(t)
+	Listen(t, "bob", bob.Heard(t)).HearsOnce(t, woman, OverG711())
+}
+
+func awaitBindings(t *testing.T, gateway *Gateway, n int) {
+	t.Helper()
+	await(t, "phones register", func() bool { return gateway.Counters(t).Phones.Bindings == n })
+}
+
+func await(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !is(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: not within 10 s", what)
+		}
+	}
+}
+
+// TestCarrier has the gateway register with a carrier that asks who it is, be called from there, and take it back.
+func TestCarrier(t *testing.T) {
+	t.Parallel()
+	dir := Folder(t)
+	address := netip.MustParseAddr("127.0.0.88") // no other trunk's
+	carrier := StartSipp(t, dir, "registrar", Scenario{
+		Name: "uas_registrar", Number: "4711", From: address, Target: netip.AddrPortFrom(Loopback(), 9), Within: 60 * time.Second,
+	})
+	gateway := StartGateway(t, dir, GatewayConfig{Carrier: carrier.Address})
+	await(t, "the gateway registers", func() bool { return gateway.Counters(t).Trunks["carrier"].Registered })
+	runTalk(t, dir, gateway, Scenario{Name: "uac_talk", Number: "4711", Talk: time.Second, From: address})
+	gateway.Stop(t)
+	carrier.Wait(t)
+}
