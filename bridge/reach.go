@@ -86,11 +86,8 @@ func (c *call) ring(ctx context.Context, ways []registrar.Binding) (leg *call, e
 // dialPhone calls a phone and returns the leg to it, which is a call like any other.
 func (c *call) dialPhone(ctx context.Context, way registrar.Binding) (answered *call, err error) {
 	trunk := asTrunk(c.to.ring)
-	leg := &call{
-		gateway: c.gateway, network: c.to.ring.Network, live: c.live, log: c.log.With("leg", "phone"), began: c.gateway.Clock(), to: destination{trunk: trunk, phone: c.to.ring},
-		renewed: make(chan struct{}, 1), dials: make(chan string, dialsKept),
-		keys: make(chan rune, keysKept), back: make(chan struct{}, 1), agreed: make(chan struct{}, 1),
-	}
+	leg := blankCall(c.gateway, c.to.ring.Network)
+	leg.live, leg.log, leg.to = c.live, c.log.With("leg", "phone"), destination{trunk: trunk, phone: c.to.ring}
 	leg.invite.Source = way.Flow.Remote
 	if err := leg.connect(); err != nil {
 		return nil, err
