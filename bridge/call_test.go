@@ -107,7 +107,9 @@ func newRigOver(t *testing.T, change func(*config.Live), over func(*roomstest.Ba
 		Log:   slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), &r.logged), &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	server := r.serve(r.gateway.On(""))
-	r.gateway.Dialer = func(string) Dialer { return server }
+	r.gateway.Dial = func(ctx context.Context, _ string, to sip.Dial) (*sip.Dialog, []byte, error) {
+		return server.Dial(ctx, to)
+	}
 	r.addr = server.Addrs()[0].Addr
 	r.run(engine.Run)
 	return r

@@ -21,7 +21,7 @@ import (
 	"passerelle/sip/rtp"
 )
 
-// Config is what a Gateway is made of. All fields are needed, Dialer, Knocks, ServerOf, Devices, Dial and Log excepted.
+// Config is what a Gateway is made of. All fields are needed, Knocks, ServerOf, Devices, Dial and Log excepted.
 type Config struct {
 	Live     func() *config.Live // what is in force
 	Engine   *audio.Engine
@@ -32,13 +32,13 @@ type Config struct {
 	Identity *rtp.Identity        // what we show in DTLS handshakes; nil: there are none
 	// ServerOf returns the trunk one of whose servers is at an address, "" if it is nobody's. Nil: it always is.
 	ServerOf func(netip.Addr) string
-	// Devices returns where a phone has registered: devices that ring together, each with the ways to it. Dial calls
-	// one, on a network (sip.Server). Both are needed where routes lead to phones.
+	// Devices returns where a phone has registered: devices that ring together, each with the ways to it. Needed where
+	// routes lead to phones, as Dial is.
 	Devices func(user string) [][]registrar.Binding
-	Dial    func(ctx context.Context, network string, to sip.Dial) (*sip.Dialog, []byte, error)
-	Knocks  *Knocks                     // where refused calls are noted; nil is nowhere
-	Dialer  func(network string) Dialer // who makes the calls of transfers there; nil: calls are transferred to rooms only
-	Log     *slog.Logger
+	// Dial calls somebody on a network (sip.Server.Dial). Nil: calls are transferred to rooms only.
+	Dial   func(ctx context.Context, network string, to sip.Dial) (*sip.Dialog, []byte, error)
+	Knocks *Knocks // where refused calls are noted; nil is nowhere
+	Log    *slog.Logger
 }
 
 // Network is a network of the configuration: where telephones are. Nothing but sound goes from one to another.
@@ -47,11 +47,6 @@ type Network struct {
 	Advertise config.Advertise // what peers are told of our media address
 	// KeysOverTLS says that keys of SRTP are not taken from SIP in clear (networks.tls.profile).
 	KeysOverTLS bool
-}
-
-// Dialer makes calls: sip.Server.
-type Dialer interface {
-	Dial(ctx context.Context, to sip.Dial) (*sip.Dialog, []byte, error)
 }
 
 // Rooms is an engine of the configuration: where rooms live.

@@ -157,7 +157,7 @@ func (c *call) invites(ctx context.Context, to sip.Dial) <-chan error {
 			}
 			answered <- err
 		}()
-		_, _, err = c.gateway.Dialer(c.network).Dial(ctx, to)
+		_, _, err = c.gateway.Dial(ctx, c.network, to)
 	}()
 	return answered
 }

@@ -45,7 +45,7 @@ func (c *call) introduce() {
 
 // takeOver finds the call that this one is to take the place of (RFC 3891): both trunks must allow that.
 func (c *call) takeOver(ctx context.Context) error {
-	trunk := callerOf(c.live, c.network, c.invite)
+	trunk, phone := caller(c.live, c.network, c.invite, c.gateway.ServerOf)
 	if trunk == nil {
 		return refuse(403, "no trunk accepts calls from %s", c.invite.Source.Addr())
 	}
@@ -69,6 +69,7 @@ func (c *call) takeOver(ctx context.Context) error {
 	}
 	c.replacing = old
 	c.inherit(p, trunk)
+	c.to.phone = phone
 	c.introduce()
 	return nil
 }
@@ -94,7 +95,7 @@ func (c *call) referral(trunk *config.Trunk) func(sip.Referral) (sip.Transfer, e
 			return func(ctx context.Context, _ func(int, string)) error { return c.moveTo(ctx, to) }, nil
 		}
 		towards, ok := mayCall(routes.live, trunk, r.Target.Host)
-		if !ok || c.gateway.Dialer == nil {
+		if !ok || c.gateway.Dial == nil {
 			return nil, refuse(403, "calls of trunk %s are not transferred to %s (transfer)", trunk.Name, r.Target.Host)
 		}
 		target, err := c.protected(r)

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -139,7 +138,7 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 	}
 	h.gateway = bridge.New(bridge.Config{
 		Live: h.live, Engine: h.engine, Rooms: places, Voices: voices, Networks: networks,
-		Identity: identity, Clock: clock, Knocks: h.knocks, Dialer: h.dialer, Log: log,
+		Identity: identity, Clock: clock, Knocks: h.knocks, Log: log,
 		ServerOf: h.serverOf, Devices: h.devices, Dial: h.dial,
 	})
 
@@ -177,12 +176,6 @@ func (h *house) listenHTTP(debug string) error {
 		h.web = append(h.web, counters)
 	}
 	return nil
-}
-
-// dialer is who makes calls on a network.
-func (h *house) dialer(network string) bridge.Dialer {
-	i := slices.IndexFunc(h.phones, func(t telephony) bool { return t.network == network })
-	return h.phones[i].server // networks of trunks are there
 }
 
 // openDoors makes the registrar, takes the ports for SIP, and makes the trunks that we reach out to through them.

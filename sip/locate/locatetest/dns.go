@@ -27,7 +27,8 @@ func Serve(t testing.TB, zone string) *Server {
 	t.Helper()
 	s := &Server{}
 	s.Set(t, zone)
-	packets, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	// An address of its own: at 127.0.0.1 a port that is free for UDP may be taken for TCP.
+	packets, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 53)})
 	if err != nil {
 		t.Fatal(err)
 	}
