@@ -44,7 +44,7 @@ type call struct {
 	booth    *audio.Mix    // where the phone is while it is in no room; nil while it is in one
 	keypad   keypad        // of the phone
 	keys     chan rune     // that were pressed on it
-	dials    chan string   // digits of the room that are to be dialled towards it
+	dialpad  dialpad       // dials towards it
 	answered time.Duration // 0 until it is
 	renewing sync.Mutex    // held by the handshake
 	agreed   chan struct{} // receives when there is a first agreement
@@ -101,7 +101,7 @@ func newCall(g *Gateway, network string, d *sip.Dialog) *call {
 func blankCall(g *Gateway, network string) *call {
 	return &call{
 		gateway: g, network: network, began: g.Clock(),
-		keys: make(chan rune, keysKept), dials: make(chan string, dialsKept), back: make(chan struct{}, 1),
+		keys: make(chan rune, keysKept), back: make(chan struct{}, 1),
 		agreed: make(chan struct{}, 1), moves: make(chan move), log: g.Log,
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"passerelle/bridge/audio"
@@ -17,39 +18,77 @@ import (
 // dialsKept is how many messages with digits of the room wait for those before them to be dialled. Each has 32 at most.
 const dialsKept = 8
 
+// dialpad dials towards a phone what the room wants dialled, on a goroutine that lives while there is something to dial.
+type dialpad struct {
+	mu      sync.Mutex
+	ctx     context.Context //nolint:containedctx // of whoever dials; nil: not yet, or no longer
+	waiting []string
+	busy    bool
+	running sync.WaitGroup
+}
+
 // dial takes digits of the room, which are for whatever the phone is: a menu behind a PBX, a door.
 func (c *call) dial(digits string) {
-	select {
-	case c.dials <- digits:
-	default:
+	p := &c.dialpad
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.waiting) == dialsKept {
 		c.log.Warn("the room dials faster than the phone can be told")
+		return
+	}
+	p.waiting = append(p.waiting, digits)
+	c.dialOn()
+}
+
+// dialOut begins to dial. What is returned ends it, and waits for that: a key that is down comes up first.
+func (c *call) dialOut() (stop func()) {
+	ctx, hush := context.WithCancel(c.dialog.Context())
+	p := &c.dialpad
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ctx = ctx
+	c.dialOn()
+	return func() {
+		hush()
+		p.mu.Lock()
+		p.ctx = nil
+		p.mu.Unlock()
+		p.running.Wait()
 	}
 }
 
-// dialOut dials towards the phone what the room wants dialled. What is returned ends it, and waits for that: a key
-// that is down comes up first.
-func (c *call) dialOut() (stop func()) {
-	ctx, hush := context.WithCancel(c.dialog.Context())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
+// dialOn dials what waits, unless that is being done. Called with the pad's mu held.
+func (c *call) dialOn() {
+	p := &c.dialpad
+	if p.busy || p.ctx == nil || len(p.waiting) == 0 {
+		return
+	}
+	p.busy = true
+	ctx := p.ctx
+	p.running.Go(func() {
 		defer func() {
-			if p := recover(); p != nil {
-				c.log.Error("dialling panicked", "panic", p, "stack", string(debug.Stack()))
+			if r := recover(); r != nil {
+				c.log.Error("dialling panicked", "panic", r, "stack", string(debug.Stack()))
 			}
 		}()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case digits := <-c.dials:
-				if err := c.sendDigits(ctx, digits); err != nil && ctx.Err() == nil {
-					c.log.Warn("not dialled towards the phone", "error", err)
-				}
+		for digits, ok := p.next(ctx); ok; digits, ok = p.next(ctx) {
+			if err := c.sendDigits(ctx, digits); err != nil && ctx.Err() == nil {
+				c.log.Warn("not dialled towards the phone", "error", err)
 			}
 		}
-	}()
-	return func() { hush(); <-ended }
+	})
+}
+
+// next returns what is to be dialled; false where nothing is, and who asked is done.
+func (p *dialpad) next(ctx context.Context) (digits string, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.waiting) == 0 || ctx.Err() != nil {
+		p.busy = false
+		return "", false
+	}
+	digits, p.waiting = p.waiting[0], p.waiting[1:]
+	return digits, true
 }
 
 // sendDigits sends events (RFC 4733), or the tones themselves where the phone takes none, and returns when all is said.

@@ -165,6 +165,9 @@ func (l *Line) associate(d *DTLS) {
 	case l.associations <- struct{}{}:
 	default: // it is known that there is another
 	}
+	if l.shake != nil {
+		l.shake()
+	}
 }
 
 // Secured is closed when sound can be sent as far as keys go: with the keys of a handshake, or at once where none is

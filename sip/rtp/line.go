@@ -40,6 +40,7 @@ type Line struct {
 	association *association // nil: no keys are made on the line
 
 	associations chan struct{} // receives when there is another association
+	shake        func()        // while the line runs: sees to it that secure does; under mu
 	secured      chan struct{} // closed when keys are no obstacle
 	release      func()
 

@@ -47,9 +47,17 @@ func (l *Line) Run(ctx context.Context, audio codec.Reader, digits func(Digit)) 
 	}
 	var control sync.WaitGroup
 	control.Go(func() { read("RTCP", l.control) })
-	control.Go(func() { read("DTLS", l.secure) })
+	l.mu.Lock()
+	l.shake = sync.OnceFunc(func() { control.Go(func() { read("DTLS", l.secure) }) }) // most lines need none
+	if l.association != nil {
+		l.shake()
+	}
+	l.mu.Unlock()
 	r := &reader{line: l, audio: audio, digits: digits}
 	read("RTP", r.run)
+	l.mu.Lock()
+	l.shake = nil
+	l.mu.Unlock()
 	control.Wait()
 	<-woken
 
