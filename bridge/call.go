@@ -67,8 +67,8 @@ type call struct {
 	spot      atomic.Pointer[spot] // where it is, for a call that takes over from it
 	replacing *call                // the call that this one takes over from; nil: none
 	language  string               // that was chosen in it; "" is none
-	moves     chan move            // to another room
-	next      move                 // of moves, that talk has taken
+	moves     chan *move           // to another room
+	next      *move                // of moves, that talk has taken
 	counted   bool                 // a call of ours: it is admitted
 	prepared  bool                 // likewise: line and phone are there
 
@@ -102,7 +102,7 @@ func blankCall(g *Gateway, network string) *call {
 	return &call{
 		gateway: g, network: network, began: g.Clock(),
 		keys: make(chan rune, keysKept), back: make(chan struct{}, 1),
-		agreed: make(chan struct{}, 1), moves: make(chan move), log: g.Log,
+		agreed: make(chan struct{}, 1), moves: make(chan *move), log: g.Log,
 	}
 }
 

@@ -31,8 +31,8 @@ type destination struct {
 	trace     Trace  // how it was found
 }
 
-// hasRoom reports whether the call is to end in a room.
-func (d destination) hasRoom() bool { return d.announce == "" && !d.echo }
+// hasRoom reports whether the call is to end in a room. It takes a pointer: a copy would lie on the stack of every call.
+func (d *destination) hasRoom() bool { return d.announce == "" && !d.echo }
 
 // Challenged reports whether a call from src must prove who it is: all must where no trunk is known by the address, and
 // those of trunks that have a password.

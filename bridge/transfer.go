@@ -184,7 +184,7 @@ const moveTimeout = 10 * time.Second
 func (c *call) moveTo(ctx context.Context, to destination) error {
 	ctx, cancel := context.WithTimeout(ctx, moveTimeout)
 	defer cancel()
-	m := move{to, make(chan error, 1)}
+	m := &move{to, make(chan error, 1)}
 	over := c.dialog.Context()
 	select {
 	case c.moves <- m:
@@ -215,7 +215,7 @@ func (c *call) talkOn(ctx context.Context) error {
 }
 
 // moveOn goes to another room, or stays where it was if that can not be entered.
-func (c *call) moveOn(ctx context.Context, m move) error {
+func (c *call) moveOn(ctx context.Context, m *move) error {
 	was, attributes := c.to, c.attributes
 	c.log.Info("call moves", "to", m.to.String())
 	c.stand()
