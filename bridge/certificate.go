@@ -30,6 +30,25 @@ func Certified(live *config.Live, network string, src netip.Addr, chain []*x509.
 	return ""
 }
 
+// Suites returns the weaker suites of TLS that are spoken with src, on a network, before it has shown a certificate: those of the
+// trunk that has this address, or a server there (serverOf names its trunk), and of the trunks that may show theirs from it.
+func Suites(live *config.Live, network string, src netip.Addr, serverOf func(netip.Addr) string) []uint16 {
+	known := trunkOf(live, network, src)
+	server := serverOf(src)
+	var all []uint16
+	for i := range live.Trunks {
+		t := &live.Trunks[i]
+		if t.Network != network || len(t.Suites) == 0 {
+			continue
+		}
+		certified := t.Certificate != nil && len(t.From) > 0 && mayComeFrom(t, src)
+		if t == known || certified || t.Name == server {
+			all = append(all, t.Suites...)
+		}
+	}
+	return all
+}
+
 // mayComeFrom reports whether src is one of the trunk's addresses, where it names any.
 func mayComeFrom(t *config.Trunk, src netip.Addr) bool {
 	src = src.Unmap().WithZone("")

@@ -175,6 +175,7 @@ func (b *builder) trunk(t *tree) Trunk {
 		Gate:        value(b, t.get("gate"), parseSwitch),
 		Calls:       value(b, t.get("limits").get("calls"), parseNumber(0, 100000)),
 		SRTP:        b.srtp(t.get("srtp")),
+		Suites:      b.suites(t),
 		DTMF:        value(b, t.get("dtmf"), parseDTMF),
 		Numbers:     b.numbers(t.get("numbers")),
 		Transfer:    b.transfer(t.get("transfer")),

@@ -17,6 +17,7 @@ func (b *builder) check(c *Config) {
 	b.checkTrunks(c)
 	b.checkPhones(c)
 	b.checkTLS(c)
+	b.checkSuites(c)
 	b.checkMenus(c)
 	b.checkRooms(c)
 	b.checkRoutes(c)

@@ -175,6 +175,10 @@ func trunkSettings() []setting {
 		}},
 		{key: "srtp", is: scalars, lone: true, values: "off, optional, required, sdes, dtls or a crypto-suite", unset: "[optional]",
 			doc: "Whether sound is encrypted with SRTP: where the peer can (optional), or else the call is refused (required). Suites are taken in this order; without off, optional or required they are required. Keys come in the SDP (sdes) or in a handshake (dtls), or as the peer wants."},
+		{key: "tls", is: mapping, means: "as with everybody", doc: "TLS with old devices.", keys: []setting{
+			{key: "suites", is: scalars, lone: true, values: "name of a suite of TLS 1.2", required: true,
+				doc: "Weaker suites that its addresses may speak too, such as TLS_RSA_WITH_AES_128_GCM_SHA256; each is warned of, and none goes with profile: anssi ([encryption.md](encryption.md))."},
+		}},
 		{key: "dtmf", values: "auto, inband or off", unset: "auto",
 			doc: "Whether keys are looked for in the sound too: where a caller can send them neither as events nor in INFO (auto), in every call, or never."},
 		numbersSetting(),

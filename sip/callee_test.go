@@ -124,9 +124,8 @@ func TestNoACK(t *testing.T) {
 		if m.code != 0 || m.method() != "BYE" {
 			t.Fatalf("got %q, want BYE", m.start)
 		}
-		// At 0, 1, 3, 7 T1 and then every 8 T1 up to 64: 11 times, give or take a late timer.
-		if n < 9 || n > 11 {
-			t.Errorf("the 200 came %d times, want 11", n)
+		if n < 2 { // how often is a matter of the clock: TestAnswerIsSentAgainAtTheRFCsSpacing
+			t.Errorf("the 200 came %d times, want it again", n)
 		}
 		p.reply(m, 200)
 		if err := wait(t, ends); !errors.Is(err, ErrNoACK) {

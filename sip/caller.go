@@ -19,6 +19,7 @@ type outbound struct {
 	tell     func(code int, reason string, body []byte)
 	replaces *Replaces
 	early    earlyAnswer
+	unfit    earlyAnswer       // the last that was none to agree to, and not reliable
 	numbers  map[string]uint32 // of the last reliable provisional answer, by tag
 	up       chan struct{}     // closed with the answer
 	answer   []byte            // its SDP; set before up is closed

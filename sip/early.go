@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 
@@ -83,6 +84,9 @@ func (d *Dialog) answeredEarly(res *sip.Response, tag string, reliable bool) {
 	if err != nil || sdp == nil || len(d.invite.Body) == 0 || known.tag == tag && (known.reliable || !reliable) {
 		return
 	}
+	if unfit := d.out.unfit; !reliable && unfit.tag == tag && bytes.Equal(unfit.sdp, sdp) {
+		return // again
+	}
 	err = d.agree(res)
 	switch {
 	case err == nil:
@@ -93,6 +97,7 @@ func (d *Dialog) answeredEarly(res *sip.Response, tag string, reliable bool) {
 	case reliable:
 		_ = d.step(disagreed, occasion{cause: err, reason: reasonOf(err)})
 	default:
+		d.out.unfit = earlyAnswer{tag: tag, sdp: sdp}
 		d.log.Debug("early answer", "call", d.callID, "error", err)
 	}
 }
@@ -115,7 +120,7 @@ func (d *Dialog) wantsMore(res *sip.Response) bool {
 
 // inviteAgain sends the INVITE again, as a request of its own: nothing of the answers to the last one counts.
 func (d *Dialog) inviteAgain() error {
-	d.remoteTag, d.path, d.out.early = "", d.out.first, earlyAnswer{}
+	d.remoteTag, d.path, d.out.early, d.out.unfit = "", d.out.first, earlyAnswer{}, earlyAnswer{}
 	clear(d.out.numbers)
 	req := d.invitation()
 	d.out.req = req

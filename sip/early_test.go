@@ -94,7 +94,7 @@ func TestEarlyAnswers(t *testing.T) {
 			if got := wait(t, told); got != c.told[0] {
 				t.Errorf("told %q first", got)
 			}
-			p.answer(invite, 183, "t", otherSDP)
+			p.answer(invite, 183, "t", otherSDP) // again: it is no news, and the 200 may overtake it
 			p.answer(invite, 200, c.tag, c.ok)
 			p.expectRequest("ACK")
 			if err := wait(t, ended); err != nil {

@@ -6,8 +6,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 )
 
 // TLS is how the tls listeners say who we are, and how they learn who comes (RFC 3261 section 26.3.1).
@@ -18,6 +20,10 @@ type TLS struct {
 
 	// Client is our side where we connect, likewise; nil: the certificates that this machine trusts.
 	Client *tls.Config
+
+	// Suites returns the suites of TLS 1.2 that are spoken with a peer beside those, where it calls and where it is
+	// called. It is asked at every handshake. Nil: none with anybody.
+	Suites func(peer netip.AddrPort) []uint16
 
 	// Expects tells whether a source that is not known by its address may be known by its certificate.
 	// Only such a source, of those that are not known, gets to begin a handshake. Nil: none may.
@@ -38,9 +44,25 @@ func (t TLS) server() *tls.Config {
 	return c
 }
 
-// client returns the configuration of a connection of ours to host, an address or a name.
-func (t TLS) client(host string) *tls.Config {
-	c := secured(t.Client)
+// with returns what a handshake with a peer goes by: c, or c with the weaker suites that are spoken with this peer. Sessions
+// of those are not resumed.
+func (t TLS) with(c *tls.Config, peer netip.AddrPort) *tls.Config {
+	if t.Suites == nil {
+		return c
+	}
+	weaker := t.Suites(peer)
+	if len(weaker) == 0 {
+		return c
+	}
+	c = c.Clone()
+	c.CipherSuites = slices.Concat(c.CipherSuites, weaker) // crypto/tls takes the best that both have, whatever the order
+	c.SessionTicketsDisabled = true
+	return c
+}
+
+// client returns the configuration of a connection of ours to host, an address or a name, at peer.
+func (t TLS) client(host string, peer netip.AddrPort) *tls.Config {
+	c := t.with(secured(t.Client), peer)
 	if c.ServerName == "" {
 		c.ServerName = host
 	}
@@ -56,13 +78,18 @@ func secured(c *tls.Config) *tls.Config {
 	c = c.Clone()
 	c.MinVersion = max(c.MinVersion, tls.VersionTLS12)
 	if c.CipherSuites == nil {
-		c.CipherSuites = []uint16{
-			tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-			tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-			tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-		}
+		c.CipherSuites = strongSuites()
 	}
 	return c
+}
+
+// strongSuites are those of TLS 1.2 that are spoken with everybody.
+func strongSuites() []uint16 {
+	return []uint16{
+		tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+		tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+		tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+	}
 }
 
 var (
@@ -107,7 +134,7 @@ func (s *streams) handshake(ctx context.Context, raw net.Conn, network string, k
 	markTCP(raw, s.dscp)
 	patience, cancel := context.WithTimeout(ctx, s.guard.limits.HandshakeTime)
 	defer cancel()
-	c := tls.Server(raw, config)
+	c := tls.Server(raw, s.tls.with(config, src))
 	if err := c.HandshakeContext(patience); err != nil {
 		s.log.Debug("TLS handshake", "peer", src, "error", err)
 		return errNoHandshake
@@ -119,6 +146,7 @@ func (s *streams) handshake(ctx context.Context, raw net.Conn, network string, k
 	if !known && peer == "" {
 		return errNoPeer
 	}
+	s.agreed(c.ConnectionState(), src)
 	if network == "wss" {
 		handedOver = true
 		return s.web.open(ctx, &visitor{c, network, release})
@@ -165,9 +193,21 @@ func (s *streams) reserve(a netip.Addr, stranger bool) (release func(), err erro
 func (s *streams) greet(ctx context.Context, raw net.Conn, host string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.guard.limits.HandshakeTime)
 	defer cancel()
-	c := tls.Client(raw, s.tls.client(host))
+	to := addrPort(raw.RemoteAddr())
+	c := tls.Client(raw, s.tls.client(host, to))
 	if err := c.HandshakeContext(ctx); err != nil {
 		return nil, fmt.Errorf("TLS handshake: %w", err)
 	}
+	s.agreed(c.ConnectionState(), to)
 	return c, nil
+}
+
+// agreed logs what a handshake has agreed on; a weaker suite is worth a line at any time.
+func (s *streams) agreed(c tls.ConnectionState, peer netip.AddrPort) {
+	level := slog.LevelDebug
+	if c.Version < tls.VersionTLS13 && !slices.Contains(strongSuites(), c.CipherSuite) {
+		level = slog.LevelWarn
+	}
+	s.log.Log(context.Background(), level, "TLS connection", "peer", peer,
+		"version", tls.VersionName(c.Version), "suite", tls.CipherSuiteName(c.CipherSuite))
 }

@@ -27,6 +27,7 @@ func (h *house) listen(i int, n config.Network) (telephony, error) {
 	if err != nil {
 		return telephony{}, fmt.Errorf("%s.tls: %w", setting, err)
 	}
+	secure.Suites = func(peer netip.AddrPort) []uint16 { return bridge.Suites(h.live(), n.Name, peer.Addr(), h.serverOf) }
 	server, err := sip.Listen(sip.Config{
 		TLS:       secure,
 		Listen:    listeners(n),
