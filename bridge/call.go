@@ -227,6 +227,7 @@ func (c *call) stay(ctx context.Context) error {
 	if c.partner != nil {
 		return c.converse(ctx)
 	}
+	c.excuse()
 	return c.talkOn(ctx)
 }
 

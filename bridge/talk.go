@@ -7,6 +7,7 @@ import (
 
 	"passerelle/bridge/ivr"
 	"passerelle/rooms"
+	"passerelle/sip/sdp"
 )
 
 // lossInterval is how often the encoder learns what the room loses.
@@ -87,6 +88,14 @@ func (c *call) obey(event rooms.Event) {
 		}
 	case rooms.Digit:
 		c.dial(event.Text)
+	}
+}
+
+// excuse tells a caller who offered video, on arrival in the first room of the call, that it is heard and not seen. Whoever
+// takes the place of another is in mid-conversation.
+func (c *call) excuse() {
+	if c.replacing == nil && sdp.OffersVideo(c.invite.Body) {
+		c.speaker.say(ivr.SoundOnly)
 	}
 }
 

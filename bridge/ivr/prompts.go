@@ -29,6 +29,7 @@ const (
 
 // What is said in a room.
 const (
+	SoundOnly            Prompt = "sound-only" // at entry, to whoever offered video
 	Reconnecting         Prompt = "reconnecting"
 	ReconnectedBack      Prompt = "reconnected-back"
 	RecordingStarted     Prompt = "recording-started"
@@ -75,7 +76,7 @@ func Prompts() []Prompt {
 	return []Prompt{
 		Welcome, EnterPIN, OtherLanguage, WrongPIN, Incomplete, NoInput, TooManyTries, OneMoment,
 		FirstHere, Waiting, Denied, Unanswered, Encrypted, RoomFull, Failed, Goodbye,
-		Reconnecting, ReconnectedBack, RecordingStarted, RecordingStopped, RecordingRuns,
+		SoundOnly, Reconnecting, ReconnectedBack, RecordingStarted, RecordingStopped, RecordingRuns,
 		TranscriptionStarted, TranscriptionStopped, TranscriptionRuns,
 		Muted, Unmuted, MutedByModerator, UnmutedByModerator, HandRaised, HandLowered, Help,
 		RoomClosed, Removed, TimeUp, StayedAlone,
