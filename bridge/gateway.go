@@ -6,6 +6,7 @@ package bridge
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"sync"
@@ -239,4 +240,12 @@ func (g *Gateway) Ready() int {
 		return 503
 	}
 	return 200
+}
+
+// Load is how busy the gateway is, for balancers that ask: "calls=12; limit=1000", limit=0 where there is none.
+func (g *Gateway) Load() string {
+	limit := g.Live().Limits.Calls
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return fmt.Sprintf("calls=%d; limit=%d", len(g.calls), limit)
 }

@@ -35,6 +35,9 @@ type Config struct {
 	// draining. Nil: 200.
 	Options func() int
 
+	// Load, where set, gives the value of the header Passerelle-Load in that answer.
+	Load func() string
+
 	// TLS is needed where a listener of Listen is a tls or wss one.
 	TLS TLS
 

@@ -255,7 +255,7 @@ func TestForgedInDialog(t *testing.T) {
 func TestRequestsOutsideOfDialogs(t *testing.T) {
 	var status atomic.Int64
 	status.Store(200)
-	s := serve(t, Config{Options: func() int { return int(status.Load()) }}, answerAll(nil))
+	s := serve(t, Config{Options: func() int { return int(status.Load()) }, Load: func() string { return "calls=3" }}, answerAll(nil))
 	p := s.peer("udp", "")
 	for _, c := range []struct {
 		rule, msg string
@@ -263,6 +263,7 @@ func TestRequestsOutsideOfDialogs(t *testing.T) {
 		header    string
 	}{
 		{"OPTIONS", p.request("OPTIONS", "a", 1, "", ""), 200, "Accept"},
+		{"OPTIONS with how busy we are", p.request("OPTIONS", "a2", 1, "", ""), 200, "Passerelle-Load"},
 		{"OPTIONS with Max-Forwards 0 is for us (section 11)",
 			strings.Replace(p.request("OPTIONS", "b", 1, "", ""), "Max-Forwards: 70", "Max-Forwards: 0", 1), 200, ""},
 		{"INVITE with Max-Forwards 0", strings.Replace(p.request("INVITE", "c", 1, "", testSDP), "Max-Forwards: 70", "Max-Forwards: 0", 1), 483, ""},

@@ -128,7 +128,7 @@ func (s *Server) dispatch(in inbound) {
 	}
 	switch req.Method {
 	case sip.OPTIONS:
-		s.respond(in, s.options(), "", capabilities()...)
+		s.respond(in, s.options(), "", s.ready()...)
 	case sip.INVITE:
 		s.newCall(in)
 	default: // BYE, INFO, UPDATE, PRACK
@@ -205,6 +205,15 @@ func (s *Server) options() int {
 		return sip.StatusServiceUnavailable
 	}
 	return s.config.Options()
+}
+
+// ready is what we say of ourselves to whoever asks outside of a dialog: what we can, and how busy we are.
+func (s *Server) ready() []sip.Header {
+	headers := capabilities()
+	if s.config.Load != nil {
+		headers = append(headers, sip.NewHeader("Passerelle-Load", s.config.Load()))
+	}
+	return headers
 }
 
 // capabilities are what an answer to OPTIONS says (section 11.2).

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -43,6 +44,7 @@ func (h *house) listen(i int, n config.Network) (telephony, error) {
 		},
 		MayRegister: func(account string) bool { return isPhone(h.live(), n.Name, account) },
 		Options:     h.gateway.Ready,
+		Load:        h.gateway.Load,
 		Unanswered:  h.knocks.Unanswered,
 		Locate:      locate.New(locate.Config{Servers: n.DNS}),
 		UserAgent:   "Passerelle/" + version,
@@ -87,6 +89,9 @@ func signalling(n config.Network, live func() *config.Live, log *slog.Logger) (s
 	if secure.Server, err = proof(*n.TLS, log); err != nil {
 		return secure, err
 	}
+	secure.Client = &tls.Config{GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		return secure.Server.GetCertificate(nil)
+	}}
 	secure.Expects = func(src netip.AddrPort) bool { return bridge.Expected(live(), n.Name, src.Addr()) }
 	secure.Peer = func(src netip.AddrPort, chain []*x509.Certificate) string {
 		return bridge.Certified(live(), n.Name, src.Addr(), chain)
