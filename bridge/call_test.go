@@ -33,7 +33,7 @@ import (
 func TestMain(m *testing.M) {
 	flag.Parse()
 	// These tests wait for sound more than they compute: more of them at once than there are cores.
-	if err := flag.Set("test.parallel", "6"); err != nil {
+	if err := flag.Set("test.parallel", "12"); err != nil {
 		panic(err)
 	}
 	goleak.VerifyTestMain(m)
