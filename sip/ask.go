@@ -2,7 +2,6 @@ package sip
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -90,6 +89,9 @@ func (s *Server) ask(ctx context.Context, a Ask) (Reply, error) {
 
 // askAt sends a request to one target.
 func (s *Server) askAt(ctx context.Context, a Ask, uri sip.Uri, from origin) (Reply, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(s.base, func() { cancel(ErrShutdown) })()
 	release := s.guard.welcome(from.src.Addr())
 	defer release()
 	p, err := s.pathTo(from)
@@ -151,29 +153,6 @@ func (s *Server) request(a Ask, p path) *sip.Request {
 	giveProof(a.Keys, req)
 	req.SetTransport(strings.ToUpper(p.network))
 	return req
-}
-
-// exchange runs one transaction.
-func (s *Server) exchange(ctx context.Context, req *sip.Request) (*sip.Response, error) {
-	tx, err := s.client.TransactionRequest(context.WithoutCancel(s.base), req)
-	if err != nil {
-		return nil, wireError(err)
-	}
-	defer tx.Terminate()
-	for {
-		select {
-		case res := <-tx.Responses():
-			if !res.IsProvisional() {
-				return res, nil
-			}
-		case <-tx.Done():
-			return nil, errors.Join(ErrNoAnswer, wireError(tx.Err()))
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		case <-s.base.Done():
-			return nil, ErrShutdown
-		}
-	}
 }
 
 // NewReply returns an answer, for whoever stands in for a Server. Names of headers are in lower case.

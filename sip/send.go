@@ -19,6 +19,11 @@ func (s *Server) roundTrip(p path, req *sip.Request) (*sip.Response, error) {
 	if err := s.aim(p, req); err != nil {
 		return nil, err
 	}
+	return s.exchange(context.WithoutCancel(s.base), req) // a BYE is sent while the server ends, too
+}
+
+// exchange runs one transaction and returns its final answer. It is given up when ctx ends.
+func (s *Server) exchange(ctx context.Context, req *sip.Request) (*sip.Response, error) {
 	tx, err := s.client.TransactionRequest(context.WithoutCancel(s.base), req)
 	if err != nil {
 		return nil, wireError(err)
@@ -32,6 +37,8 @@ func (s *Server) roundTrip(p path, req *sip.Request) (*sip.Response, error) {
 			}
 		case <-tx.Done():
 			return nil, errors.Join(ErrNoAnswer, wireError(tx.Err()))
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
 		}
 	}
 }
