@@ -1,11 +1,10 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -97,24 +96,16 @@ func (c *call) dialPhone(ctx context.Context, way registrar.Binding) (answered *
 			leg.line.Close()
 		}
 	}()
-	here, err := leavesFrom(ctx, way.Flow.Remote)
-	if err != nil {
-		return nil, err
-	}
-	leg.invite = sip.Invite{Local: netip.AddrPortFrom(here, 0), Transport: way.Flow.Network}
-	if leg.keysExposed() {
-		return nil, refuse(488, "SRTP is required, and the phone has not registered over TLS (tls.profile: anssi)")
-	}
-	if leg.session.Local, err = c.gateway.local(ctx, c.gateway.Networks[leg.network], leg.line, leg.invite, trunk); err != nil {
-		return nil, err
-	}
-	offer, err := leg.session.Offer()
-	if err != nil {
-		return nil, err
-	}
 	who := identify(c.invite, c.to.trunk)
 	dialog, answer, err := c.gateway.Dial(ctx, leg.network, sip.Dial{
-		To: way.Contact, Flow: &way.Flow, Route: way.Path, From: sip.Address{Display: who.display, User: or(who.user, "anonymous")}, Offer: offer,
+		To: way.Contact, Flow: &way.Flow, Route: way.Path, From: sip.Address{Display: who.display, User: cmp.Or(who.user, "anonymous")},
+		Prepare: func(d *sip.Dialog) ([]byte, error) {
+			leg.invite = d.Invite()
+			if _, err := leg.open(ctx, nil); err != nil {
+				return nil, err
+			}
+			return leg.session.Offer()
+		},
 	})
 	if err != nil {
 		return nil, err
@@ -132,14 +123,6 @@ func (c *call) dialPhone(ctx context.Context, way registrar.Binding) (answered *
 		return nil, err
 	}
 	return leg, nil
-}
-
-// or returns v, or def where v is empty.
-func or(v, def string) string {
-	if v == "" {
-		return def
-	}
-	return v
 }
 
 // leave ends a leg.
@@ -201,16 +184,4 @@ func (c *call) hears(ctx context.Context, key rune) {
 // keysExposed reports whether the line must be encrypted, and the keys would be seen on their way.
 func (c *call) keysExposed() bool {
 	return c.gateway.Networks[c.network].KeysOverTLS && c.to.trunk.SRTP.Policy == config.SRTPRequired && !config.Encrypted(c.invite.Transport)
-}
-
-// leavesFrom returns the address that packets to a peer leave from. Connecting a UDP socket sends nothing.
-func leavesFrom(ctx context.Context, peer netip.AddrPort) (netip.Addr, error) {
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "udp", peer.String())
-	if err != nil {
-		return netip.Addr{}, fmt.Errorf("no way to a phone: %w", err)
-	}
-	defer conn.Close()
-	local, err := netip.ParseAddrPort(conn.LocalAddr().String())
-	return local.Addr().Unmap(), err
 }
