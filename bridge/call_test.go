@@ -164,14 +164,8 @@ type telephone struct {
 	heard   []int16    // at rateOf(kind)
 }
 
-// call dials a room and returns the phone once it is answered.
-func (r *rig) call(to string, kind codec.Kind) (*telephone, error) {
-	r.t.Helper()
-	return r.callTo(to, kind, sdp.SendRecv)
-}
-
-// callTo is call with a direction in the first offer, and more lines at its end.
-func (r *rig) callTo(to string, kind codec.Kind, direction sdp.Direction, more ...string) (*telephone, error) {
+// telephone is one that has not called yet.
+func (r *rig) telephone(kind codec.Kind) *telephone {
 	r.t.Helper()
 	ports, err := rtp.NewPorts(netip.MustParseAddr("127.0.0.1"), 0, 0)
 	if err != nil {
@@ -182,10 +176,22 @@ func (r *rig) callTo(to string, kind codec.Kind, direction sdp.Direction, more .
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { line.Close() })
-	p := &telephone{t: r.t, line: line, sess: &sdp.Session{Local: sdp.Local{
+	return &telephone{t: r.t, line: line, sess: &sdp.Session{Local: sdp.Local{
 		Origin: sdp.Origin{ID: 1, Version: 1}, Address: line.LocalAddr(), RTCP: line.LocalRTCP(), Codecs: []codec.Kind{kind},
-		Direction: direction,
 	}}}
+}
+
+// call dials a room and returns the phone once it is answered.
+func (r *rig) call(to string, kind codec.Kind) (*telephone, error) {
+	r.t.Helper()
+	return r.callTo(to, kind, sdp.SendRecv)
+}
+
+// callTo is call with a direction in the first offer, and more lines at its end.
+func (r *rig) callTo(to string, kind codec.Kind, direction sdp.Direction, more ...string) (*telephone, error) {
+	r.t.Helper()
+	p := r.telephone(kind)
+	p.sess.Local.Direction = direction
 	offer, err := p.sess.Offer()
 	if err != nil {
 		r.t.Fatal(err)
@@ -200,7 +206,7 @@ func (r *rig) callTo(to string, kind codec.Kind, direction sdp.Direction, more .
 	}
 	p.dialog = dialog
 	p.agree(answer)
-	r.run(func(ctx context.Context) error { return line.Run(ctx, p, p.key) })
+	r.run(func(ctx context.Context) error { return p.line.Run(ctx, p, p.key) })
 	return p, nil
 }
 

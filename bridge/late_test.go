@@ -12,7 +12,6 @@ import (
 
 	"passerelle/codec"
 	"passerelle/config"
-	"passerelle/sip/rtp"
 	"passerelle/sip/sdp"
 )
 
@@ -28,24 +27,14 @@ type lateCaller struct {
 // late returns a caller that has not called yet.
 func (r *rig) late() *lateCaller {
 	r.t.Helper()
-	ports, err := rtp.NewPorts(netip.MustParseAddr("127.0.0.1"), 0, 0)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	line, err := rtp.Listen(rtp.Config{Ports: ports})
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	r.t.Cleanup(func() { line.Close() })
+	phone := r.telephone(codec.PCMU)
 	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(r.addr))
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { conn.Close() })
-	l := &lateCaller{conn: conn, number: "lobby", telephone: &telephone{t: r.t, line: line, sess: &sdp.Session{Local: sdp.Local{
-		Origin: sdp.Origin{ID: 1, Version: 1}, Address: line.LocalAddr(), RTCP: line.LocalRTCP(), Codecs: []codec.Kind{codec.PCMU},
-	}}}}
-	r.run(func(ctx context.Context) error { return line.Run(ctx, l.telephone, l.key) })
+	l := &lateCaller{conn: conn, number: "lobby", telephone: phone}
+	r.run(func(ctx context.Context) error { return phone.line.Run(ctx, phone, phone.key) })
 	return l
 }
 

@@ -13,8 +13,6 @@ import (
 	"passerelle/codec"
 	"passerelle/config"
 	"passerelle/sip"
-	"passerelle/sip/rtp"
-	"passerelle/sip/sdp"
 )
 
 // called is a phone that is called: bytes over UDP, so that it can do what no phone of ours does.
@@ -26,24 +24,14 @@ type called struct {
 
 func (r *rig) called() *called {
 	r.t.Helper()
-	ports, err := rtp.NewPorts(netip.MustParseAddr("127.0.0.1"), 0, 0)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	line, err := rtp.Listen(rtp.Config{Ports: ports})
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	r.t.Cleanup(func() { line.Close() })
+	phone := r.telephone(codec.PCMU)
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { conn.Close() })
-	p := &called{conn: conn, telephone: &telephone{t: r.t, line: line, sess: &sdp.Session{Local: sdp.Local{
-		Origin: sdp.Origin{ID: 1, Version: 1}, Address: line.LocalAddr(), RTCP: line.LocalRTCP(), Codecs: []codec.Kind{codec.PCMU},
-	}}}}
-	r.run(func(ctx context.Context) error { return line.Run(ctx, p.telephone, nil) })
+	p := &called{conn: conn, telephone: phone}
+	r.run(func(ctx context.Context) error { return phone.line.Run(ctx, phone, nil) })
 	return p
 }
 
