@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,12 +20,17 @@ type DialIn struct {
 }
 
 // HowToDial finds how a room is reached: by the first number that leads there, and by the shortest that SIP takes. Rooms
-// behind a menu need their PIN, which whoever invites knows. ok says that there is a way.
+// behind a menu need their PIN, which whoever invites knows; without one it is that of the embedded room, if it has any. ok says that there is a way.
 func HowToDial(live *config.Live, room, pin string, at time.Time) (in DialIn, ok bool) {
 	in = DialIn{Room: room}
+	home := "" // the engine, where it is known
+	if named := slices.IndexFunc(live.Rooms, func(r config.Room) bool { return r.Name == room }); named >= 0 && pin == "" {
+		pin, home = live.Rooms[named].PIN.Reveal(), live.Rooms[named].Engine
+	}
 	for i := range live.Routes {
 		r := &live.Routes[i]
-		direct, menu := r.Room == room && r.ToMatch == nil, r.Menu != "" && r.PIN.IsEmpty() && pin != ""
+		direct := r.Room == room && r.ToMatch == nil
+		menu := r.Menu != "" && r.PIN.IsEmpty() && pin != "" && (home == "" || r.Engine == home)
 		if r.To == "" || !direct && !menu {
 			continue
 		}
@@ -39,7 +45,7 @@ func HowToDial(live *config.Live, room, pin string, at time.Time) (in DialIn, ok
 		}
 		break
 	}
-	in.User = dialledBySIP(live, room, pin, at)
+	in.User = dialledBySIP(live, room, pin, home, at)
 	return in, in.Number != "" || in.User != ""
 }
 
@@ -61,7 +67,7 @@ func readAnywhere(live *config.Live, r *config.Route) numbers.Number {
 }
 
 // dialledBySIP returns what leads to a room when some trunk dials it: the room, its PIN, or room*PIN.
-func dialledBySIP(live *config.Live, room, pin string, at time.Time) string {
+func dialledBySIP(live *config.Live, room, pin, home string, at time.Time) string {
 	users := []string{room}
 	if pin != "" {
 		users = append(users, pin, room+"*"+pin)
@@ -72,7 +78,7 @@ func dialledBySIP(live *config.Live, room, pin string, at time.Time) string {
 			to, err := d.decide(Ask{
 				Trunk: &live.Trunks[i], Called: user, Transport: "udp", Header: func(string) []string { return nil }, At: at,
 			}, masked)
-			if err == nil && (to.room == room && to.menu == nil && to.hasRoom() || to.menu != nil && pin != "" && to.pin == pin) {
+			if err == nil && (to.room == room && to.menu == nil && to.hasRoom() || to.menu != nil && pin != "" && to.pin == pin && (home == "" || to.engine == home)) {
 				return user
 			}
 		}

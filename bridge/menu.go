@@ -37,11 +37,11 @@ func (c *call) ask(ctx context.Context) error {
 	}
 	questions := ivr.Menu{Languages: menu.Languages, Digits: menu.Digits, Tries: menu.Tries}
 	outcome, err := questions.Run(ctx, &c.speaker, c.gateway.Voices, c.keys, c.to.pin, func(ctx context.Context, pin string) error {
-		room, err := reception.Find(ctx, pin, c.to.trunk.Trusted || c.to.phone != nil)
+		entry, err := reception.Find(ctx, pin, c.to.trunk.Trusted || c.to.phone != nil)
 		if errors.Is(err, rooms.ErrNoRoom) {
 			return ivr.ErrUnknown
 		}
-		c.to.room = room
+		c.to.room, c.to.moderator = entry.Room, entry.Moderator
 		return err
 	})
 	c.to.pin = "" // nobody needs it any more
@@ -51,7 +51,7 @@ func (c *call) ask(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("menu %s: %w: %w", menu.Name, errTold, err)
 	}
-	c.attributes, err = reception.Admit(ctx, c.to.room, c.participant().Name, func() {
+	c.attributes, err = reception.Admit(ctx, rooms.Entry{Room: c.to.room, Moderator: c.to.moderator}, c.participant().Name, func() {
 		c.speaker.say(ivr.Waiting)
 		c.speaker.hold()
 	})

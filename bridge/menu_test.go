@@ -22,25 +22,26 @@ import (
 
 // reception is a rooms.Reception of the tests: PINs by room, and a door that a test opens.
 type reception struct {
-	pins map[string]string
-	door chan error // what Admit returns, and until then the caller waits; nil lets everybody in at once
+	pins      map[string]string
+	moderator string     // one of them
+	door      chan error // what Admit returns, and until then the caller waits; nil lets everybody in at once
 
 	mu    sync.Mutex
 	asked []string
 	knock []string // names
 }
 
-func (r *reception) Find(_ context.Context, pin string, _ bool) (string, error) {
+func (r *reception) Find(_ context.Context, pin string, _ bool) (rooms.Entry, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.asked = append(r.asked, pin)
 	if room, ok := r.pins[pin]; ok {
-		return room, nil
+		return rooms.Entry{Room: room, Moderator: pin == r.moderator}, nil
 	}
-	return "", rooms.ErrNoRoom
+	return rooms.Entry{}, rooms.ErrNoRoom
 }
 
-func (r *reception) Admit(ctx context.Context, _, name string, waiting func()) (map[string]string, error) {
+func (r *reception) Admit(ctx context.Context, _ rooms.Entry, name string, waiting func()) (map[string]string, error) {
 	r.mu.Lock()
 	r.knock = append(r.knock, name)
 	r.mu.Unlock()
@@ -138,6 +139,26 @@ func TestAPINLeadsToItsRoom(t *testing.T) {
 		s := r.gateway.Stats()
 		return s.Calls == 0 && s.Rooms == 0 && s.PortsInUse == 0
 	})
+}
+
+// TestAModeratorsPINMakesAModerator holds that the seat says so, and not of whoever has the other PIN.
+func TestAModeratorsPINMakesAModerator(t *testing.T) {
+	t.Parallel()
+	for pin, want := range map[string]bool{"0042": false, "9942": true} {
+		t.Run(pin, func(t *testing.T) {
+			t.Parallel()
+			r := newMenuRig(t, &reception{pins: map[string]string{"0042": "board", "9942": "board"}, moderator: "9942"})
+			host := r.backend.Join("board", "host")
+			p, err := r.call("pin-"+pin, codec.PCMA)
+			must(t, p, err)
+			eventually(t, "the phone in the roster", func() bool { return len(host.Roster()) == 2 })
+			for _, who := range host.Roster() {
+				if who.Kind == rooms.Phone && who.Moderator != want {
+					t.Errorf("a moderator: %v, want %v", who.Moderator, want)
+				}
+			}
+		})
+	}
 }
 
 func TestAPINThatComesWithTheCallIsTriedFirst(t *testing.T) {

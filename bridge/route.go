@@ -21,6 +21,7 @@ type destination struct {
 	engine    string        // where the room lives; "" where there is none
 	room      string        // "" as long as a menu has not found it
 	ring      *config.Phone // the phone that is called, and no room; nil else
+	moderator bool          // the caller came with a moderator's PIN
 	menu      *config.Menu  // who asks for the PIN of the room; nil if the room was dialled
 	pin       string        // that came with the call, for the menu to try first
 	announce  ivr.Prompt    // what is said instead; "" if nothing is

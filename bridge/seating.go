@@ -75,6 +75,7 @@ func (c *call) rooms() Rooms { return c.gateway.Rooms[c.to.engine] }
 // participant is how the room sees the caller.
 func (c *call) participant() rooms.Participant {
 	who := participant(c.invite, c.to.trunk, c.to.caller)
+	who.Moderator = c.to.moderator
 	for key, value := range c.attributes {
 		who.Attributes[key] = value
 	}

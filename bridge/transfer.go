@@ -36,6 +36,7 @@ func (c *call) inherit(p *spot, trunk *config.Trunk) {
 	c.to, c.attributes, c.admitted = p.to, p.attributes, p.admitted
 	c.muted, c.moderated, c.language = p.muted, p.moderated, p.language
 	c.to.trunk, c.to.pin = trunk, ""
+	c.to.moderator = false // that was another person
 }
 
 // introduce notes who it is that is in the place of another.
@@ -222,6 +223,7 @@ func (c *call) moveOn(ctx context.Context, m *move) error {
 	c.speaker.hush()
 	c.known, c.informed, c.interrupted = news{}, false, false
 	c.to.engine, c.to.room, c.to.menu, c.to.pin, c.attributes = m.to.engine, m.to.room, m.to.menu, m.to.pin, nil
+	c.to.moderator = false
 	if c.asks() {
 		m.done <- nil // it is being spoken to, as if it had called there
 		return c.choose(ctx)

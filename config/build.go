@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -213,7 +214,23 @@ func (b *builder) room(t *tree) Room {
 	return Room{
 		Name:     value(b, t.get("name"), parseRoomName),
 		Password: value(b, t.get("password"), b.secrets.read),
+
+		PIN:          value(b, t.get("pin"), b.parseOwnPIN),
+		ModeratorPIN: value(b, t.get("moderator").get("pin"), b.parseOwnPIN),
 	}
+}
+
+// parseOwnPIN reads the PIN of a room.
+func (b *builder) parseOwnPIN(text string) (Secret, error) {
+	secret, err := b.secrets.read(text)
+	if err != nil {
+		return Secret{}, err
+	}
+	pin := secret.Reveal()
+	if len(pin) < leastPIN || len(pin) > mostPIN || strings.Trim(pin, "0123456789") != "" {
+		return Secret{}, fmt.Errorf("%d to %d digits are wanted", leastPIN, mostPIN)
+	}
+	return secret, nil
 }
 
 // parseRoom returns a function for where a route leads: a room's name, or with an expression a template for one.
@@ -253,8 +270,8 @@ func (b *builder) parsePIN(t *tree, expression *regexp.Regexp) func(string) (Sec
 			return Secret{}, err
 		case strings.Trim(plain, "0123456789") != "", expression != nil && strings.Contains(secret.Reveal(), "$$"):
 			return Secret{}, errors.New("digits are wanted, or with to_match a group such as $1")
-		case len(plain) > 20:
-			return Secret{}, errors.New("more than 20 digits")
+		case len(plain) > mostPIN:
+			return Secret{}, fmt.Errorf("more than %d digits", mostPIN)
 		}
 		t.open = own == 0
 		return secret, nil

@@ -4,27 +4,6 @@ import (
 	"slices"
 )
 
-// checkMenus finds the engines of menus, which are LiveKit's: embedded rooms have no PINs yet.
-func (b *builder) checkMenus(c *Config) {
-	routes := b.root.get("routes").list()
-	for i, t := range b.items("menus") {
-		engine := b.refer(t, "engine", "engines", "engine", isLiveKit)
-		switch at := t.get("engine"); {
-		case engine == "" && at == nil && !b.toldBelow("engines") && !b.toldBelow(t.path):
-			b.add(t.at, t.path, "an engine with livekit is wanted: embedded rooms have no PINs yet")
-		case engine != "" && !isLiveKit(b.engineNamed(engine)):
-			b.add(at.at, at.path, "menus of embedded rooms are not supported yet: %s has no PINs", engine)
-		}
-		if i < len(c.Live.Menus) {
-			c.Live.Menus[i].Engine = engine
-		}
-		name := t.get("name")
-		if name.ok() && !slices.ContainsFunc(routes, func(r *tree) bool { return r.get("menu").ok() && r.get("menu").text == name.text }) {
-			b.warn(t.at, t.path, "no route leads to it")
-		}
-	}
-}
-
 // checkRooms finds the engines of rooms, which are embedded ones.
 func (b *builder) checkRooms(c *Config) {
 	for i, t := range b.items("rooms") {

@@ -259,9 +259,9 @@ const (
 // Menu is the voice that asks a caller for a PIN.
 type Menu struct {
 	Name      string
-	Engine    string   // of Static.Engines, with LiveKit; never empty
+	Engine    string   // of Static.Engines, never empty
 	Languages []string // "fr", "en": the first speaks first, the others can be chosen; at least one
-	Digits    int      // how many a PIN has, 4 to 20; 10 by default, 0 is any number of them
+	Digits    int      // how many a PIN has, 4 to 20, 0 is any number of them; by default 10, or what all of an embedded engine have
 	Tries     int      // PINs a call may try, 1 to 10; 3 by default
 	// WaitForHost plays music to a caller until somebody else is in the room; true by default.
 	WaitForHost bool
@@ -269,9 +269,11 @@ type Menu struct {
 
 // Room is an embedded room with a name of its own.
 type Room struct {
-	Name     string // unique; 1 to 64 characters that can be the last part of a URL
-	Engine   string // of Static.Engines, never empty
-	Password Secret // for the page; empty, the default, if there is none
+	Name         string // unique; 1 to 64 characters that can be the last part of a URL
+	Engine       string // of Static.Engines, never empty
+	Password     Secret // for the page; empty, the default, if there is none
+	PIN          Secret // for menus: 4 to 20 digits, in no other room of the engine; empty, the default, if there is none
+	ModeratorPIN Secret // moderator.pin, likewise
 }
 
 // Route says where calls go, and which: all that it asks must be so. Of To and ToMatch, and of Callers and Caller, one at

@@ -123,10 +123,11 @@ func engineSettings() []setting {
 func menuSettings() []setting {
 	return []setting{
 		{key: "name", values: "name", required: true, doc: "What routes call this menu."},
-		{key: "engine", values: "name of an engine", means: "the only one with livekit", doc: "Where the meetings are. Embedded rooms have no PINs yet."},
+		{key: "engine", values: "name of an engine", means: "the only one with livekit, else the embedded one",
+			doc: "Where the meetings are: PINs of LiveKit's come from Meet, those of embedded rooms are rooms[].pin."},
 		{key: "languages", is: scalars, values: "fr or en", unset: "[fr, en]", doc: "What it speaks. It begins with the first; callers can choose the other."},
 		{key: "pin", is: mapping, unset: "{}", doc: "What it asks for.", keys: []setting{
-			{key: "digits", values: "number, 4 to 20, or any", unset: "10", bare: true,
+			{key: "digits", values: "number, 4 to 20, or any", bare: true, means: "10 with livekit; with embedded what all PINs there have, else any",
 				doc: "How many digits a PIN has; any waits for # or for four seconds of silence."},
 			{key: "tries", values: "number, 1 to 10", unset: "3", bare: true, doc: "PINs that a call may try."},
 		}},
@@ -223,7 +224,13 @@ func roomSettings() []setting {
 		{key: "engine", values: "name of an engine", means: "the embedded one", doc: "Where it is."},
 		{key: "password", values: "text, file:PATH or env:NAME", secret: true, means: "none",
 			doc: "Asked for on the page. Phones are not asked."},
-		{key: "pin", later: true}, {key: "moderator", later: true}, {key: "waiting_room", later: true},
+		{key: "pin", values: "4 to 20 digits, file:PATH or env:NAME", secret: true, means: "no menu leads there",
+			doc: "What callers enter in a menu of the engine ([menu.md](menu.md)). No two of an engine are the same; quotes keep its zeros."},
+		{key: "moderator", is: mapping, means: "there is none", doc: "Whoever moderates.", keys: []setting{
+			{key: "pin", values: "4 to 20 digits, file:PATH or env:NAME", secret: true, required: true,
+				doc: "A PIN of the room for moderators, who enter it in the place of the other."},
+		}},
+		{key: "waiting_room", later: true},
 	}
 }
 

@@ -134,12 +134,15 @@ func parseDTMF(text string) (DTMF, error) {
 	return "", errors.New("auto, inband or off is wanted")
 }
 
+// How many digits a PIN has.
+const leastPIN, mostPIN = 4, 20
+
 // parseDigits reads how many digits a PIN has; 0 is any number of them.
 func parseDigits(text string) (int, error) {
 	if text == "any" || text == "0" {
 		return 0, nil
 	}
-	n, err := parseNumber(4, 20)(text)
+	n, err := parseNumber(leastPIN, mostPIN)(text)
 	if err != nil {
 		return 0, fmt.Errorf("any or %w", err)
 	}

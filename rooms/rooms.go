@@ -39,13 +39,19 @@ type Namer interface {
 // Reception is where callers without an account ask for a room. Its methods may be called from any
 // goroutine, and may block on the network until ctx is done.
 type Reception interface {
-	// Find returns the name of the room that pin opens, as Backend.Open takes it; ErrNoRoom if there is
-	// none, whatever the reason. An untrusted caller's guesses are limited.
-	Find(ctx context.Context, pin string, trusted bool) (room string, err error)
+	// Find returns where pin leads; ErrNoRoom if nowhere, whatever the reason. An untrusted caller's
+	// guesses are limited.
+	Find(ctx context.Context, pin string, trusted bool) (Entry, error)
 	// Admit knocks at a room for a guest of that name and returns when it is let in, with what the room
 	// wants its participant to carry; ErrDenied or ErrUnanswered if it is not. waiting is called once, from
 	// the same goroutine, if the guest has to wait.
-	Admit(ctx context.Context, room, name string, waiting func()) (attributes map[string]string, err error)
+	Admit(ctx context.Context, to Entry, name string, waiting func()) (attributes map[string]string, err error)
+}
+
+// Entry is where a PIN leads.
+type Entry struct {
+	Room      string // as Backend.Open takes it
+	Moderator bool   // whoever comes with this PIN is one: Participant.Moderator of the seat
 }
 
 // Room is one room, as this gateway is in it. Its methods may be called from any goroutine.
@@ -107,6 +113,8 @@ type Participant struct {
 	Name  string // shown to everybody: never a whole phone number
 	Kind  PartKind
 	Muted bool
+	// Moderator says that the participant may moderate, where the rooms have moderators.
+	Moderator bool
 	// Attributes are further properties for backends that carry them (LiveKit); none holds a whole
 	// phone number.
 	Attributes map[string]string

@@ -83,7 +83,7 @@ func (h *house) openEngine(c config.Engine, clock func() time.Duration) (*engine
 	var err error
 	if c.LiveKit == nil {
 		e.sfu, err = h.openEmbedded(c, clock)
-		e.rooms.Backend = e.sfu
+		e.rooms.Backend, e.rooms.Reception = e.sfu, e.sfu
 		return e, err
 	}
 	e.cluster, err = h.openCluster(c, clock)
@@ -126,7 +126,9 @@ func named(live *config.Live, engine string) []sfu.Named {
 	var all []sfu.Named
 	for _, room := range live.Rooms {
 		if room.Engine == engine {
-			all = append(all, sfu.Named{Name: room.Name, Password: room.Password.Reveal()})
+			all = append(all, sfu.Named{
+				Name: room.Name, Password: room.Password.Reveal(), PIN: room.PIN.Reveal(), ModeratorPIN: room.ModeratorPIN.Reveal(),
+			})
 		}
 	}
 	return all

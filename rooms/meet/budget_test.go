@@ -36,10 +36,10 @@ func TestBudget(t *testing.T) {
 		}
 		secretless(t, s.log.String())
 		// The guesses of the first seconds are over a minute old again only now.
-		if room, err := s.Find(t.Context(), other, false); room != council {
+		if room, err := s.room(t.Context(), other, false); room != council {
 			t.Errorf("a meeting that is on: %q, %v", room, err)
 		}
-		if room, err := s.Find(t.Context(), pin, true); room != board {
+		if room, err := s.room(t.Context(), pin, true); room != board {
 			t.Errorf("a trusted caller: %q, %v", room, err)
 		}
 	})
@@ -52,7 +52,7 @@ func TestRightPINsAreNoGuesses(t *testing.T) {
 		for i := range 30 {
 			meeting := meettest.Meeting{ID: board[:34] + string("0123456789"[i/10]) + string("0123456789"[i%10]), PIN: pin[:8] + string("0123456789"[i/10]) + string("0123456789"[i%10])}
 			s.meet.Add(meeting)
-			if room, err := s.Find(t.Context(), meeting.PIN, false); room != meeting.ID {
+			if room, err := s.room(t.Context(), meeting.PIN, false); room != meeting.ID {
 				t.Fatalf("caller %d: %q, %v", i, room, err)
 			}
 		}

@@ -49,7 +49,8 @@ const (
 
 // Admit knocks at Meet's waiting room until somebody opens or refuses, nobody did in time, or ctx is done: then Meet
 // forgets the guest by itself. Public rooms open at once.
-func (r *Reception) Admit(ctx context.Context, room, name string, onWaiting func()) (map[string]string, error) {
+func (r *Reception) Admit(ctx context.Context, to rooms.Entry, name string, onWaiting func()) (map[string]string, error) {
+	room := to.Room
 	if r.meet == nil || !r.lobby {
 		return attributes(""), nil
 	}

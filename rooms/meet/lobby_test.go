@@ -27,7 +27,7 @@ func (s *stage) knock(ctx context.Context, room string) <-chan knocked {
 	go func() {
 		var k knocked
 		began := time.Now()
-		k.attributes, k.err = s.Admit(ctx, room, "+33 1 99 00 •• ••", func() { k.waited++ })
+		k.attributes, k.err = s.Admit(ctx, rooms.Entry{Room: room}, "+33 1 99 00 •• ••", func() { k.waited++ })
 		k.took = time.Since(began)
 		out <- k
 	}()
@@ -56,7 +56,7 @@ func TestNoLobby(t *testing.T) {
 	} {
 		t.Run(rule, func(t *testing.T) {
 			s := meeting(t, meettest.Restricted, change)
-			attributes, err := s.Admit(t.Context(), board, "x", func() { t.Error("it waits") })
+			attributes, err := s.Admit(t.Context(), rooms.Entry{Room: board}, "x", func() { t.Error("it waits") })
 			if err != nil {
 				t.Fatal(err)
 			}

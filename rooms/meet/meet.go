@@ -97,16 +97,16 @@ func (r *Reception) Check(ctx context.Context) error {
 //  4. Meet does not tell which room it is: the rules do, now.
 //
 // A stranger's wrong PIN takes the same time whether Meet was asked or not.
-func (r *Reception) Find(ctx context.Context, pin string, trusted bool) (string, error) {
+func (r *Reception) Find(ctx context.Context, pin string, trusted bool) (rooms.Entry, error) {
 	began := time.Now()
 	room, asked, err := r.find(ctx, pin, trusted)
 	if trusted || !errors.Is(err, rooms.ErrNoRoom) {
-		return room, err
+		return rooms.Entry{Room: room}, err
 	}
 	if err := r.wrong.wait(ctx, began, asked); err != nil {
-		return "", err
+		return rooms.Entry{}, err
 	}
-	return "", rooms.ErrNoRoom
+	return rooms.Entry{}, rooms.ErrNoRoom
 }
 
 // find is Find without the pace. It tells whether Meet was asked.

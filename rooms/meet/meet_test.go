@@ -2,6 +2,7 @@ package meet
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -116,7 +117,7 @@ func TestFind(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newStage(t, nil)
 				test.set(s)
-				room, err := s.Find(t.Context(), test.typed, test.trusted)
+				room, err := s.room(t.Context(), test.typed, test.trusted)
 				if room != test.room || (room == none) != errors.Is(err, rooms.ErrNoRoom) {
 					t.Errorf("got %q, %v, want %q", room, err, test.room)
 				}
@@ -149,7 +150,7 @@ func TestWithoutRoomkit(t *testing.T) {
 				}
 				s.livekit.AddDirect(board, pin)
 				time.Sleep(time.Nanosecond)
-				if room, err := s.Find(t.Context(), pin, true); room != board {
+				if room, err := s.room(t.Context(), pin, true); room != board {
 					t.Errorf("got %q, %v", room, err)
 				}
 				if n := s.meet.Count(meettest.Roomkit); n != 0 {
@@ -173,7 +174,7 @@ func TestLateRule(t *testing.T) {
 			_, _ = w.Write([]byte(`{"status":"success"}`))
 		})
 		time.AfterFunc(time.Second, func() { s.livekit.AddDirect(board, pin) })
-		if room, err := s.Find(t.Context(), pin, false); room != board {
+		if room, err := s.room(t.Context(), pin, false); room != board {
 			t.Errorf("got %q, %v, want the room", room, err)
 		}
 		_, err := s.Find(t.Context(), other, false)
@@ -183,4 +184,10 @@ func TestLateRule(t *testing.T) {
 		}
 		secretless(t, err.Error())
 	})
+}
+
+// room is the room that Find finds.
+func (s *stage) room(ctx context.Context, pin string, trusted bool) (string, error) {
+	entry, err := s.Find(ctx, pin, trusted)
+	return entry.Room, err
 }

@@ -20,7 +20,7 @@ func TestManyCallers(t *testing.T) {
 		var callers sync.WaitGroup
 		for range 200 {
 			callers.Go(func() {
-				if room, err := s.Find(t.Context(), pin, false); room != board || err != nil {
+				if room, err := s.room(t.Context(), pin, false); room != board || err != nil {
 					wrong.Add(1)
 				}
 			})
@@ -47,7 +47,7 @@ func TestReaderHangsUp(t *testing.T) {
 		})
 		synctest.Wait()
 		callers.Go(func() {
-			if room, err := s.Find(t.Context(), pin, true); room != board {
+			if room, err := s.room(t.Context(), pin, true); room != board {
 				t.Errorf("who waited got %q, %v", room, err)
 			}
 		})
@@ -66,7 +66,7 @@ func TestMissLooksAgain(t *testing.T) {
 		}
 		s.livekit.AddDirect(board, pin)
 		time.Sleep(time.Nanosecond)
-		if room, err := s.Find(t.Context(), pin, true); room != board {
+		if room, err := s.room(t.Context(), pin, true); room != board {
 			t.Errorf("got %q, %v, want the room", room, err)
 		}
 	})

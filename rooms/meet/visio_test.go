@@ -32,8 +32,8 @@ func TestWithLiveKit(t *testing.T) {
 
 	finds := func(act string, r *Reception, pin, want string) {
 		t.Helper()
-		if room, err := r.Find(ctx, pin, true); room != want || (want == "") != errors.Is(err, rooms.ErrNoRoom) {
-			t.Fatalf("%s: got %q, %v, want %q", act, room, err, want)
+		if entry, err := r.Find(ctx, pin, true); entry.Room != want || (want == "") != errors.Is(err, rooms.ErrNoRoom) {
+			t.Fatalf("%s: got %q, %v, want %q", act, entry.Room, err, want)
 		}
 	}
 	if err := reception.Check(ctx); err != nil {

@@ -38,7 +38,9 @@ type Config struct {
 // Named is a room that the configuration knows.
 type Named struct {
 	Name     string
-	Password string // asked of browsers; empty for none. Phones have their PIN.
+	Password string // asked of browsers; empty for none
+	// PIN and ModeratorPIN open the room to telephones (Find); empty for none. No two rooms have the same.
+	PIN, ModeratorPIN string
 }
 
 // maxSlots bounds what every browser costs.

@@ -49,7 +49,10 @@ type SFU struct {
 	err     error // of Close
 }
 
-var _ rooms.Backend = (*SFU)(nil)
+var (
+	_ rooms.Backend   = (*SFU)(nil)
+	_ rooms.Reception = (*SFU)(nil)
+)
 
 // New binds the ports and returns an SFU without rooms. A port that cannot be had is a *ListenError.
 // The SFU must be closed.
@@ -81,13 +84,14 @@ func New(cfg Config) (*SFU, error) {
 // doors are the rooms that may be opened; they do not change.
 type doors struct {
 	named map[string]Named
+	pins  []pin
 	any   bool
 }
 
-// Rename changes which rooms may be opened from now on, at once, and which passwords they have. Rooms that are open
+// Rename changes which rooms may be opened from now on, at once, and which passwords and PINs they have. Rooms that are open
 // stay.
 func (s *SFU) Rename(named []Named, anyRoom bool) {
-	d := &doors{named: make(map[string]Named), any: anyRoom}
+	d := &doors{named: make(map[string]Named), pins: pinsOf(named), any: anyRoom}
 	for _, n := range named {
 		d.named[key(n.Name)] = n
 	}
