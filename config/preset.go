@@ -16,8 +16,13 @@ type preset struct {
 func presets() []preset {
 	wideband := map[string]string{"codecs": "[G722, PCMA, PCMU]"}
 	return []preset{
+		{"3cx", "G.722 where the phone behind it has it.", wideband},
+		{"cisco-cube", "What is behind it speaks G.722, or is a carrier with G.711.", wideband},
 		{"cisco-cucm", "Phones and rooms behind it speak G.722; Opus, where it is offered, costs and gains nothing.", wideband},
+		{"ovh", "A French carrier: G.711, A-law first.", map[string]string{"codecs": "[PCMA, PCMU]"}},
 		{"poly", "Phones and rooms with G.722, of which older ones know no Opus.", wideband},
+		{"teams", "Direct Routing through an SBC: G.722 is what Teams and this gateway have in common.", wideband},
+		{"telnyx", "It carries G.722; the public network is G.711.", wideband},
 		{"twilio", "Elastic SIP Trunking: G.711, mu-law first.", map[string]string{"codecs": "[PCMU, PCMA]"}},
 		{"yealink", "Phones and rooms that offer G.722 first.", wideband},
 	}
