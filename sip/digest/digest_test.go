@@ -354,11 +354,12 @@ func TestGuessesInADay(t *testing.T) {
 }
 
 func TestGuessesAreBounded(t *testing.T) {
-	var g guesses
-	for i := range 3 * guessesKept {
-		g.wrong(fmt.Sprint(i), netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), time.Unix(1, 0))
+	var m Memory
+	g := guesses{&m}
+	for i := range 3 * memoryKept {
+		g.wrong(fmt.Sprint(i), netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}))
 	}
-	if n := len(g.young) + len(g.old); n > 2*guessesKept+3 {
+	if n := len(m.young) + len(m.old); n > 2*memoryKept+3 {
 		t.Errorf("%d are kept", n)
 	}
 }

@@ -2,53 +2,56 @@ package digest
 
 import (
 	"net/netip"
-	"sync"
 	"time"
 )
 
-// guesses counts wrong passwords, and locks out who has too many of them: for a second, and twice as long with every
-// further one. It is bounded: two generations of at most guessesKept keys, the older of which is forgotten when the
-// younger is full.
-type guesses struct {
-	mu         sync.Mutex
-	young, old map[suspect]guess
+// guesses locks out who has too many wrong passwords: for a second, and twice as long with every further one.
+type guesses struct{ ledger Ledger }
+
+// Ledger is where wrong passwords are counted, by suspect: a source, a user, or a user at a source. Its methods may be called
+// from any goroutine, and return within a fraction of a second.
+type Ledger interface {
+	// Look returns what each suspect has done, in their order. A suspect is forgotten GuessMemory after the last time.
+	Look(suspects []string) []Tally
+	// Wrong counts one more for each of them.
+	Wrong(suspects []string)
+	// Forget forgets one.
+	Forget(suspect string)
 }
 
-// suspect is who guesses, or what is guessed at: a user from an address, or all of the two.
-type suspect struct {
-	user string
-	from netip.Prefix
+// Tally is what a suspect has done.
+type Tally struct {
+	Wrong int
+	Ago   time.Duration // since the last
 }
 
-// guess is what a suspect has done.
-type guess struct {
-	wrong  int
-	last   time.Time
-	locked time.Time // until then
-}
-
-const (
-	guessesKept = 4096
-	// guessMemory is how long a wrong password is remembered after the last.
-	guessMemory = time.Hour
-)
+// GuessMemory is how long a wrong password is remembered after the last.
+const GuessMemory = time.Hour
 
 // bound is how many wrong passwords a suspect has free, and how long it is locked out at most. One desk has one phone
 // with one wrong password in it; behind one address may be a whole office.
 type bound struct {
-	suspect
-	free int
-	most time.Duration
+	suspect string
+	free    int
+	most    time.Duration
 }
 
-// boundsOf are those of one try.
+// boundsOf are those of one try. No address has a space in it.
 func boundsOf(user string, from netip.Addr) []bound {
-	at := sourceOf(from)
+	at := sourceOf(from).String()
 	return []bound{
-		{suspect{user, at}, 5, time.Hour},
-		{suspect{"", at}, 30, time.Hour},
-		{suspect{user, netip.Prefix{}}, 50, 5 * time.Minute},
+		{at + " " + user, 5, time.Hour},
+		{at, 30, time.Hour},
+		{" " + user, 50, 5 * time.Minute},
 	}
+}
+
+func suspectsOf(bounds []bound) []string {
+	var all []string
+	for _, b := range bounds {
+		all = append(all, b.suspect)
+	}
+	return all
 }
 
 // sourceOf returns what counts as one source: an IPv4 address, an IPv6 /64.
@@ -62,54 +65,31 @@ func sourceOf(a netip.Addr) netip.Prefix {
 	return p
 }
 
-// locked reports whether a try comes too early.
-func (g *guesses) locked(user string, from netip.Addr, now time.Time) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, b := range boundsOf(user, from) {
-		if now.Before(g.get(b.suspect).locked) {
-			return true
-		}
+// locked reports whether a try comes too early, and whether there is something to forget once it is right.
+func (g guesses) locked(user string, from netip.Addr) (early, guessed bool) {
+	bounds := boundsOf(user, from)
+	for i, t := range g.ledger.Look(suspectsOf(bounds)) {
+		early = early || t.Ago < bounds[i].lock(t.Wrong)
+		guessed = guessed || i == 0 && t.Wrong > 0
 	}
-	return false
+	return early, guessed
+}
+
+// lock is how long after the last of so many wrong passwords the next one comes too early.
+func (b bound) lock(wrong int) time.Duration {
+	over := wrong - b.free
+	if over < 0 {
+		return 0
+	}
+	return min(time.Second<<min(over, 20), b.most)
 }
 
 // wrong counts a wrong password.
-func (g *guesses) wrong(user string, from netip.Addr, now time.Time) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, b := range boundsOf(user, from) {
-		s := g.get(b.suspect)
-		if now.Sub(s.last) > guessMemory {
-			s = guess{}
-		}
-		s.wrong, s.last = s.wrong+1, now
-		if over := s.wrong - b.free; over >= 0 {
-			s.locked = now.Add(min(time.Second<<min(over, 20), b.most))
-		}
-		g.put(b.suspect, s)
-	}
+func (g guesses) wrong(user string, from netip.Addr) {
+	g.ledger.Wrong(suspectsOf(boundsOf(user, from)))
 }
 
 // right forgets what one user did wrong at one address.
-func (g *guesses) right(user string, from netip.Addr) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	s := boundsOf(user, from)[0].suspect
-	delete(g.young, s)
-	delete(g.old, s)
-}
-
-func (g *guesses) get(s suspect) guess {
-	if v, ok := g.young[s]; ok {
-		return v
-	}
-	return g.old[s]
-}
-
-func (g *guesses) put(s suspect, v guess) {
-	if len(g.young) >= guessesKept || g.young == nil {
-		g.old, g.young = g.young, make(map[suspect]guess)
-	}
-	g.young[s] = v
+func (g guesses) right(user string, from netip.Addr) {
+	g.ledger.Forget(boundsOf(user, from)[0].suspect)
 }

@@ -49,9 +49,12 @@ func NewVerifier(realm string, algorithms []Algorithm, lookup func(user string) 
 	}
 	return &Verifier{
 		realm: realm, algorithms: algorithms, lookup: lookup, nonces: newNonces(),
-		nobody: NewAccount("", realm, rand.Text()),
+		guesses: guesses{new(Memory)}, nobody: NewAccount("", realm, rand.Text()),
 	}
 }
+
+// CountIn has wrong passwords counted in l, and not in a Memory. It is called before anything is checked.
+func (v *Verifier) CountIn(l Ledger) { v.guesses.ledger = l }
 
 // Request is what a Verifier looks at.
 type Request struct {
@@ -92,14 +95,17 @@ func (v *Verifier) Check(r Request) (user string, challenges []string, err error
 	if !ours || !v.nonces.fresh(made, now) {
 		return "", v.challenge(now, true), ErrStale // whether the password was right, is not said (RFC 7616 section 3.3)
 	}
-	if v.guesses.locked(c.Username, r.Source, now) && (r.AtHome == nil || !r.AtHome(c.Username)) {
+	early, guessed := v.guesses.locked(c.Username, r.Source)
+	if early && (r.AtHome == nil || !r.AtHome(c.Username)) {
 		return "", v.challenge(now, false), ErrLocked
 	}
 	if !right {
-		v.guesses.wrong(c.Username, r.Source, now)
+		v.guesses.wrong(c.Username, r.Source)
 		return c.Username, v.challenge(now, false), ErrWrong
 	}
-	v.guesses.right(c.Username, r.Source)
+	if guessed {
+		v.guesses.right(c.Username, r.Source)
+	}
 	if !v.nonces.use(c.Nonce, made, c.NC) {
 		return "", v.challenge(now, true), ErrStale
 	}

@@ -59,14 +59,25 @@ func (r *Registrar) Register(q Register) Answer {
 	if err != nil {
 		return r.refuse(err)
 	}
+	elsewhere := r.shared(q.Phone)
+	a, changed := r.bind(q, wanted, elsewhere, now)
+	r.note(q.Phone, changed)
+	return a
+}
+
+// bind changes the bindings of a phone, and returns which it has changed.
+func (r *Registrar) bind(q Register, wanted []wish, elsewhere []Binding, now time.Time) (a Answer, changed []Binding) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	all := alive(r.phones[q.Phone], now)
-	before := len(all)
+	all := alive(merge(r.phones[q.Phone], elsewhere), now)
+	was, before := slices.Clone(all), len(all)
 	if overtaken(all, wanted, q) {
-		return r.refuse(errOrder)
+		return r.refuse(errOrder), nil
 	}
 	for _, w := range wanted {
+		if i := slices.IndexFunc(all, w.is); i >= 0 {
+			w.binding.Updated = later(now, all[i])
+		}
 		all = slices.DeleteFunc(all, w.is)
 		if w.life > 0 {
 			all = append(all, w.binding)
@@ -78,13 +89,14 @@ func (r *Registrar) Register(q Register) Answer {
 		r.log.Warn("a phone has too many bindings; the oldest are dropped", "phone", r.config.Name(q.Phone), "dropped", over)
 	}
 	if len(wanted) > 0 {
-		r.set(q.Phone, all)
+		r.set(q.Phone, slices.DeleteFunc(slices.Clone(all), func(b Binding) bool { return b.Gateway != "" }))
+		changed = changes(was, all, now)
 	}
 	if (before == 0) != (len(all) == 0) {
 		r.log.Info(map[bool]string{true: "phone registered", false: "phone gone"}[before == 0],
 			"phone", r.config.Name(q.Phone), "transport", q.Flow.Network, "address", q.Flow.Remote, "nat", q.NAT, "agent", q.UserAgent)
 	}
-	return r.accept(q, alive(all, now), now)
+	return r.accept(q, alive(all, now), now), changed
 }
 
 // wish is one contact of a REGISTER: to be bound, or with no life left to be forgotten.

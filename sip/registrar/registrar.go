@@ -21,7 +21,9 @@ type Config struct {
 	File     string                    // where bindings survive a restart; "" is nowhere
 	Keep     func(phone string) bool   // of the file, which phones there still are; nil: all
 	Name     func(phone string) string // what the log calls a phone; nil: what it is
-	Log      *slog.Logger              // nil is silence
+	// Store is where several gateways know of each other's bindings. Nil: there is one gateway.
+	Store Store
+	Log   *slog.Logger // nil is silence
 }
 
 // Bounds of one REGISTER.
@@ -51,6 +53,10 @@ type Binding struct {
 	Agent    string    `json:"agent,omitempty"`
 	Updated  time.Time `json:"updated"`
 	Expires  time.Time `json:"expires"`
+	// Gateway is which other gateway has it, and its flow; "" is this one.
+	Gateway string `json:"gateway,omitempty"`
+	// Gone says that it was a binding until Updated; where several gateways know of it, for as long as it would have lived.
+	Gone bool `json:"gone,omitempty"`
 }
 
 // Outbound reports whether the phone can be reached on its flow only (RFC 5626).
@@ -63,7 +69,9 @@ type Registrar struct {
 	dirty  chan struct{}
 
 	mu     sync.Mutex
-	phones map[string][]Binding // no list is changed once it is in here
+	phones map[string][]Binding // this gateway's own; no list is changed once it is in here
+	untold map[string][]Binding // that a connection has taken away, for the Store
+	news   chan struct{}        // receives where there is something in untold
 }
 
 // New returns a Registrar with the bindings of the file, if there are any. A file that cannot be read is told, and
@@ -79,14 +87,25 @@ func New(c Config) *Registrar {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	r := &Registrar{config: c, log: c.Log, dirty: make(chan struct{}, 1), phones: map[string][]Binding{}}
+	r := &Registrar{
+		config: c, log: c.Log, dirty: make(chan struct{}, 1), phones: map[string][]Binding{},
+		untold: map[string][]Binding{}, news: make(chan struct{}, 1),
+	}
 	r.load()
 	return r
 }
 
 // Bindings returns where a phone is now, the best place first: the one that it prefers, then the one that was heard of
-// last.
+// last. Those that other gateways have are among them.
 func (r *Registrar) Bindings(phone string) []Binding {
+	all := r.shared(phone)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return alive(merge(r.phones[phone], all), time.Now())
+}
+
+// Own returns those that this gateway has.
+func (r *Registrar) Own(phone string) []Binding {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return alive(r.phones[phone], time.Now())
@@ -105,12 +124,15 @@ func (r *Registrar) Devices(phone string) [][]Binding {
 		}
 		devices[i] = append(devices[i], b)
 	}
+	for _, ways := range devices { // the flows that are here before those that are elsewhere
+		slices.SortStableFunc(ways, func(a, b Binding) int { return cmp.Compare(min(len(a.Gateway), 1), min(len(b.Gateway), 1)) })
+	}
 	return devices
 }
 
 // alive returns the bindings that are, in their order.
 func alive(all []Binding, now time.Time) []Binding {
-	all = slices.DeleteFunc(slices.Clone(all), func(b Binding) bool { return !now.Before(b.Expires) })
+	all = slices.DeleteFunc(slices.Clone(all), func(b Binding) bool { return b.Gone || !now.Before(b.Expires) })
 	slices.SortStableFunc(all, func(a, b Binding) int {
 		return cmp.Or(cmp.Compare(b.Q, a.Q), b.Updated.Compare(a.Updated))
 	})
@@ -119,7 +141,8 @@ func alive(all []Binding, now time.Time) []Binding {
 
 // At reports whether a phone is registered from an address.
 func (r *Registrar) At(phone string, src netip.Addr) bool {
-	return slices.ContainsFunc(r.Bindings(phone), func(b Binding) bool { return b.Flow.Remote.Addr() == src })
+	there := func(b Binding) bool { return b.Flow.Remote.Addr() == src }
+	return slices.ContainsFunc(r.Own(phone), there) || slices.ContainsFunc(r.Bindings(phone), there)
 }
 
 // Translated returns the flows over UDP that a NAT would forget: those that something must be sent on now and then.
@@ -149,6 +172,7 @@ func (r *Registrar) Lost(flow Flow) {
 		if len(left) != len(all) {
 			r.log.Info("phone lost", "phone", r.config.Name(phone), "transport", flow.Network, "address", flow.Remote)
 			r.set(phone, left)
+			r.tell(phone, changes(all, left, time.Now()))
 		}
 	}
 }

@@ -38,7 +38,7 @@ type failure struct {
 
 func (f *failure) Error() string { return f.reason }
 
-// stayRegistered registers, refreshes, and takes it back in the end.
+// stayRegistered registers, and refreshes, until ctx is done.
 func (t *Trunk) stayRegistered(ctx context.Context) {
 	wait := firstWait
 	for {
@@ -46,7 +46,6 @@ func (t *Trunk) stayRegistered(ctx context.Context) {
 		var err error
 		t.guarded(func() { err = errors.New("panic"); granted, err = t.registerSomewhere(ctx) })
 		if ctx.Err() != nil {
-			t.guarded(func() { t.leave(ctx) })
 			return
 		}
 		pause := between(granted, 0.75, 0.9)
@@ -57,7 +56,6 @@ func (t *Trunk) stayRegistered(ctx context.Context) {
 			wait = firstWait
 		}
 		if !sleep(ctx, pause) {
-			t.guarded(func() { t.leave(ctx) })
 			return
 		}
 	}
@@ -99,6 +97,9 @@ func (t *Trunk) registerSomewhere(ctx context.Context) (time.Duration, error) {
 // registerAt registers with one server (RFC 3261 section 10.2).
 func (t *Trunk) registerAt(ctx context.Context, uri string) (time.Duration, error) {
 	for again := false; ; again = true {
+		if err := t.still(ctx); err != nil {
+			return 0, err
+		}
 		reply, err := t.ask(ctx, uri, t.asked)
 		if err != nil {
 			return 0, &failure{reason: err.Error()}
@@ -107,6 +108,7 @@ func (t *Trunk) registerAt(ctx context.Context, uri string) (time.Duration, erro
 		least := interval(reply.Header("Min-Expires"))
 		switch {
 		case reply.Code == 200:
+			t.replace(ctx, uri, reply)
 			return granted(reply, t.asked), nil
 		case reply.Code == 423 && least > t.asked && !again:
 			t.asked = min(least, 24*time.Hour)
@@ -118,19 +120,6 @@ func (t *Trunk) registerAt(ctx context.Context, uri string) (time.Duration, erro
 			after:   interval(reply.Header("Retry-After")),
 		}
 	}
-}
-
-func (t *Trunk) ask(ctx context.Context, uri string, expires time.Duration) (sip.Reply, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	r := t.config.Register
-	reply, err := t.asker.Ask(ctx, sip.Ask{
-		Method: "REGISTER", To: withoutUser(uri), Subject: t.subject(), CallID: t.callID, CSeq: t.cseq,
-		Contact: r.User, Keys: r.Keys,
-		Headers: []sip.Header{{Name: "Expires", Value: strconv.Itoa(int(expires / time.Second))}},
-	})
-	t.cseq = max(t.cseq+1, reply.CSeq)
-	return reply, err
 }
 
 // withoutUser is the URI of a registrar: it has no user part (section 10.2).

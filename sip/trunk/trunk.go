@@ -27,6 +27,7 @@ type Config struct {
 	Servers  []string      // SIP URIs; the first that works is taken
 	Health   time.Duration // between two OPTIONS to each server; 0: none is sent
 	Register *Registration // nil: none
+	Turns    Turns         // whose turn it is to register; nil: always ours
 	Log      *slog.Logger  // nil is silence
 }
 
@@ -41,6 +42,7 @@ type Registration struct {
 type Trunk struct {
 	config Config
 	asker  Asker
+	turns  Turns
 	log    *slog.Logger
 	callID string
 	cseq   uint32        // of Run's goroutine
@@ -74,7 +76,10 @@ func New(c Config, a Asker) *Trunk {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	t := &Trunk{
-		config: c, asker: a, log: c.Log.With("trunk", c.Name), callID: newCallID(), seen: map[netip.Addr]time.Time{},
+		config: c, asker: a, turns: c.Turns, log: c.Log.With("trunk", c.Name), callID: newCallID(), seen: map[netip.Addr]time.Time{},
+	}
+	if c.Turns == nil {
+		t.turns = alone{}
 	}
 	for _, uri := range c.Servers {
 		t.servers = append(t.servers, server{uri: uri})
@@ -94,7 +99,7 @@ func (t *Trunk) Run(ctx context.Context) error {
 		}
 	}
 	if t.config.Register != nil {
-		group.Go(func() { t.stayRegistered(ctx) })
+		group.Go(func() { t.takeTurns(ctx) })
 	}
 	group.Wait()
 	return nil
