@@ -28,6 +28,10 @@ type Ask struct {
 
 	Headers []Header
 	Keys    *digest.Keyring // answers challenges; nil: nobody does
+
+	// Flow and Route are the way to a phone that has registered, as those of a Dial.
+	Flow  *Flow
+	Route []string
 }
 
 // Header is one header of a request.
@@ -72,23 +76,27 @@ func (s *Server) Ask(ctx context.Context, a Ask) (Reply, error) {
 }
 
 func (s *Server) ask(ctx context.Context, a Ask) (Reply, error) {
-	whom, err := parseTarget(a.To)
+	uri, err := parseURI(a.To)
+	if err != nil {
+		return Reply{}, err
+	}
+	routes, err := routesOf(a.Route)
 	if err != nil {
 		return Reply{}, err
 	}
 	var reply Reply
-	err = s.eachTarget(ctx, whom, func(from origin, quiet time.Duration) error {
+	err = s.eachWay(ctx, Dial{To: a.To, Flow: a.Flow, Route: a.Route}, func(from origin, quiet time.Duration) error {
 		asking, cancel := context.WithTimeoutCause(ctx, quiet, ErrNoAnswer)
 		defer cancel()
 		var err error
-		reply, err = s.askAt(asking, a, whom.uri, from)
+		reply, err = s.askAt(asking, a, uri, routes, from)
 		return err
 	})
 	return reply, err
 }
 
 // askAt sends a request to one target.
-func (s *Server) askAt(ctx context.Context, a Ask, uri sip.Uri, from origin) (Reply, error) {
+func (s *Server) askAt(ctx context.Context, a Ask, uri sip.Uri, routes []sip.Uri, from origin) (Reply, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(s.base, func() { cancel(ErrShutdown) })()
@@ -98,8 +106,9 @@ func (s *Server) askAt(ctx context.Context, a Ask, uri sip.Uri, from origin) (Re
 	if err != nil {
 		return Reply{}, err
 	}
-	p.target = uri
+	p.target, p.routes = uri, routes
 	req := s.request(a, p)
+	p.route(req)
 	p.address(req, from.src)
 	reply := Reply{Source: from.src, Local: netip.AddrPortFrom(p.here, from.local.Port())}
 	if c := req.Contact(); c != nil {

@@ -44,7 +44,7 @@ func (s *Server) Dial(ctx context.Context, to Dial) (*Dialog, []byte, error) {
 	return d, answer, nil
 }
 
-// eachWay is eachTarget for a call: on the flow that it names, as long as there is one, else to the first proxy of its
+// eachWay is eachTarget for a phone, too: on the flow that it names, as long as there is one, else to the first proxy of its
 // route, else to the address of its URI.
 func (s *Server) eachWay(ctx context.Context, to Dial, try func(from origin, quiet time.Duration) error) error {
 	if f := to.Flow; f != nil {
@@ -63,7 +63,7 @@ func (s *Server) eachWay(ctx context.Context, to Dial, try func(from origin, qui
 	}
 	whom, err := parseTarget(next)
 	if err != nil {
-		return fmt.Errorf("dial: %w", err)
+		return err
 	}
 	return s.eachTarget(ctx, whom, try)
 }

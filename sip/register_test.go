@@ -280,3 +280,29 @@ func TestAskIsGivenUp(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestAskOnAFlow asks a phone that has registered, on the way that it came.
+func TestAskOnAFlow(t *testing.T) {
+	networks(t, func(t *testing.T, network string) {
+		s, r := switchboard(t, answerAll(nil))
+		p := s.peer(network, "")
+		p.register("2001", 1, digest.NewKeyring("2001", "secret"), "Contact: <sip:2001@192.0.2.66:5060>")
+		replies := make(chan Reply, 1)
+		go func() {
+			b := r.Bindings("2001")[0]
+			got, err := s.Ask(context.Background(), Ask{Method: "OPTIONS", To: b.Contact, Flow: &b.Flow, Route: []string{"sip:edge.example;lr"}})
+			if err != nil {
+				t.Error(err)
+			}
+			replies <- got
+		}()
+		asked := p.expectRequest("OPTIONS")
+		if asked.start != "OPTIONS sip:2001@192.0.2.66:5060 SIP/2.0" || asked.header("Route") != "<sip:edge.example;lr>" {
+			t.Errorf("got %q, Route %q", asked.start, asked.header("Route"))
+		}
+		p.reply(asked, 200)
+		if got := wait(t, replies); got.Code != 200 {
+			t.Errorf("got %+v", got)
+		}
+	})
+}

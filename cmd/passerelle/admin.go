@@ -22,6 +22,9 @@ func (h *house) listenAdmin(c config.Admin) (*web, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/knocks", func(w http.ResponseWriter, _ *http.Request) { h.say(w, h.knocks.List()) })
 	mux.HandleFunc("GET /v1/calls", func(w http.ResponseWriter, _ *http.Request) { h.say(w, h.gateway.Calls()) })
+	mux.HandleFunc("GET /v1/trunks", func(w http.ResponseWriter, _ *http.Request) { h.say(w, h.trunks()) })
+	mux.HandleFunc("GET /v1/phones", func(w http.ResponseWriter, _ *http.Request) { h.say(w, h.allPhones()) })
+	mux.HandleFunc("POST /v1/phones/{user}/options", h.askPhone)
 	mux.HandleFunc("GET /v1/config/changes", func(w http.ResponseWriter, _ *http.Request) { h.say(w, h.pending()) })
 	mux.HandleFunc("GET /v1/dial/{room}", h.invite)
 	return &web{name: "the admin's desk (admin.listen)", listener: listener, server: &http.Server{

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"passerelle/bridge"
+	"passerelle/cmd/internal/desk"
 	"passerelle/config"
 )
 
@@ -25,12 +26,17 @@ var errNoAdmin = errors.New("the running gateway cannot be asked: the configurat
 
 // ask asks the gateway that runs with this configuration.
 func ask(ctx context.Context, c *config.Config, path string, answer any) error {
+	return askWith(ctx, c, http.MethodGet, path, answer)
+}
+
+// askWith is ask with a method.
+func askWith(ctx context.Context, c *config.Config, method, path string, answer any) error {
 	if c.Static.Admin == nil {
 		return errNoAdmin
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+reachable(c.Static.Admin.Listen.String())+path, nil)
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+reachable(c.Static.Admin.Listen.String())+path, nil)
 	if err != nil {
 		return err
 	}
@@ -50,15 +56,10 @@ func ask(ctx context.Context, c *config.Config, path string, answer any) error {
 	return json.NewDecoder(response.Body).Decode(answer)
 }
 
-func knocksCommand() *cobra.Command {
+// listCommand is a command that asks the running gateway for one thing and prints it.
+func listCommand[T any](use, short, long, path string, write func(io.Writer, T) error) *cobra.Command {
 	var asJSON bool
-	c := &cobra.Command{
-		Use:   "knocks",
-		Short: "List who was not answered, with a trunk to copy",
-		Long: `Asks the running gateway who was not answered lately, or whose call was refused, and why; the latest first. For whoever is
-nobody's there is a trunk to copy into the configuration.`,
-		Args: cobra.NoArgs,
-	}
+	c := &cobra.Command{Use: use, Short: short, Long: long, Args: cobra.NoArgs}
 	config.AddFlags(c.Flags())
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -66,18 +67,34 @@ nobody's there is a trunk to copy into the configuration.`,
 		if err != nil {
 			return err
 		}
-		var knocks []bridge.Knock
-		if err := ask(c.Context(), cfg, "/v1/knocks", &knocks); err != nil {
+		var all T
+		if err := ask(c.Context(), cfg, path, &all); err != nil {
 			return err
 		}
 		if asJSON {
 			e := json.NewEncoder(c.OutOrStdout())
 			e.SetIndent("", "  ")
-			return e.Encode(knocks)
+			return e.Encode(all)
 		}
-		return printKnocks(c.OutOrStdout(), knocks)
+		return write(c.OutOrStdout(), all)
 	}
 	return c
+}
+
+func knocksCommand() *cobra.Command {
+	return listCommand("knocks", "List who was not answered, with a trunk to copy",
+		`Asks the running gateway who was not answered lately, or whose call was refused, and why; the latest first. For whoever is
+nobody's there is a trunk to copy into the configuration.`, "/v1/knocks", printKnocks)
+}
+
+func trunksCommand() *cobra.Command {
+	return listCommand("trunks", "List the trunks, and how they are",
+		"Asks the running gateway how its trunks are: where it is registered, and which servers answer.", "/v1/trunks", printTrunks)
+}
+
+func phonesCommand() *cobra.Command {
+	return listCommand("phones", "List the phones, and where they are",
+		"Asks the running gateway where its phones have registered, and who has shown wrong passwords.", "/v1/phones", printPhones)
 }
 
 // printKnocks writes the list for people.
@@ -109,4 +126,58 @@ func reasonOf(k bridge.Knock) string {
 		return fmt.Sprintf("%d, %s (trunk %s)", k.Code, k.Why, k.Trunk)
 	}
 	return k.Why
+}
+
+// printTrunks writes the trunks for people: a line for the registration, and one for each server.
+func printTrunks(w io.Writer, trunks []desk.Trunk) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, t := range trunks {
+		switch {
+		case t.Registered:
+			fmt.Fprintf(table, "%s\tregistered\t%s\tuntil %s\n", t.Name, t.Server, t.Until.Local().Format(time.TimeOnly))
+		case t.Registers:
+			fmt.Fprintf(table, "%s\tnot registered\t\t%s\n", t.Name, t.Why)
+		case len(t.Servers) == 0:
+			fmt.Fprintf(table, "%s\tcalls us\t\t\n", t.Name)
+		}
+		for _, s := range t.Servers {
+			state, since := "up", ""
+			if !s.Up {
+				state = "down"
+			}
+			if !s.Since.IsZero() {
+				since = "since " + s.Since.Local().Format(time.DateTime)
+			}
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", t.Name, state, s.URI, strings.TrimSpace(since+"  "+s.Why))
+		}
+	}
+	return table.Flush()
+}
+
+// printPhones writes the phones for people: a line for each place where one is, and for each source of wrong passwords.
+func printPhones(w io.Writer, all desk.Phones) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, p := range all.Phones {
+		for _, b := range p.Bindings {
+			fmt.Fprintf(table, "%s\t%s\tat %s %s\tuntil %s\t%s\n", p.User, p.Name, b.Flow.Network, b.Flow.Remote, b.Expires.Local().Format(time.TimeOnly), b.Agent)
+		}
+		if len(p.Bindings) == 0 {
+			state := "not registered"
+			if p.Unknown {
+				state = "no such phone"
+			}
+			fmt.Fprintf(table, "%s\t%s\t%s\t\t\n", p.User, p.Name, state)
+		}
+		for _, wrong := range p.Wrong {
+			if wrong.From == "" {
+				continue // what its sources say
+			}
+			locked := ""
+			if !wrong.Locked.IsZero() {
+				locked = "locked out until " + wrong.Locked.Local().Format(time.TimeOnly)
+			}
+			fmt.Fprintf(table, "%s\t\t%d wrong passwords from %s\tlast %s\t%s\n", p.User, wrong.Times, wrong.From, wrong.Last.Local().Format(time.TimeOnly), locked)
+		}
+	}
+	return table.Flush()
 }

@@ -73,6 +73,16 @@ func openRegistrar(c *config.Config, log *slog.Logger) (*registrar.Registrar, er
 	}), nil
 }
 
+// networkOf is the network of a phone.
+func networkOf(phones []config.Phone, user string) string {
+	for _, p := range phones {
+		if p.User == user {
+			return p.Network
+		}
+	}
+	return ""
+}
+
 // isPhone reports whether an account is a phone of a network, and not a trunk; of any where it has no name.
 func isPhone(live *config.Live, network, user string) bool {
 	for _, p := range live.Phones {

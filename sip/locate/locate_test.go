@@ -238,3 +238,27 @@ func TestOrderIsAPermutation(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestWhatDNSSaysIsTold(t *testing.T) {
+	dns := locatetest.Serve(t, zone)
+	var heard []string
+	r := New(Config{Servers: []netip.AddrPort{dns.Addr}, Tell: func(a Answer) {
+		heard = append(heard, fmt.Sprintf("%s %s %v %v", a.Type, a.Name, a.Records, a.Err))
+	}})
+	find := func() {
+		if _, err := r.Find(t.Context(), Query{Host: "hole.example", Transport: "udp", Speaks: overIPv4("udp")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	find()
+	want := []string{
+		"SRV _sip._udp.hole.example. [_sip._udp.hole.example. 60 IN SRV 0 0 5060 nobody.example. _sip._udp.hole.example. 60 IN SRV 1 0 5060 one.example.] <nil>",
+		"A nobody.example. [] <nil>", "A one.example. [one.example. 60 IN A 192.0.2.1] <nil>",
+	}
+	if !slices.Equal(heard, want) {
+		t.Errorf("told\n%s", strings.Join(heard, "\n"))
+	}
+	if find(); len(heard) != len(want) {
+		t.Errorf("what is remembered is told again: %v", heard[len(want):])
+	}
+}

@@ -23,12 +23,23 @@ type Config struct {
 
 	// Now is the clock of the cache. Nil: time.Now.
 	Now func() time.Time
+
+	// Tell, where set, is told each answer of DNS as it comes, from whoever asked. It must not block.
+	Tell func(Answer)
+}
+
+// Answer is what DNS has said to one question.
+type Answer struct {
+	Name, Type string   // "_sip._udp.example.org.", "SRV"
+	Records    []string // as a zone file has them, with their TTL; none: there are none
+	Err        error    // why there is no answer
 }
 
 // Resolver finds servers, and remembers them for as long as DNS says. Its methods may be called from any goroutine.
 type Resolver struct {
 	asked  []string
 	random func(n int) int
+	tell   func(Answer)
 	cache  cache
 	system *net.Resolver
 }
@@ -43,7 +54,10 @@ const (
 
 // New returns a Resolver. It asks nothing yet.
 func New(c Config) *Resolver {
-	r := &Resolver{random: c.Random, cache: newCache(c.Now), system: net.DefaultResolver}
+	r := &Resolver{random: c.Random, tell: c.Tell, cache: newCache(c.Now), system: net.DefaultResolver}
+	if r.tell == nil {
+		r.tell = func(Answer) {}
+	}
 	if r.random == nil {
 		r.random = rand.IntN
 	}
@@ -136,6 +150,7 @@ func (r *Resolver) look(ctx context.Context, name string, kind uint16) ([]dns.RR
 		return known, nil
 	}
 	answers, ttl, err := r.ask(ctx, key)
+	r.tell(answerOf(key, answers, err))
 	switch {
 	case err == nil:
 		r.cache.put(key, answers, ttl)
@@ -144,6 +159,15 @@ func (r *Resolver) look(ctx context.Context, name string, kind uint16) ([]dns.RR
 		return known, nil
 	}
 	return nil, err
+}
+
+// answerOf is an answer for people.
+func answerOf(q question, records []dns.RR, err error) Answer {
+	a := Answer{Name: q.name, Type: dns.TypeToString[q.kind], Err: err}
+	for _, rr := range records {
+		a.Records = append(a.Records, strings.ReplaceAll(rr.String(), "\t", " "))
+	}
+	return a
 }
 
 // ask asks each server in turn, twice.
