@@ -2,6 +2,7 @@ package digest
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -17,6 +18,8 @@ type Ledger interface {
 	Wrong(suspects []string)
 	// Forget forgets one.
 	Forget(suspect string)
+	// All returns what is remembered, by suspect.
+	All() map[string]Tally
 }
 
 // Tally is what a suspect has done.
@@ -39,11 +42,18 @@ type bound struct {
 // boundsOf are those of one try. No address has a space in it.
 func boundsOf(user string, from netip.Addr) []bound {
 	at := sourceOf(from).String()
-	return []bound{
-		{at + " " + user, 5, time.Hour},
-		{at, 30, time.Hour},
-		{" " + user, 50, 5 * time.Minute},
+	return []bound{boundOf(at + " " + user), boundOf(at), boundOf(" " + user)}
+}
+
+// boundOf is the bound of one suspect.
+func boundOf(suspect string) bound {
+	switch at, _, user := strings.Cut(suspect, " "); {
+	case at == "":
+		return bound{suspect, 50, 5 * time.Minute}
+	case user:
+		return bound{suspect, 5, time.Hour}
 	}
+	return bound{suspect, 30, time.Hour}
 }
 
 func suspectsOf(bounds []bound) []string {

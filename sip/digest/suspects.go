@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -27,27 +28,16 @@ func (v *Verifier) Suspects() []Suspect {
 }
 
 // list returns what is remembered.
-func (g *guesses) list(now time.Time) []Suspect {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+func (g guesses) list(now time.Time) []Suspect {
 	var all []Suspect
-	add := func(s suspect, v guess) {
-		if now.Sub(v.last) > guessMemory {
-			return
-		}
-		known := Suspect{User: s.user, From: s.from, Wrong: v.wrong, Last: v.last}
-		if now.Before(v.locked) {
-			known.Locked = v.locked
+	for suspect, tally := range g.ledger.All() {
+		at, user, _ := strings.Cut(suspect, " ")
+		from, _ := netip.ParsePrefix(at) // of a user from anywhere there is none
+		known := Suspect{User: user, From: from, Wrong: tally.Wrong, Last: now.Add(-tally.Ago)}
+		if lock := boundOf(suspect).lock(tally.Wrong); tally.Ago < lock {
+			known.Locked = known.Last.Add(lock)
 		}
 		all = append(all, known)
-	}
-	for s, v := range g.young {
-		add(s, v)
-	}
-	for s, v := range g.old {
-		if _, newer := g.young[s]; !newer {
-			add(s, v)
-		}
 	}
 	return all
 }

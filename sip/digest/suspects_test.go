@@ -24,13 +24,13 @@ func TestSuspects(t *testing.T) {
 			}
 			return lines
 		}
-		v.guesses.wrong("2001", from, time.Now())
+		v.guesses.wrong("2001", from)
 		want := []string{`"" 192.0.2.7/32 1 0s`, `"2001" 192.0.2.7/32 1 0s`, `"2001" invalid Prefix 1 0s`}
 		if got := list(); !slices.Equal(got, want) {
 			t.Errorf("after one: %q", got)
 		}
 		for range 6 {
-			v.guesses.wrong("2001", from, time.Now())
+			v.guesses.wrong("2001", from)
 		}
 		if got := list(); got[1] != `"2001" 192.0.2.7/32 7 4s` {
 			t.Errorf("after seven: %q", got)

@@ -31,6 +31,9 @@ func Contract(t *testing.T, l digest.Ledger) {
 	l.Forget("192.0.2.7/32 2001")
 	tallies(0, 2, 1)
 	l.Forget("nobody")
+	if all := l.All(); len(all) != 4 || all["192.0.2.7/32"].Wrong != 2 || all[" 2002"].Wrong != 1 {
+		t.Errorf("remembered are %v", all)
+	}
 
 	var all sync.WaitGroup
 	for i := range 20 {
