@@ -37,7 +37,7 @@ func TestOutgoingRules(t *testing.T) {
 	rules := OutgoingRules(loaded(t, fmt.Sprintf(`
 version: 1
 trunks:
-  - {name: carrier, servers: sip.carrier.example, numbers: {plan: FR}, limits: {outgoing: {at_once: 2, minutes_a_day: 3, minutes_a_call: 4}}}
+  - {name: carrier, servers: sip.carrier.example, numbers: {plan: FR, ours: +33123456700}, limits: {outgoing: {at_once: 2, minutes_a_day: 3, minutes_a_call: 4}}}
 outgoing: {via: carrier, who: api, allow: [FR, "+32 2"], kinds: [%s], limits: {at_once: 5, minutes_a_day: 6, minutes_a_call: 7}, zone: Europe/Paris}
 `, strings.Join(names, ", "))))
 	if !slices.Equal(rules.Kinds, outgoing.Kinds()) || !slices.Equal(rules.Who, []outgoing.Who{outgoing.API}) || rules.Zone.String() != "Europe/Paris" {

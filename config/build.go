@@ -184,6 +184,7 @@ func (b *builder) trunk(t *tree) Trunk {
 		Transfer:    b.transfer(t.get("transfer")),
 	}
 	b.outward(t, &k)
+	b.presents(t, &k)
 	for _, list := range []*tree{from, t.get("codecs"), t.get("servers")} {
 		if list.ok() && len(list.items) == 0 {
 			b.add(list.at, list.path, "one at least is wanted")

@@ -223,6 +223,8 @@ type Numbers struct {
 	Plan       string // the country, "FR"; empty, the default: none
 	Outside    string // digits that may stand before a number that leaves the house; empty, the default, if there are none
 	Extensions Extensions
+	Ours       []Range // the numbers that the trunk has given us; none by default
+	Present    string  // as whom we call over it, where it is none of Ours; "" where nobody said
 }
 
 // Extensions are the numbers within a house.

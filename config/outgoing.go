@@ -158,6 +158,8 @@ func (b *builder) checkOutward(item *tree, name string) {
 		case trunk.name != name || trunk.element.broken:
 		case trunk.element.get("servers") == nil:
 			b.add(item.at, item.path, "trunk %s has no servers: where is it called?", name)
+		case trunk.element.get("numbers").get("present") == nil:
+			b.add(item.at, item.path, "trunk %s has neither numbers.present nor numbers.ours: as whom is called over it?", name)
 		case trunk.element.get("numbers").get("plan") == nil:
 			b.warn(item.at, item.path, "trunk %s has no numbers.plan: only numbers that begin with + can be called over it", name)
 		}
