@@ -15,6 +15,7 @@ import (
 
 	"passerelle/bridge/audio"
 	"passerelle/bridge/ivr"
+	"passerelle/bridge/outgoing"
 	"passerelle/config"
 	"passerelle/rooms"
 	"passerelle/sip"
@@ -22,7 +23,7 @@ import (
 	"passerelle/sip/rtp"
 )
 
-// Config is what a Gateway is made of. All fields are needed, Knocks, ServerOf, Devices, Dial and Log excepted.
+// Config is what a Gateway is made of. All fields are needed, Knocks, ServerOf, Devices, Dial, Ledger and Log excepted.
 type Config struct {
 	Live     func() *config.Live // what is in force
 	Engine   *audio.Engine
@@ -37,7 +38,9 @@ type Config struct {
 	// routes lead to phones, as Dial is.
 	Devices func(user string) [][]registrar.Binding
 	// Dial calls somebody on a network (sip.Server.Dial). Nil: calls are transferred to rooms only.
-	Dial   func(ctx context.Context, network string, to sip.Dial) (*sip.Dialog, []byte, error)
+	Dial func(ctx context.Context, network string, to sip.Dial) (*sip.Dialog, []byte, error)
+	// Ledger lets calls out, and counts them. Nil: nothing is called out.
+	Ledger *outgoing.Ledger
 	Knocks *Knocks // where refused calls are noted; nil is nowhere
 	Log    *slog.Logger
 }

@@ -33,7 +33,8 @@ func (c *call) transfer(ctx context.Context, trunk *config.Trunk, target string,
 	out.live = c.gateway.Live()
 	out.inherit(p, trunk)
 	out.log = out.log.With("for", c.invite.CallID)
-	to := sip.Dial{To: target, From: c.caller(), Replaces: r.Replaces, ReferredBy: r.By}
+	to := sip.Dial{To: target, Replaces: r.Replaces, ReferredBy: r.By}
+	present(trunk, planOf(out.live, trunk), c.caller(), false).on(&to)
 	err := out.callOut(ctx, to, c, progress)
 	if out.answered > 0 {
 		out.logEnd(ctx, err)
@@ -45,10 +46,11 @@ func (c *call) transfer(ctx context.Context, trunk *config.Trunk, target string,
 
 // caller is who calls: what this phone has dialled; a number that a PIN may be is not told.
 func (c *call) caller() sip.Address {
-	if menu := c.spot.Load().to.menu; menu != nil {
-		return sip.Address{Display: menu.Name, User: menu.Name}
+	to := c.spot.Load().to
+	if to.menu != nil {
+		return sip.Address{Display: to.menu.Name, User: to.menu.Name}
 	}
-	return sip.Address{User: c.invite.RequestURI.User}
+	return sip.Address{User: c.gateway.directory().read(to.trunk, c.invite.RequestURI.User).Text()}
 }
 
 // callOut takes a call of ours from its INVITE to its end, for another one that it takes over from.

@@ -77,13 +77,15 @@ func (g *Gateway) portsInUse() int {
 
 // CallState is what is known of a call that is up, or on its way there. Numbers in it are masked.
 type CallState struct {
-	ID     string        `json:"id"` // Call-ID
-	From   string        `json:"from"`
-	To     string        `json:"to"`
-	Trunk  string        `json:"trunk"`
-	Lasts  time.Duration `json:"lasts"`             // since its INVITE, in nanoseconds
-	OneWay *oneWay       `json:"one_way,omitempty"` // why its sound goes one way, if it does
-	Trace  Trace         `json:"trace"`
+	ID    string        `json:"id"` // Call-ID
+	From  string        `json:"from"`
+	To    string        `json:"to"`
+	Trunk string        `json:"trunk"`
+	Lasts time.Duration `json:"lasts"` // since its INVITE, in nanoseconds
+	// Identity says that the INVITE came with an Identity header (RFC 8224). Nobody has verified it.
+	Identity bool    `json:"identity_not_verified,omitempty"`
+	OneWay   *oneWay `json:"one_way,omitempty"` // why its sound goes one way, if it does
+	Trace    Trace   `json:"trace"`
 }
 
 // Calls lists the calls, the longest first.
@@ -93,7 +95,7 @@ func (g *Gateway) Calls() []CallState {
 	for c := range g.calls {
 		all = append(all, CallState{
 			ID: c.invite.CallID, From: masked(c.invite.From.User), To: c.place, Trunk: c.to.trunk.Name,
-			Lasts: g.Clock() - c.began, OneWay: c.oneWay.Load(), Trace: c.to.trace,
+			Lasts: g.Clock() - c.began, Identity: c.identified(), OneWay: c.oneWay.Load(), Trace: c.to.trace,
 		})
 	}
 	g.mu.Unlock()
@@ -145,6 +147,9 @@ func (c *call) logStart() {
 	if diverted := identify(c.invite, c.to.trunk).diverted; diverted != "" {
 		args = append(args, "diverted", masked(diverted))
 	}
+	if c.identified() {
+		args = append(args, "identity", "not verified")
+	}
 	c.log.Info("call answered", args...)
 }
 
@@ -183,3 +188,6 @@ func (c *call) called() string {
 	}
 	return c.to.trace.Called
 }
+
+// identified reports whether the INVITE came with an Identity header (RFC 8224): who calls was signed by somebody.
+func (c *call) identified() bool { return len(c.invite.Header("Identity")) > 0 }

@@ -93,6 +93,7 @@ func (b *builder) build(root *tree) *Config {
 			Rooms:     each(root.get("rooms"), b.room),
 			Routes:    each(root.get("routes"), b.route),
 			Emergency: value(b, root.get("emergency").get("numbers"), parseRegion),
+			Outgoing:  b.outgoing(root.get("outgoing")),
 			Limits:    Limits{Calls: value(b, root.get("limits").get("calls"), parseNumber(1, 100000))},
 			Drain:     value(b, root.get("drain"), parseDuration(0, 24*time.Hour)),
 			Log:       Log{Level: value(b, root.get("log").get("level"), parseLevel)},
@@ -175,6 +176,7 @@ func (b *builder) trunk(t *tree) Trunk {
 		Gain:        value(b, t.get("gain"), parseSwitch),
 		Gate:        value(b, t.get("gate"), parseSwitch),
 		Calls:       value(b, t.get("limits").get("calls"), parseNumber(0, 100000)),
+		CallsOut:    b.callLimits(t.get("limits").get("outgoing")),
 		SRTP:        b.srtp(t.get("srtp")),
 		Suites:      b.suites(t),
 		DTMF:        value(b, t.get("dtmf"), parseDTMF),
@@ -182,6 +184,7 @@ func (b *builder) trunk(t *tree) Trunk {
 		Transfer:    b.transfer(t.get("transfer")),
 	}
 	b.outward(t, &k)
+	b.presents(t, &k)
 	for _, list := range []*tree{from, t.get("codecs"), t.get("servers")} {
 		if list.ok() && len(list.items) == 0 {
 			b.add(list.at, list.path, "one at least is wanted")

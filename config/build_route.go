@@ -104,6 +104,7 @@ func (b *builder) numbers(t *tree) Numbers {
 			E164:   value(b, t.get("extensions").get("e164"), parseExtension),
 		},
 	}
+	b.ours(t, &n)
 	if outside := t.get("outside"); outside != nil && t.get("plan") == nil {
 		b.add(outside.at, outside.path, "it belongs beside plan")
 	}

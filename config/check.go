@@ -21,6 +21,7 @@ func (b *builder) check(c *Config) {
 	b.checkRooms(c)
 	b.checkMenus(c)
 	b.checkRoutes(c)
+	b.checkOutgoing(c)
 	b.checkPage(c)
 	b.checkPorts(c)
 	b.fillPublicURL(c)

@@ -62,6 +62,7 @@ type Live struct {
 	// Emergency is the country, "FR", whose emergency numbers are known at every trunk; empty, the default: those of each
 	// trunk's plan.
 	Emergency string
+	Outgoing  *Outgoing // nil, the default: nothing may be called out
 	Limits    Limits
 	Drain     time.Duration // how long calls that are up may go on after SIGTERM, 0 to 24 h; 10 min by default
 	Log       Log
@@ -167,15 +168,16 @@ type Trunk struct {
 	// Certificate is accept.certificate: it is known by that, over TLS only and at From only, if there is any. Nil, the
 	// default: it is known by From, of which there is one at least.
 	Certificate *Certificate
-	Trusted     bool     // what its network says of callers is believed; false by default
-	Codecs      []Codec  // the one we like best first; G722, Opus, PCMA, PCMU by default
-	Gain        bool     // its callers' voices are brought to one level; sound.gain, true, by default
-	Gate        bool     // what is no voice is not sent to the room; sound.gate, true, by default
-	Calls       int      // limits.calls: calls at once; 0, the default, is no limit of its own
-	SRTP        SRTP     // optional, with any suite, by default
-	Suites      []uint16 // tls.suites: of TLS 1.2, spoken with its addresses beside those that everybody speaks; none by default
-	DTMF        DTMF     // auto by default
-	Numbers     Numbers  // how numbers are dialled there; as they are, by default
+	Trusted     bool       // what its network says of callers is believed; false by default
+	Codecs      []Codec    // the one we like best first; G722, Opus, PCMA, PCMU by default
+	Gain        bool       // its callers' voices are brought to one level; sound.gain, true, by default
+	Gate        bool       // what is no voice is not sent to the room; sound.gate, true, by default
+	Calls       int        // limits.calls: calls at once; 0, the default, is no limit of its own
+	CallsOut    CallLimits // limits.outgoing: of calls out over it; no bounds by default
+	SRTP        SRTP       // optional, with any suite, by default
+	Suites      []uint16   // tls.suites: of TLS 1.2, spoken with its addresses beside those that everybody speaks; none by default
+	DTMF        DTMF       // auto by default
+	Numbers     Numbers    // how numbers are dialled there; as they are, by default
 	Transfer    Transfer
 	Servers     []string      // SIP URIs, in the order of trying; none by default
 	Register    *Login        // nil, the default: it wants no registration
@@ -221,6 +223,8 @@ type Numbers struct {
 	Plan       string // the country, "FR"; empty, the default: none
 	Outside    string // digits that may stand before a number that leaves the house; empty, the default, if there are none
 	Extensions Extensions
+	Ours       []Range // the numbers that the trunk has given us; none by default
+	Present    string  // as whom we call over it, where it is none of Ours; "" where nobody said
 }
 
 // Extensions are the numbers within a house.

@@ -50,11 +50,11 @@ func schema() *setting {
 				doc: "The least that is worth a line. No level writes secrets or whole phone numbers."},
 		}},
 		{key: "state", is: mapping, means: "nothing survives", doc: "What survives a restart.", keys: []setting{
-			{key: "dir", values: "path of a folder", means: "phones register anew after a restart",
+			{key: "dir", values: "path of a folder", means: "phones register anew after a restart, and minutes of calls out begin at 0",
 				doc: "Where it is kept; a relative path begins at the configuration file."},
 			{key: "redis", later: true},
 		}},
-		{key: "outgoing", later: true},
+		outgoingSetting(),
 		{key: "metrics", later: true},
 	}}
 }
@@ -173,6 +173,7 @@ func trunkSettings() []setting {
 		{key: "gate", values: "on or off", bare: true, means: "sound.gate", doc: "Whether its callers' noise and silence are kept from the room."},
 		{key: "limits", is: mapping, unset: "{}", doc: "Bounds of this trunk.", keys: []setting{
 			{key: "calls", values: "number, 0 to 100000", unset: "0", bare: true, means: "0, no limit but the gateway's", doc: "Calls at once."},
+			{key: "outgoing", is: mapping, means: "none of its own", doc: "Bounds of calls out over this trunk, beside outgoing.limits.", keys: callLimitSettings("", "", "")},
 		}},
 		{key: "srtp", is: scalars, lone: true, values: "off, optional, required, sdes, dtls or a crypto-suite", unset: "[optional]",
 			doc: "Whether sound is encrypted with SRTP: where the peer can (optional), or else the call is refused (required). Suites are taken in this order; without off, optional or required they are required. Keys come in the SDP (sdes) or in a handshake (dtls), or as the peer wants."},

@@ -9,7 +9,10 @@ func numbersSetting() setting {
 			{key: "digits", values: "number, 2 to 8", required: true, bare: true, doc: "How many digits they have; an emergency number is none."},
 			{key: "e164", values: "+ and digits with {ext}", doc: "What they are to the world, such as +3312345{ext}."},
 		}},
-		{key: "ours", later: true}, {key: "present", later: true},
+		{key: "ours", is: scalars, lone: true, values: "number, or first..last", means: "nothing is known of whom we may call as",
+			doc: "The numbers that the trunk has given us, such as +33123456700..+33123456799: it is told no other ([calling-out.md](calling-out.md))."},
+		{key: "present", values: "number", means: "the first of ours, else register.user where that is a number",
+			doc: "As whom we call over it where who calls has none of ours."},
 	}}
 }
 

@@ -26,6 +26,8 @@ type outbound struct {
 	ackReq   *sip.Request
 
 	referredBy string
+	asserted   string // value of P-Asserted-Identity; "": none
+	private    bool
 	forks      map[string]bool // other dialogs that our INVITE made, by tag; under Dialog.mu
 	cancelBy   *time.Timer
 	heard      bool // anything, from the peer

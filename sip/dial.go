@@ -202,9 +202,12 @@ func (s *Server) caller(to Dial, uri sip.Uri, from origin, id dialogID) (*Dialog
 		unacked: map[uint32]*acceptance{},
 		out: outbound{
 			tell: to.Provisional, up: make(chan struct{}), forks: map[string]bool{}, numbers: map[string]uint32{},
-			tx: noTransaction{}, first: p, replaces: to.Replaces, referredBy: to.ReferredBy,
+			tx: noTransaction{}, first: p, replaces: to.Replaces, referredBy: to.ReferredBy, private: to.Private,
 			send: func(invite *sip.Request) bool { return s.spawn("INVITE", func() { s.converse(d, invite) }) },
 		},
+	}
+	if who := to.Asserted; who.User != "" {
+		d.out.asserted = fmt.Sprintf("<%s:%s@%s>", uri.Scheme, escapeUser(who.User), or(who.Host, p.self.Host))
 	}
 	req := d.invitation()
 	d.invite = newInvite(req, from.src, netip.AddrPortFrom(p.here, from.local.Port()))

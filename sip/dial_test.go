@@ -46,6 +46,8 @@ func TestTwoServers(t *testing.T) {
 			d, answer, err := caller.Dial(t.Context(), Dial{
 				To:          fmt.Sprintf("sip:board%%20room@%s;transport=%s", to, c.network),
 				From:        Address{Display: `Ada "the" Countess`, User: "ada"},
+				Asserted:    Address{User: "ada lovelace", Host: "example.org"},
+				Private:     true,
 				Offer:       []byte(testSDP),
 				Provisional: func(code int, _ string, _ []byte) { rung <- code },
 			})
@@ -58,6 +60,9 @@ func TestTwoServers(t *testing.T) {
 			i := wait(t, invites)
 			if i.RequestURI.User != "board room" || i.From.Display != `Ada "the" Countess` || i.From.User != "ada" {
 				t.Errorf("got %+v, %+v", i.RequestURI, i.From)
+			}
+			if pai, privacy := i.Header("P-Asserted-Identity"), i.Header("Privacy"); fmt.Sprint(pai) != "[<sip:ada%20lovelace@example.org>]" || fmt.Sprint(privacy) != "[id]" {
+				t.Errorf("got %q, %q", pai, privacy)
 			}
 			if i.Local != to || i.Source.Addr() != to.Addr() {
 				t.Errorf("got local %v, source %v; want %v", i.Local, i.Source, to)

@@ -153,6 +153,12 @@ func (d *Dialog) complete(req *sip.Request) {
 	if d.out.referredBy != "" {
 		req.AppendHeader(sip.NewHeader("Referred-By", oneLine(d.out.referredBy)))
 	}
+	if d.out.asserted != "" {
+		req.AppendHeader(sip.NewHeader("P-Asserted-Identity", oneLine(d.out.asserted)))
+	}
+	if d.out.private {
+		req.AppendHeader(sip.NewHeader("Privacy", "id"))
+	}
 	if d.invite.Body != nil {
 		req.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))
 		req.SetBody(d.invite.Body)

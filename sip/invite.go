@@ -69,6 +69,11 @@ type Dial struct {
 	From  Address // Host empty: the address that we are reached at
 	Offer []byte  // SDP
 
+	// Asserted is who calls, for a network that believes us (P-Asserted-Identity, RFC 3325); without a user it is not
+	// told. Private asks that network to tell nobody.
+	Asserted Address
+	Private  bool
+
 	// Flow is the way to a phone that has registered: where its REGISTER came from (RFC 5626 section 5.3). Nil: the
 	// address that To names, or the first of Route.
 	Flow *Flow

@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"sync"
 
 	"passerelle/bridge"
@@ -59,12 +56,9 @@ func openRegistrar(c *config.Config, log *slog.Logger) (*registrar.Registrar, er
 	if len(live.Phones) == 0 {
 		return nil, nil
 	}
-	file := ""
-	if dir := c.Static.State; dir != "" {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, fmt.Errorf("state.dir: %w", err)
-		}
-		file = filepath.Join(dir, "bindings.json")
+	file, err := stateFile(c, "bindings.json")
+	if err != nil {
+		return nil, err
 	}
 	return registrar.New(registrar.Config{
 		Min: live.Registrar.Least, Max: live.Registrar.Most, File: file, Log: log,

@@ -17,6 +17,7 @@ import (
 	"passerelle/bridge"
 	"passerelle/bridge/audio"
 	"passerelle/bridge/ivr"
+	"passerelle/bridge/outgoing"
 	"passerelle/cmd/internal/guard"
 	"passerelle/config"
 	"passerelle/sip/digest"
@@ -87,6 +88,7 @@ type house struct {
 	proofs  *digest.Verifier     // nil where nobody has a password
 	desks   *registrar.Registrar // nil where no phone registers
 	lines   *lines
+	minutes *outgoing.Local // of calls out
 	web     []*web
 	knocks  *bridge.Knocks
 
@@ -136,10 +138,13 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 	if err != nil {
 		return nil, err
 	}
+	if h.minutes, err = openMinutes(cfg, log); err != nil {
+		return nil, err
+	}
 	h.gateway = bridge.New(bridge.Config{
 		Live: h.live, Engine: h.engine, Rooms: places, Voices: voices, Networks: networks,
 		Identity: identity, Clock: clock, Knocks: h.knocks, Log: log,
-		ServerOf: h.serverOf, Devices: h.devices, Dial: h.dial,
+		ServerOf: h.serverOf, Devices: h.devices, Dial: h.dial, Ledger: outgoing.NewLedger(h.minutes, log),
 	})
 
 	if err := h.openDoors(); err != nil {
@@ -225,6 +230,7 @@ func (h *house) serve(ctx context.Context, signals <-chan os.Signal) error {
 	if h.desks != nil {
 		carry("registrar", h.desks.Run)
 	}
+	carry("minutes of calls out", h.minutes.Run)
 	h.lines.run(groupCtx, h.log)
 	defer h.lines.leave()
 	for _, e := range h.engines {

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"passerelle/state"
 )
 
 func desk(addr string) Flow {
@@ -209,7 +211,7 @@ func TestRestart(t *testing.T) {
 		gone := register(1, one)
 		gone.Phone = "gone"
 		r.Register(gone)
-		time.Sleep(2 * stateInterval)
+		time.Sleep(2 * state.Interval)
 
 		again := New(config)
 		if got, want := fmt.Sprint(again.Bindings("2001")), fmt.Sprint(r.Bindings("2001")); len(again.Bindings("2001")) != 2 || len(got) == 0 || len(got) != len(want) {
@@ -244,7 +246,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 		}
 		r := New(Config{File: file})
 		r.Register(register(1, one))
-		if err := r.save(); err != nil || len(New(Config{File: file}).Bindings("2001")) != 1 {
+		if err := r.file().Write(r.snapshot()); err != nil || len(New(Config{File: file}).Bindings("2001")) != 1 {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
