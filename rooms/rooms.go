@@ -21,6 +21,8 @@ var (
 	ErrEncrypted  = errors.New("the room is encrypted from end to end")
 	ErrDenied     = errors.New("not let into the room")
 	ErrUnanswered = errors.New("nobody let the caller into the room")
+	// ErrHeld: a moderator has muted the phone, and alone may unmute it.
+	ErrHeld = errors.New("a moderator keeps it muted")
 )
 
 // Backend keeps rooms. Its methods may be called from any goroutine.
@@ -54,6 +56,12 @@ type Entry struct {
 	Moderator bool   // whoever comes with this PIN is one: Participant.Moderator of the seat
 }
 
+// Porter is a Reception that knows which of its rooms keep callers waiting who come without a PIN.
+type Porter interface {
+	// Knocks says whether Admit may have to wait for somebody to open the room.
+	Knocks(room string) bool
+}
+
 // Room is one room, as this gateway is in it. Its methods may be called from any goroutine.
 type Room interface {
 	// Seat makes a phone a participant. It may block on the network until ctx is done. The Seat must
@@ -72,7 +80,7 @@ type Seat interface {
 	// Events returns what the room asks of this phone. The channel is bounded: a mute and an unmute
 	// that nobody read yet become one event, the last. It is closed when the seat is lost or closed.
 	Events() <-chan Event
-	// SetMuted tells the room that the phone has muted or unmuted itself.
+	// SetMuted tells the room that the phone has muted or unmuted itself; ErrHeld if it may not.
 	SetMuted(muted bool) error
 	// Send sends a raised hand, digits or text to the room.
 	Send(Message) error
@@ -165,6 +173,7 @@ const (
 	// Frames written meanwhile are dropped. Resumed follows, or the end of the channel.
 	Interrupted
 	Resumed
+	Lowered // a moderator lowered the phone's raised hand
 )
 
 // Event is what the room asks of a phone.

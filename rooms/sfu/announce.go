@@ -1,6 +1,7 @@
 package sfu
 
 import (
+	"slices"
 	"time"
 
 	"passerelle/codec"
@@ -39,11 +40,18 @@ func (s *SFU) announceIn(r *room) {
 func (r *room) announce(now time.Duration) (removed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	before := len(r.browsers)
+	before := len(r.browsers) + len(r.knocks) + len(r.calls)
 	r.expire(now)
+	r.expireKnocks(now)
+	r.forgetCalls(now)
+	removed = len(r.browsers)+len(r.knocks)+len(r.calls) < before
 	levels := r.newLevels(now)
 	if len(r.browsers) == 0 {
-		return before > 0
+		return removed
+	}
+	if r.restless {
+		r.restless = false
+		r.tellModerators(now)
 	}
 	if r.dirty {
 		r.dirty = false
@@ -52,7 +60,7 @@ func (r *room) announce(now time.Duration) (removed bool) {
 	if len(levels) > 0 {
 		r.sendLevels(levels)
 	}
-	return len(r.browsers) < before
+	return removed
 }
 
 // roster returns everybody as the page shows them. Called with mu held.
@@ -60,7 +68,7 @@ func (r *room) roster() []personOnPage {
 	all := make([]personOnPage, 0, len(r.browsers)+len(r.seats))
 	for _, b := range r.browsers {
 		p := onPage(b.participant())
-		p.Lost = b.lost != 0
+		p.Lost, p.Hand = b.lost != 0, b.hand
 		all = append(all, p)
 	}
 	for _, s := range r.seats {
@@ -68,7 +76,22 @@ func (r *room) roster() []personOnPage {
 		p.Hand = s.hand
 		all = append(all, p)
 	}
+	rankHands(all)
 	return all
+}
+
+// rankHands numbers the raised hands from 1: who was the first to ask.
+func rankHands(all []personOnPage) {
+	var raised []*personOnPage
+	for i := range all {
+		if all[i].Hand != 0 {
+			raised = append(raised, &all[i])
+		}
+	}
+	slices.SortFunc(raised, func(a, b *personOnPage) int { return a.Hand - b.Hand })
+	for i, p := range raised {
+		p.Hand = i + 1
+	}
 }
 
 // newLevels returns the levels that differ from those told before. Called with mu held.

@@ -101,7 +101,7 @@ func TestAnnouncementsOfPhones(t *testing.T) {
 		`{"type":"message","from":"p1","kind":"digits","text":"1"}`,
 		`{"type":"message","from":"p1","kind":"text","text":"\u003chi\u003e"}`,
 		`{"type":"roster","people":[{"id":"ada","name":"ada","kind":"browser","muted":false},` +
-			`{"id":"p1","name":"+33 1 •• 89","kind":"phone","muted":false,"hand":true}]}`,
+			`{"id":"p1","name":"+33 1 •• 89","kind":"phone","muted":false,"hand":1}]}`,
 	}
 	if got := told(ada); fmt.Sprintf("%q", got) != fmt.Sprintf("%q", want) {
 		t.Errorf("told\n%q\nwant\n%q", got, want)

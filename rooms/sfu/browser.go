@@ -23,8 +23,12 @@ type browser struct {
 	resume string // the secret with which it comes back
 	joined time.Duration
 
+	moderator bool // since it came
+
 	name   string
 	muted  bool
+	held   bool          // muted by a moderator who alone may unmute it
+	hand   int           // raised: the lower, the earlier; 0 is not
 	socket *socket       // nil while it is lost
 	peer   *peer         // nil while there is none
 	voice  *voice        // nil while no microphone is heard
@@ -35,11 +39,11 @@ type browser struct {
 
 // participant returns b as all others see it.
 func (b *browser) participant() rooms.Participant {
-	return rooms.Participant{ID: b.id, Name: b.name, Kind: rooms.Browser, Muted: b.muted}
+	return rooms.Participant{ID: b.id, Name: b.name, Kind: rooms.Browser, Muted: b.muted, Moderator: b.moderator}
 }
 
 // admit gives a browser its place, or its old one back, and tells it so.
-func (r *room) admit(ask request, name string, sock *socket, p *peer, answer string) (*browser, error) {
+func (r *room) admit(ask request, name string, moderator bool, sock *socket, p *peer, answer string) (*browser, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -52,20 +56,23 @@ func (r *room) admit(ask request, name string, sock *socket, p *peer, answer str
 		}
 		b = &browser{
 			room: r, id: r.newID("", "b"), resume: rand.Text(), joined: r.s.cfg.Clock(), name: name, muted: ask.Muted,
+			moderator: moderator,
 		}
 		r.browsers = append(r.browsers, b)
 		r.tell(rooms.Joined, b.participant())
-		r.s.cfg.Log.Info("a browser joined", "room", r.name, "id", b.id)
+		r.s.cfg.Log.Info("a browser joined", "room", r.name, "id", b.id, "moderator", moderator)
 	} else {
 		r.replace(b)
-		b.name, b.muted = name, ask.Muted
+		b.name, b.muted = name, ask.Muted || b.held
 		r.tell(rooms.Changed, b.participant())
 	}
 	b.socket, b.peer, b.lost, b.stale = sock, p, 0, true
 	p.ear.owner = b
 	sock.send(encode(joinedMessage{
 		Type: "joined", ID: b.id, Answer: answer, Resume: b.resume, Slots: len(p.ear.slots), Muted: b.muted,
+		Moderator: b.moderator,
 	}))
+	r.restless = r.restless || b.moderator
 	return b, nil
 }
 
@@ -112,6 +119,9 @@ func (r *room) removeBrowser(b *browser, reason string) {
 		b.socket = nil
 	}
 	r.tell(rooms.Left, b.participant())
+	if len(r.browsers) == 0 {
+		r.hangupRinging()
+	}
 	r.s.cfg.Log.Info("a browser left", "room", r.name, "id", b.id, "reason", reason,
 		"after", (r.s.cfg.Clock() - b.joined).Round(time.Second))
 }
@@ -185,11 +195,37 @@ func (r *room) endVoice(b *browser, v *voice) {
 	}
 }
 
-// setMuted is told that a browser muted or unmuted itself.
+// setMuted is told that a browser muted or unmuted itself; one that a moderator keeps muted is told so again.
 func (r *room) setMuted(b *browser, muted bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if b.held && !muted {
+		if b.socket != nil {
+			b.socket.send(encode(mutedMessage{Type: "muted", Muted: true, Held: true}))
+		}
+		return
+	}
 	r.setBrowserMuted(b, muted)
+}
+
+// setHand is told that a browser raised or lowered its hand.
+func (r *room) setHand(b *browser, raised bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.raise(&b.hand, raised)
+}
+
+// raise raises or lowers somebody's hand. Called with mu held.
+func (r *room) raise(hand *int, raised bool) {
+	if raised == (*hand != 0) {
+		return
+	}
+	*hand = 0
+	if raised {
+		r.lastHand++
+		*hand = r.lastHand
+	}
+	r.changed()
 }
 
 // setBrowserMuted mutes or unmutes a browser for everybody. Called with mu held.

@@ -84,6 +84,10 @@ type said struct {
 	Text     string           `json:"text"`
 	Kind     string           `json:"kind"`
 	Muted    bool             `json:"muted"`
+	Held     bool             `json:"held"`
+	Dial     bool             `json:"dial"`
+	Knocks   []knockOnPage    `json:"knocks"`
+	Calls    []callOnPage     `json:"calls"`
 	Password bool             `json:"password"`
 	People   []personOnPage   `json:"people"`
 	Levels   map[string]uint8 `json:"levels"`
@@ -92,6 +96,7 @@ type said struct {
 // visitor says how a client comes.
 type visitor struct {
 	room, name, password, resume string
+	moderator                    string
 	tcp                          bool // only
 	forges                       bool // every packet has an SSRC of its own
 }
@@ -227,13 +232,18 @@ func (h *house) join(ctx context.Context, v visitor) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	ask := request{Type: sayJoin, Name: v.name, Password: v.password, Resume: v.resume, Offer: offer}
-	if err := c.say(ctx, ask); err != nil {
-		return nil, err
-	}
-	answer, err := c.next(ctx)
-	if err != nil {
-		return nil, err
+	ask := request{Type: sayJoin, Name: v.name, Password: v.password, Moderator: v.moderator, Resume: v.resume, Offer: offer}
+	var answer said
+	for again := true; again; again = answer.Type == "admitted" {
+		if err := c.say(ctx, ask); err != nil {
+			return nil, err
+		}
+		if answer, err = c.next(ctx); err == nil && answer.Type == "waiting" {
+			answer, err = c.next(ctx)
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
 	if answer.Type != "joined" {
 		_ = c.pc.GracefulClose()

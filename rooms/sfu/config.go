@@ -1,6 +1,7 @@
 package sfu
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -29,6 +30,11 @@ type Config struct {
 	Slots int
 	// MaxRooms and MaxParticipants (of one room, phones included) are limits; 0 means 1000 and 200.
 	MaxRooms, MaxParticipants int
+	// Dial calls a number into a room, for a moderator; nil means that nobody can. It returns when the call is over, or
+	// with a reason for which DialFailure has a word, or when ctx ends, which hangs up. progress may be called from any
+	// goroutine until then, and does not block. MayDial says whether the configuration allows it now.
+	Dial    func(ctx context.Context, room, number string, progress func(DialState)) error
+	MayDial func() bool
 	// Clock is the time since the gateway began, of the frames' Arrival; nil means since New.
 	Clock func() time.Duration
 	// Log is where the rooms and pion write; nil means nowhere.
@@ -41,6 +47,14 @@ type Named struct {
 	Password string // asked of browsers; empty for none
 	// PIN and ModeratorPIN open the room to telephones (Find); empty for none. No two rooms have the same.
 	PIN, ModeratorPIN string
+	// Moderator is the password that makes a browser a moderator; it opens the room as well. Empty for none.
+	Moderator string
+	// WaitingRoom lets nobody but moderators in whom no moderator has admitted. Who knocks waits for WaitingTimeout at
+	// most; 0 means ten minutes.
+	WaitingRoom    bool
+	WaitingTimeout time.Duration
+	// KeepMuted says that whom a moderator has muted cannot unmute itself.
+	KeepMuted bool
 }
 
 // maxSlots bounds what every browser costs.
@@ -74,6 +88,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxParticipants == 0 {
 		c.MaxParticipants = 200
+	}
+	if c.Dial == nil || c.MayDial == nil {
+		c.MayDial = func() bool { return false }
 	}
 	if c.Clock == nil {
 		begin := time.Now()

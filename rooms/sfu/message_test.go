@@ -18,7 +18,19 @@ func TestParseRequest(t *testing.T) {
 	}{
 		"join":                           {`{"type":"join","name":"Ada","offer":"v=0"}`, request{Type: sayJoin, Name: "Ada", Offer: "v=0"}},
 		"join of a newer page":           {`{"type":"join","offer":"v=0","camera":{"on":true}}`, request{Type: sayJoin, Offer: "v=0"}},
-		"join muted, with everything":    {`{"type":"join","name":"A","password":"p","offer":"o","resume":"r","muted":true}`, request{sayJoin, "A", "p", "o", "r", true}},
+		"join muted, with everything":    {`{"type":"join","name":"A","password":"p","offer":"o","resume":"r","moderator":"m","muted":true}`, request{Type: sayJoin, Name: "A", Password: "p", Offer: "o", Resume: "r", Moderator: "m", Muted: true}},
+		"join carries no act":            {`{"type":"join","offer":"o","act":"admit","id":"k1"}`, request{Type: sayJoin, Offer: "o"}},
+		"hand":                           {`{"type":"hand","raised":true,"muted":true}`, request{Type: sayHand, Raised: true}},
+		"admit one":                      {`{"type":"moderate","act":"admit","id":"k1","number":"1"}`, request{Type: sayModerate, Act: actAdmit, ID: "k1"}},
+		"admit all":                      {`{"type":"moderate","act":"admit"}`, request{Type: sayModerate, Act: actAdmit}},
+		"remove nobody":                  {`{"type":"moderate","act":"remove"}`, request{}},
+		"unmute everybody":               {`{"type":"moderate","act":"unmute"}`, request{}},
+		"an act of a newer page":         {`{"type":"moderate","act":"promote","id":"b1"}`, request{}},
+		"an endless id":                  {`{"type":"moderate","act":"mute","id":"` + strings.Repeat("x", maxID+1) + `"}`, request{}},
+		"call":                           {`{"type":"moderate","act":"call","number":"+33 1 23","id":"x"}`, request{Type: sayModerate, Act: actCall, Number: "+33 1 23"}},
+		"call nobody":                    {`{"type":"moderate","act":"call"}`, request{}},
+		"call what cannot be dialled":    {`{"type":"moderate","act":"call","number":"1\n2"}`, request{}},
+		"call an endless number":         {`{"type":"moderate","act":"call","number":"` + strings.Repeat("1", maxNumber+1) + `"}`, request{}},
 		"mute":                           {`{"type":"mute","muted":true}`, request{Type: sayMute, Muted: true}},
 		"mute carries nothing else":      {`{"type":"mute","muted":false,"name":"Eve","resume":"r"}`, request{Type: sayMute}},
 		"leave":                          {`{"type":"leave"}`, request{Type: sayLeave}},
@@ -52,7 +64,8 @@ func FuzzParseRequest(f *testing.F) {
 	for _, text := range []string{
 		`{"type":"join","name":"Ada","password":"sesame","offer":"v=0\r\n","resume":"ABC","muted":true}`,
 		`{"type":"mute","muted":true}`, `{"type":"leave"}`, `{"type":"leave","x":[{}]}`, `{"TYPE":"leave"}`, `null`, `"join"`,
-		`{"type":"join","offer":"\ud800"}`,
+		`{"type":"join","offer":"\ud800"}`, `{"type":"hand","raised":true}`, `{"type":"moderate","act":"decline"}`,
+		`{"type":"moderate","act":"remove","id":"p1"}`, `{"type":"moderate","act":"call","number":"+33 1 23 45 67 89"}`,
 	} {
 		f.Add([]byte(text))
 	}
@@ -64,7 +77,8 @@ func FuzzParseRequest(f *testing.F) {
 			}
 			return
 		}
-		if len(ask.Password) > maxPassword || len(ask.Resume) > maxResume || ask.Type == sayJoin && ask.Offer == "" {
+		if len(ask.Password) > maxPassword || len(ask.Moderator) > maxPassword || len(ask.Resume) > maxResume ||
+			len(ask.ID) > maxID || len(ask.Number) > maxNumber || ask.Type == sayJoin && ask.Offer == "" {
 			t.Fatalf("%+v is beyond the limits", ask)
 		}
 		again, err := json.Marshal(ask)
@@ -106,9 +120,11 @@ func TestCleanName(t *testing.T) {
 
 func TestMessagesAreWrittenAsTheyAreRead(t *testing.T) {
 	for _, message := range []any{
-		&roomMessage{"room", "board", true, 8}, &joinedMessage{"joined", "b1", "v=0", "R", 8, true},
-		&rosterMessage{"roster", []personOnPage{{"b1", "Ada", "browser", true, true, true}}},
-		&levelsMessage{"levels", map[string]uint8{"b1": 38}}, &mutedMessage{"muted", true},
+		&roomMessage{"room", "board", true, 8, true, true}, &joinedMessage{"joined", "b1", "v=0", "R", 8, true, true},
+		&waitingMessage{"waiting", 600}, &admittedMessage{"admitted"},
+		&deskMessage{"desk", []knockOnPage{{"k1", "Bob", "phone", 3}}, []callOnPage{{"c2", "112", "busy"}}, true},
+		&rosterMessage{"roster", []personOnPage{{"b1", "Ada", "browser", true, 2, true, true}}},
+		&levelsMessage{"levels", map[string]uint8{"b1": 38}}, &mutedMessage{"muted", true, true},
 		&noteMessage{"message", "p1", "digits", "12#"}, &endedMessage{"ended", endClosed}, &errorMessage{"error", refuseFull, "full"},
 	} {
 		text := encode(message)
@@ -137,7 +153,24 @@ func TestDocs(t *testing.T) {
 	for name, message := range map[string]any{
 		sayMute: struct {
 			Muted bool `json:"muted"`
-		}{}, sayJoin: request{}, sayLeave: struct{}{},
+		}{}, sayLeave: struct{}{},
+		sayHand: struct {
+			Raised bool `json:"raised"`
+		}{},
+		sayJoin: struct {
+			Name      string `json:"name"`
+			Offer     string `json:"offer"`
+			Password  string `json:"password"`
+			Moderator string `json:"moderator"`
+			Resume    string `json:"resume"`
+			Muted     bool   `json:"muted"`
+		}{},
+		sayModerate: struct {
+			Act    string `json:"act"`
+			ID     string `json:"id"`
+			Number string `json:"number"`
+		}{},
+		"waiting": waitingMessage{}, "admitted": admittedMessage{}, "desk": deskMessage{},
 		"room": roomMessage{}, "joined": joinedMessage{}, "roster": rosterMessage{}, "levels": levelsMessage{},
 		"muted": mutedMessage{}, "message": noteMessage{}, "ended": endedMessage{}, "error": errorMessage{},
 	} {
@@ -146,8 +179,12 @@ func TestDocs(t *testing.T) {
 			t.Errorf("there is no line for %s", name)
 		}
 		fields := reflect.VisibleFields(reflect.TypeOf(message))
-		if name == "roster" {
+		switch name {
+		case "roster":
 			fields = append(fields, reflect.VisibleFields(reflect.TypeOf(personOnPage{}))...)
+		case "desk":
+			fields = append(fields, reflect.VisibleFields(reflect.TypeOf(knockOnPage{}))...)
+			fields = append(fields, reflect.VisibleFields(reflect.TypeOf(callOnPage{}))...)
 		}
 		for _, f := range fields {
 			field, _, _ := strings.Cut(f.Tag.Get("json"), ",")
@@ -158,10 +195,20 @@ func TestDocs(t *testing.T) {
 	}
 	for _, word := range []string{
 		refusePassword, refuseTries, refuseFull, refuseRoom, refuseName, refuseMedia, refuseMessage,
-		endRemoved, endClosed, endReplaced, endShutdown,
+		refuseModerator, refuseDeclined, refuseUnanswered, refuseRole, refuseCalls, endRemoved, endClosed, endReplaced, endShutdown,
 	} {
 		if !strings.Contains(lines["error"]+lines["ended"], "`"+word+"`") {
 			t.Errorf("%s is not explained", word)
+		}
+	}
+	for _, state := range []DialState{Calling, Ringing, Busy, NoAnswer, Declined, NoNumber, Forbidden, Limited, Unfinished} {
+		if !strings.Contains(lines["desk"], "`"+string(state)+"`") {
+			t.Errorf("the state %s of a call is not explained", state)
+		}
+	}
+	for _, act := range []string{actAdmit, actDecline, actMute, actLower, actUnmute, actRemove, actCall, actHangup} {
+		if !strings.Contains(lines[sayModerate], "`"+act+"`") {
+			t.Errorf("the act %s is not explained", act)
 		}
 	}
 }

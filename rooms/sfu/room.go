@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 
 	"passerelle/rooms"
-	"passerelle/rooms/internal/ready"
 )
 
 // room is where people are. It opens with whoever comes first and closes with whoever goes last.
@@ -26,8 +25,12 @@ type room struct {
 	browsers []*browser
 	seats    []*seat
 	gateways []*gateway
+	knocks   []*knock // at the door, longest first
+	calls    []*outcall
 	lastID   int
+	lastHand int              // raised
 	dirty    bool             // the roster changed since it was told
+	restless bool             // what moderators see did
 	levels   map[string]uint8 // as they were told
 }
 
@@ -105,7 +108,7 @@ func (r *room) sweep() {
 	defer r.s.mu.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.closed || len(r.browsers)+len(r.seats)+len(r.gateways) > 0 {
+	if r.closed || len(r.browsers)+len(r.seats)+len(r.gateways)+len(r.knocks)+len(r.calls) > 0 {
 		return
 	}
 	r.closed = true
@@ -118,6 +121,12 @@ func (r *room) shut() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed = true
+	for _, k := range slices.Clone(r.knocks) {
+		r.answer(k, rooms.ErrClosed)
+	}
+	for _, c := range r.calls {
+		c.hangup()
+	}
 	for _, s := range slices.Clone(r.seats) {
 		r.loseSeat(s, rooms.ErrClosed)
 	}
@@ -135,44 +144,18 @@ func (r *room) shut() {
 func (r *room) mute(id string, muted bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, s := range r.seats {
-		if s.id == id {
-			r.setSeatMuted(s, muted)
-			kind := rooms.Unmuted
-			if muted {
-				kind = rooms.Muted
-			}
-			ready.Queue(s.events, rooms.Event{Kind: kind})
-			return nil
-		}
+	if !r.muteOther(id, muted) {
+		return fmt.Errorf("mute %q in %q: %w", id, r.name, ErrNobody)
 	}
-	for _, b := range r.browsers {
-		if b.id == id {
-			r.setBrowserMuted(b, muted)
-			if b.socket != nil {
-				b.socket.send(encode(mutedMessage{Type: "muted", Muted: muted}))
-			}
-			return nil
-		}
-	}
-	return fmt.Errorf("mute %q in %q: %w", id, r.name, ErrNobody)
+	return nil
 }
 
 // remove takes a participant out, as a moderator does.
 func (r *room) remove(id string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, s := range r.seats {
-		if s.id == id {
-			r.loseSeat(s, rooms.ErrRemoved)
-			return nil
-		}
+	if !r.removeOther(id) {
+		return fmt.Errorf("remove %q from %q: %w", id, r.name, ErrNobody)
 	}
-	for _, b := range r.browsers {
-		if b.id == id {
-			r.removeBrowser(b, endRemoved)
-			return nil
-		}
-	}
-	return fmt.Errorf("remove %q from %q: %w", id, r.name, ErrNobody)
+	return nil
 }

@@ -23,7 +23,8 @@ type seat struct {
 
 	// Guarded by room.mu.
 	who  rooms.Participant
-	hand bool // raised
+	held bool // muted by a moderator who alone may unmute it
+	hand int  // raised: the lower, the earlier; 0 is not
 }
 
 var _ rooms.Seat = (*seat)(nil)
@@ -49,7 +50,16 @@ func (s *seat) Loss() float64 { return s.voice.loss.worst(s.gateway.room.s.cfg.C
 
 // SetMuted tells the room that the phone muted or unmuted itself.
 func (s *seat) SetMuted(muted bool) error {
-	return s.do("mute", func(r *room) { r.setSeatMuted(s, muted) })
+	held := false
+	err := s.do("mute", func(r *room) {
+		if held = s.held && !muted; !held {
+			r.setSeatMuted(s, muted)
+		}
+	})
+	if err == nil && held {
+		return fmt.Errorf("unmute: %w", rooms.ErrHeld)
+	}
+	return err
 }
 
 // Send sends a message to everybody in the room.
@@ -60,8 +70,7 @@ func (s *seat) Send(m rooms.Message) error {
 	return s.do("send a message", func(r *room) {
 		switch m.Kind {
 		case rooms.HandRaised, rooms.HandLowered:
-			s.hand = m.Kind == rooms.HandRaised
-			r.changed()
+			r.raise(&s.hand, m.Kind == rooms.HandRaised)
 		case rooms.Digits:
 			r.broadcast(encode(noteMessage{Type: "message", From: s.id, Kind: "digits", Text: m.Text}))
 		case rooms.Note:

@@ -243,10 +243,24 @@ func (s *SFU) endRoom(r *room) {
 	r.shut()
 }
 
-// admits compares a browser's password to a room's, in a time that says nothing about either.
-func (n Named) admits(password string) bool {
-	want, got := sha256.Sum256([]byte(n.Password)), sha256.Sum256([]byte(password))
-	return subtle.ConstantTimeCompare(want[:], got[:]) == 1
+// same compares two passwords in a time that says nothing about either.
+func same(want, got string) bool {
+	a, b := sha256.Sum256([]byte(want)), sha256.Sum256([]byte(got))
+	return subtle.ConstantTimeCompare(a[:], b[:]) == 1
+}
+
+// isBack says whether a resume token belongs to somebody whose place in a room is kept.
+func (s *SFU) isBack(name, token string) bool {
+	if token == "" {
+		return false
+	}
+	r, err := s.find(name)
+	if err != nil {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.returning(token) != nil
 }
 
 // key is what makes two names the same room: people write them by hand.

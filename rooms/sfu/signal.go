@@ -22,6 +22,9 @@ const (
 	joinTries    = 5 // joins on one WebSocket that may be refused
 )
 
+// statusRefused closes the WebSocket of a browser that was told why.
+const statusRefused = websocket.StatusPolicyViolation
+
 // session is one WebSocket, from its opening to its end.
 //
 //	serveSocket: 1. is it ours, is there room for one more  2. say what the room asks for
@@ -35,6 +38,7 @@ type session struct {
 	limit *rate.Limiter
 
 	browser *browser // nil until joined
+	pass    *pass    // nil unless it has knocked
 }
 
 // serveSocket is the goroutine of one WebSocket.
@@ -118,7 +122,8 @@ func (c *session) run(ctx context.Context) {
 		defer c.s.recovered("a WebSocket's ping", c.sock.drop)
 		c.sock.ping(ctx)
 	})
-	c.sock.send(encode(roomMessage{Type: "room", Name: c.named.Name, Password: c.named.Password != "", Slots: c.s.cfg.Slots}))
+	c.sock.send(encode(roomMessage{Type: "room", Name: c.named.Name, Password: c.named.Password != "", Slots: c.s.cfg.Slots,
+		Moderator: c.named.Moderator != "", Waiting: c.named.WaitingRoom}))
 	if c.join(ctx) {
 		leave := c.listen(ctx)
 		c.browser.room.lose(c.browser, c.sock, leave)
@@ -149,12 +154,14 @@ func (c *session) read(ctx context.Context) (request, error) {
 
 // join reads messages until the browser has joined. A wrong password or name may be tried again.
 func (c *session) join(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
-	defer cancel()
+	defer c.stopWaiting()
 	for range joinTries {
-		ask, err := c.read(ctx)
+		ask, err := c.readJoin(ctx)
 		if err != nil {
 			c.protest(err)
+			return false
+		}
+		if ask.Type == sayLeave && c.pass != nil {
 			return false
 		}
 		if ask.Type != sayJoin {
@@ -169,30 +176,82 @@ func (c *session) join(ctx context.Context) bool {
 	return false
 }
 
-// tryJoin lets the browser in, or tells it why not; again says that it may ask again.
+// readJoin reads one message. Who waits at the door has the time that the room gives; all others have joinTimeout.
+func (c *session) readJoin(ctx context.Context) (request, error) {
+	if c.pass == nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, joinTimeout)
+		defer cancel()
+	}
+	return c.read(ctx)
+}
+
+// stopWaiting takes the knock back of a browser that has gone, or has come in.
+func (c *session) stopWaiting() {
+	if c.pass != nil {
+		c.pass.room.withdraw(c.pass.knock)
+	}
+}
+
+// tryJoin lets the browser in, or tells it why not; again says that it may ask again, or has to.
 func (c *session) tryJoin(ctx context.Context, ask request) (again bool) {
-	if c.named.Password != "" {
-		if !c.s.guests.mayTry(c.from) {
-			c.refuse(refuseTries, "too many wrong passwords; wait a while")
-			return false
-		}
-		if !c.named.admits(ask.Password) {
-			c.s.guests.wrong(c.from)
-			c.say(refusePassword, "the password is wrong")
-			return true
-		}
+	moderator, refused := c.identify(ask)
+	if refused != "" {
+		return refused != refuseTries
 	}
 	name, ok := cleanName(ask.Name)
 	if !ok {
 		c.say(refuseName, "the name is empty or too long")
 		return true
 	}
-	c.admit(ctx, ask, name)
+	switch {
+	case moderator || !c.named.WaitingRoom || c.s.isBack(c.named.Name, ask.Resume):
+	case c.pass == nil:
+		return c.wait(name)
+	case !c.pass.admitted.Load():
+		c.refuse(refuseMessage, "wait to be let in")
+		return false
+	default:
+		name = c.pass.knock.name // it was let in by that name
+	}
+	c.admit(ctx, ask, name, moderator)
 	return false
 }
 
+// identify checks the passwords: the moderator's, which opens everything, or the room's. It tells the browser what it
+// returns.
+func (c *session) identify(ask request) (moderator bool, refused string) {
+	wanted, given, refused, text := c.named.Password, ask.Password, refusePassword, "the password is wrong"
+	if ask.Moderator != "" {
+		wanted, given, refused, text = c.named.Moderator, ask.Moderator, refuseModerator, "the moderator's password is wrong"
+	} else if wanted == "" {
+		return false, ""
+	}
+	switch {
+	case !c.s.guests.mayTry(c.from):
+		c.refuse(refuseTries, "too many wrong passwords; wait a while")
+		return false, refuseTries
+	case wanted == "" || !same(wanted, given): // a room without moderators has no such password
+		c.s.guests.wrong(c.from)
+		c.say(refused, text)
+		return false, refused
+	}
+	return ask.Moderator != "", ""
+}
+
+// wait knocks. Whoever is let in joins again.
+func (c *session) wait(name string) (again bool) {
+	p, err := c.s.knockFor(c.named, name, c.from, c.sock)
+	if err != nil {
+		c.refuse(refusal(err))
+		return false
+	}
+	c.pass = p
+	return true
+}
+
 // admit opens the connection and takes the browser's place in the room.
-func (c *session) admit(ctx context.Context, ask request, name string) {
+func (c *session) admit(ctx context.Context, ask request, name string, moderator bool) {
 	r, err := c.s.enter(c.named.Name)
 	if err != nil {
 		c.refuse(refusal(err))
@@ -205,7 +264,7 @@ func (c *session) admit(ctx context.Context, ask request, name string) {
 		c.refuse(refusal(err))
 		return
 	}
-	b, err := r.admit(ask, name, c.sock, p, answer)
+	b, err := r.admit(ask, name, moderator, c.sock, p, answer)
 	if err != nil {
 		p.close()
 		c.refuse(refusal(err))
@@ -225,6 +284,10 @@ func refusal(err error) (code, text string) {
 		return refuseFull, "the room is full"
 	case errors.Is(err, rooms.ErrNoRoom):
 		return refuseRoom, "there is no such room"
+	case errors.Is(err, rooms.ErrDenied):
+		return refuseDeclined, "a moderator has declined"
+	case errors.Is(err, rooms.ErrUnanswered):
+		return refuseUnanswered, "no moderator has answered"
 	case errors.Is(err, rooms.ErrClosed):
 		return refuseRoom, "the room is closing; try again"
 	}
@@ -248,6 +311,13 @@ func (c *session) listen(ctx context.Context) (leave bool) {
 		switch ask.Type {
 		case sayMute:
 			c.browser.room.setMuted(c.browser, ask.Muted)
+		case sayHand:
+			c.browser.room.setHand(c.browser, ask.Raised)
+		case sayModerate:
+			// What it sets going may outlast this WebSocket.
+			if refused := c.browser.room.moderate(context.WithoutCancel(ctx), c.browser, ask); refused != "" {
+				c.say(refused, "not done")
+			}
 		case sayLeave:
 			return true
 		default:
@@ -269,12 +339,12 @@ func (c *session) protest(err error) {
 	}
 }
 
-// say tells why a join is refused; the browser may try again.
+// say tells why a join or an act is refused; the browser may try again.
 func (c *session) say(code, text string) {
 	c.sock.send(encode(errorMessage{Type: "error", Code: code, Text: text}))
 }
 
 // refuse tells why, and ends the WebSocket.
 func (c *session) refuse(code, text string) {
-	c.sock.finish(encode(errorMessage{Type: "error", Code: code, Text: text}), websocket.StatusPolicyViolation)
+	c.sock.finish(encode(errorMessage{Type: "error", Code: code, Text: text}), statusRefused)
 }
