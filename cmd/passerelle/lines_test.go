@@ -41,6 +41,8 @@ func TestPhonesAndTrunksWithoutARestart(t *testing.T) {
 	bindings := func(n int) func() bool { return func() bool { return there.desks.Stats().Bindings == n } }
 	registered := func() bool { return here.inForce.Load().trunks()["carrier"].Registered }
 
+	change(here, gateway, carried("none"))
+	until(t, "whoever has no phones says so", func() bool { return strings.HasPrefix(here.inForce.Load().trunks()["carrier"].Why, "405") })
 	change(there, carrier, onLines(phone("one")))
 	change(here, gateway, carried("one"))
 	until(t, "a new trunk registers with a new phone's account", func() bool { return bindings(1)() && registered() })
