@@ -73,18 +73,3 @@ func await(t *testing.T, what string, is func() bool) {
 		}
 	}
 }
-
-// TestCarrier has the gateway register with a carrier that asks who it is, be called from there, and take it back.
-func TestCarrier(t *testing.T) {
-	t.Parallel()
-	dir := Folder(t)
-	address := netip.MustParseAddr("127.0.0.88") // no other trunk's
-	carrier := StartSipp(t, dir, "registrar", Scenario{
-		Name: "uas_registrar", Number: "4711", From: address, Target: netip.AddrPortFrom(Loopback(), 9), Within: 60 * time.Second,
-	})
-	gateway := StartGateway(t, dir, GatewayConfig{Carrier: carrier.Address})
-	await(t, "the gateway registers", func() bool { return gateway.Counters(t).Trunks["carrier"].Registered })
-	runTalk(t, dir, gateway, Scenario{Name: "uac_talk", Number: "4711", Talk: time.Second, From: address})
-	gateway.Stop(t)
-	carrier.Wait(t)
-}
