@@ -50,8 +50,8 @@ func (c *Config) Changes(next *Config) []Change {
 	if !told && !reflect.DeepEqual(c.Static, next.Static) {
 		all = append(all, Change{"a secret of networks, engines, http or admin", redacted, redacted, true})
 	}
-	if !told && !slices.Equal(c.Live.logins(), next.Live.logins()) {
-		all = append(all, Change{"a password of phones or trunks", redacted, redacted, true})
+	if !slices.Equal(c.Live.logins(), next.Live.logins()) {
+		all = append(all, Change{"a password of phones or trunks", redacted, redacted, false})
 	}
 	if !slices.Equal(c.Live.secrets(), next.Live.secrets()) {
 		all = append(all, Change{"a secret of rooms or routes", redacted, redacted, false})
@@ -89,15 +89,7 @@ func (l *Live) logins() []string {
 
 // static reports whether a setting takes a restart.
 func static(path string) bool {
-	if rest, ok := strings.CutPrefix(path, "trunks["); ok { // those that we reach out to, and their passwords
-		_, key, _ := strings.Cut(rest, "].")
-		for _, ours := range []string{"servers", "register", "health", "accept.digest"} {
-			if key == ours || strings.HasPrefix(key, ours+".") {
-				return true
-			}
-		}
-	}
-	for _, top := range []string{"networks", "engines", "http", "admin", "sound.limiter", "phones", "registrar", "state"} {
+	for _, top := range []string{"networks", "engines", "http", "admin", "sound.limiter", "state"} {
 		if rest, ok := strings.CutPrefix(path, top); ok && (rest == "" || rest[0] == '.' || rest[0] == '[') {
 			return true
 		}
@@ -122,8 +114,11 @@ func (t *tree) flatten(path string, all map[string]string) {
 	case t.setting.is == mappings:
 		for i, item := range t.items {
 			name := fmt.Sprint(i)
-			if n := item.get("name"); n.ok() {
-				name = n.text
+			for _, key := range []string{"user", "name"} { // phones have both
+				if n := item.get(key); n.ok() {
+					name = n.text
+					break
+				}
 			}
 			item.flatten(fmt.Sprintf("%s[%s]", path, name), all)
 		}

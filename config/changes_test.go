@@ -11,6 +11,7 @@ networks: [{name: voice, listen: ["udp://127.0.0.1:5060"]}]
 trunks:
   - {name: a, accept: {from: [192.0.2.1]}}
   - {name: b, accept: {from: [192.0.2.2]}, codecs: [PCMA]}
+phones: [{user: 2001, name: Hall, password: finch}, {user: 2002, password: finch}]
 rooms: [{name: board, password: canary}]
 routes:
   - {from: [a], to: "1", room: board}
@@ -32,6 +33,11 @@ routes:
 		{"a route", `to: "2"`, `to: "3"`, `routes[1]: {from: [b], to: "2", room: board, engine: house} -> {from: [b], to: "3", room: board, engine: house}`},
 		{"a default that is said", `version: 1`, "version: 1\ndrain: 1m", "drain: 10m -> 1m"},
 		{"a listener", `127.0.0.1:5060`, `127.0.0.1:5070`, `networks[voice].listen: ['udp://127.0.0.1:5060'] -> ['udp://127.0.0.1:5070'] (takes a restart)`},
+		{"a phone by its user", "name: Hall", "name: Desk", "phones[2001].name: Hall -> Desk"},
+		{"a phone's password", "password: finch", "password: wren", "a password of phones or trunks: *** -> ***"},
+		{"the realm", "version: 1", "version: 1\nregistrar: {realm: house}", "registrar.realm: passerelle -> house"},
+		{"a trunk that we reach out to", "codecs: [PCMA]", "codecs: [PCMA], servers: [192.0.2.2], health: off",
+			"trunks[b].health: (nothing) -> off\ntrunks[b].servers: (nothing) -> [192.0.2.2]"},
 		{"a secret is not shown", `canary`, `bird`, "a secret of rooms or routes: *** -> ***"},
 		{"the page", `version: 1`, "version: 1\nhttp: {listen: 127.0.0.1:9000}", "http.listen: 127.0.0.1:8080 -> 127.0.0.1:9000 (takes a restart)"},
 	} {

@@ -51,6 +51,9 @@ type Config struct {
 	// Registrar keeps where phones are. Each REGISTER must be proved. Nil: 405.
 	Registrar *registrar.Registrar
 
+	// Registers tells whether there are phones at all; where there are none, a REGISTER is answered 405. Nil: there are.
+	Registers func() bool
+
 	// MayRegister tells whether an account is a phone. Nil: all are.
 	MayRegister func(account string) bool
 

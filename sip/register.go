@@ -60,6 +60,11 @@ func (s *Server) atHome(in inbound) func(user string) bool {
 	return func(user string) bool { return r.At(user, in.from.src.Addr()) }
 }
 
+// registers reports whether phones register here.
+func (s *Server) registers() bool {
+	return s.config.Registrar != nil && (s.config.Registers == nil || s.config.Registers())
+}
+
 // register answers a REGISTER. Whoever proves to be somebody can register nobody else.
 func (s *Server) register(in inbound) {
 	if s.draining() {

@@ -17,9 +17,11 @@ import (
 func switchboard(t *testing.T, h HandlerFunc) (testServer, *registrar.Registrar) {
 	t.Helper()
 	r := registrar.New(registrar.Config{})
-	verifier := digest.NewVerifier("house", nil, func(user string) (digest.Account, bool) {
-		return digest.NewAccount(user, "house", "secret"), user == "2001" || user == "2002" || user == "trunk"
-	})
+	realm := &digest.Realm{Name: "house", Accounts: map[string]digest.Account{}}
+	for _, user := range []string{"2001", "2002", "trunk"} {
+		realm.Accounts[user] = digest.NewAccount(user, "house", "secret")
+	}
+	verifier := digest.NewVerifier(func() *digest.Realm { return realm })
 	s := serve(t, Config{
 		Digest: verifier, Registrar: r,
 		Challenged:  func(_ netip.AddrPort, peer string) bool { return peer == "" },

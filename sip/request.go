@@ -108,7 +108,7 @@ func (s *Server) attend(from origin, tx *sip.ServerTx, i *inviteInProgress) {
 // dispatch checks a request and finds who it is for.
 func (s *Server) dispatch(in inbound) {
 	req := in.req
-	if req.Method == sip.REGISTER && s.config.Registrar == nil {
+	if req.Method == sip.REGISTER && !s.registers() {
 		s.respond(in, sip.StatusMethodNotAllowed, "", sip.NewHeader("Allow", allow))
 		return
 	}

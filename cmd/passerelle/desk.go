@@ -20,8 +20,9 @@ const phoneTime = 4 * time.Second
 // trunks are all of the configuration, with how those are that we reach out to.
 func (h *house) trunks() []desk.Trunk {
 	var all []desk.Trunk
-	state := h.lines.stats()
-	for _, t := range h.live().Trunks {
+	now := h.inForce.Load()
+	state := now.trunks()
+	for _, t := range now.Live.Trunks {
 		line := desk.Trunk{Name: t.Name, Network: t.Network, Registers: t.Register != nil, Stats: state[t.Name]}
 		if line.Servers == nil {
 			line.Servers = []trunk.Health{}
@@ -35,28 +36,23 @@ func (h *house) trunks() []desk.Trunk {
 func (h *house) allPhones() desk.Phones {
 	all := desk.Phones{Phones: []desk.Phone{}, Sources: []desk.Wrong{}}
 	for _, p := range h.live().Phones {
-		one := desk.Phone{User: p.User, Name: p.Name, Bindings: []registrar.Binding{}}
-		if h.desks != nil {
-			one.Bindings = append(one.Bindings, h.desks.Bindings(p.User)...)
-		}
-		all.Phones = append(all.Phones, one)
+		bindings := append([]registrar.Binding{}, h.desks.Bindings(p.User)...)
+		all.Phones = append(all.Phones, desk.Phone{User: p.User, Name: p.Name, Bindings: bindings})
 	}
-	if h.proofs != nil {
-		all.With(h.proofs.Suspects())
-	}
+	all.With(h.proofs.Suspects())
 	return all
 }
 
 // askPhone asks a phone, wherever it is, whether it is there.
 func (h *house) askPhone(w http.ResponseWriter, r *http.Request) {
-	user := r.PathValue("user")
-	if h.desks == nil || !isPhone(h.live(), "", user) {
+	user, live := r.PathValue("user"), h.live()
+	if !isPhone(live, "", user) {
 		http.Error(w, "there is no such phone", http.StatusNotFound)
 		return
 	}
 	bindings := h.desks.Bindings(user)
 	answers := make([]desk.Answer, len(bindings))
-	server := h.serverOn(networkOf(h.live().Phones, user))
+	server := h.serverOn(networkOf(live.Phones, user))
 	var asking sync.WaitGroup
 	for i, b := range bindings {
 		asking.Go(func() { answers[i] = askAt(r.Context(), server, b) })

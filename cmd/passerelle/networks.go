@@ -28,20 +28,26 @@ func (h *house) listen(i int, n config.Network) (telephony, error) {
 	if err != nil {
 		return telephony{}, fmt.Errorf("%s.tls: %w", setting, err)
 	}
-	secure.Suites = func(peer netip.AddrPort) []uint16 { return bridge.Suites(h.live(), n.Name, peer.Addr(), h.serverOf) }
+	secure.Suites = func(peer netip.AddrPort) []uint16 {
+		r := h.inForce.Load()
+		return bridge.Suites(&r.Live, n.Name, peer.Addr(), r.serverOf)
+	}
 	server, err := sip.Listen(sip.Config{
 		TLS:       secure,
 		Listen:    listeners(n),
 		Advertise: advertised(n.Advertise),
 		Origins:   n.Origins,
 		Known: func(src netip.AddrPort) bool {
-			return bridge.Known(h.live(), n.Name, src.Addr()) || h.gateway.Talks(src.Addr()) || h.serverOf(src.Addr()) != ""
+			r := h.inForce.Load()
+			return bridge.Known(&r.Live, n.Name, src.Addr()) || h.gateway.Talks(src.Addr()) || r.serverOf(src.Addr()) != ""
 		},
 		Digest:    h.proofs,
 		Registrar: h.desks,
 		Challenged: func(src netip.AddrPort, peer string) bool {
-			return peer == "" && bridge.Challenged(h.live(), n.Name, src.Addr()) && h.serverOf(src.Addr()) == ""
+			r := h.inForce.Load()
+			return peer == "" && bridge.Challenged(&r.Live, n.Name, src.Addr()) && r.serverOf(src.Addr()) == ""
 		},
+		Registers:   func() bool { return len(h.live().Phones) > 0 },
 		MayRegister: func(account string) bool { return isPhone(h.live(), n.Name, account) },
 		Options:     h.gateway.Ready,
 		Load:        h.gateway.Load,

@@ -8,11 +8,64 @@ import (
 	"time"
 
 	"passerelle/config"
+	"passerelle/sip/digest"
+	"passerelle/sip/registrar"
 )
 
 // fileTime is how often the configuration file is looked at. It is read once it has stayed the same for that long: whoever
 // writes it may not be done.
 const fileTime = time.Second
+
+// rules are what is in force, as one: what was read, and what was made of it.
+type rules struct {
+	*config.Config
+	realm *digest.Realm // whom proofs are taken of
+	lines []*line       // the trunks that we reach out to
+}
+
+// put puts a configuration into force.
+func (h *house) put(next *config.Config) {
+	was := h.inForce.Load()
+	now := &rules{Config: next, realm: realm(&next.Live), lines: h.reachOut(next.Live.Trunks, was.lines)}
+	h.inForce.Store(now)
+	h.lines.change(now.lines)
+	h.registered(was.realm, now.realm)
+}
+
+// registered forgets the bindings of phones that have another password now, and what was guessed at them. Phones that are gone are called no more, and forgotten when they have ended
+// their calls: until then the way to them is kept open.
+func (h *house) registered(was, now *digest.Realm) {
+	renewed := make(map[string]bool)
+	for user, account := range was.Accounts {
+		if a, there := now.Accounts[user]; !there || !a.Equal(account) {
+			renewed[user] = there
+			h.proofs.Forgive(user)
+		}
+	}
+	h.desks.Retain(func(phone string, _ registrar.Binding) bool { return !renewed[phone] })
+	h.leaving = h.stillTalk()
+}
+
+// lookAfterThoseWhoLeave forgets phones that are gone, once they have ended their calls.
+func (h *house) lookAfterThoseWhoLeave() {
+	h.adopts.Lock()
+	defer h.adopts.Unlock()
+	if h.leaving {
+		h.leaving = h.stillTalk()
+	}
+}
+
+// stillTalk forgets phones that are gone, and reports whether there are some that still talk.
+func (h *house) stillTalk() (some bool) {
+	live := h.live()
+	h.desks.Retain(func(phone string, b registrar.Binding) bool {
+		there := isPhone(live, "", phone)
+		talks := !there && h.gateway.Talks(b.Flow.Remote.Addr())
+		some = some || talks
+		return there || talks
+	})
+	return some
+}
 
 // live is what is in force and may change while calls are up. Who needs several of its values takes it once.
 func (h *house) live() *config.Live { return &h.inForce.Load().Live }
@@ -31,6 +84,7 @@ func (h *house) follow(ctx context.Context) {
 		case <-h.again:
 			seen = stamp(file)
 		case <-tick.C:
+			h.lookAfterThoseWhoLeave()
 			now := stamp(file)
 			if now != seen || now == read || now == "" {
 				seen = now
@@ -70,6 +124,8 @@ func (h *house) reload() {
 
 // adopt loads the configuration and swaps it in.
 func (h *house) adopt() ([]config.Change, error) {
+	h.adopts.Lock()
+	defer h.adopts.Unlock()
 	next, changes, err := h.next()
 	if err != nil {
 		return nil, err
@@ -82,7 +138,7 @@ func (h *house) adopt() ([]config.Change, error) {
 			e.sfu.Rename(named(&next.Live, e.name), next.Live.AnyRoom)
 		}
 	}
-	h.inForce.Store(next)
+	h.put(next)
 	if h.level != nil {
 		h.level.Set(next.Live.Log.Level)
 	}

@@ -33,8 +33,13 @@ rooms: [{name: "room%[4]d"}]
 // follower is a house that serves a file, for tests that change it.
 func follower(t *testing.T) (h *house, file string) {
 	t.Helper()
+	return followerOf(t, fmt.Sprintf(numbered, free, free, free, 100))
+}
+
+func followerOf(t *testing.T, text string) (h *house, file string) {
+	t.Helper()
 	file = filepath.Join(t.TempDir(), "passerelle.yaml")
-	write(t, file, fmt.Sprintf(numbered, free, free, free, 100))
+	write(t, file, text)
 	source := config.Source{Path: file}
 	cfg, err := config.Load(source)
 	if err != nil {
@@ -216,7 +221,7 @@ func TestTheAdminIsTold(t *testing.T) {
 	}
 	until(t, "the knock", func() bool { return len(h.knocks.List()) == 1 })
 	write(t, file, strings.ReplaceAll(fmt.Sprintf(numbered, free, free, free, 100), "drain: 5s", "drain: 6s"))
-	at := *h.inForce.Load()
+	at := *h.inForce.Load().Config
 	at.Static.Admin = &config.Admin{}
 	if err := at.Static.Admin.Listen.UnmarshalText([]byte(desk)); err != nil {
 		t.Fatal(err)

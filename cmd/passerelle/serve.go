@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -85,15 +86,17 @@ type house struct {
 	engines []*engine
 	gateway *bridge.Gateway
 	phones  []telephony
-	proofs  *digest.Verifier     // nil where nobody has a password
-	desks   *registrar.Registrar // nil where no phone registers
+	proofs  *digest.Verifier
+	desks   *registrar.Registrar
 	lines   *lines
 	minutes *outgoing.Local // of calls out
 	web     []*web
 	knocks  *bridge.Knocks
 
 	// What is in force, and how it is read again (reload.go).
-	inForce atomic.Pointer[config.Config]
+	inForce atomic.Pointer[rules]
+	adopts  sync.Mutex       // one file after the other; guards leaving
+	leaving bool             // phones that are gone from the file still talk
 	read    string           // the stamp of its file
 	again   <-chan os.Signal // receives where it is to be read at once
 	source  config.Source
@@ -105,8 +108,8 @@ type house struct {
 func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err error) {
 	began := time.Now()
 	clock := func() time.Duration { return time.Since(began) }
-	h = &house{config: cfg, log: log, knocks: bridge.NewKnocks(log)}
-	h.inForce.Store(cfg)
+	h = &house{config: cfg, log: log, knocks: bridge.NewKnocks(log), lines: newLines(log)}
+	h.inForce.Store(&rules{Config: cfg, realm: realm(&cfg.Live)})
 	h.read = stamp(cfg.File)
 	defer func(h *house) {
 		if err != nil {
@@ -184,11 +187,11 @@ func (h *house) listenHTTP(debug string) error {
 }
 
 // openDoors makes the registrar, takes the ports for SIP, and makes the trunks that we reach out to through them.
-func (h *house) openDoors() (err error) {
-	if h.desks, err = openRegistrar(h.config, h.log); err != nil {
+func (h *house) openDoors() error {
+	if err := h.openRegistrar(); err != nil {
 		return err
 	}
-	h.proofs = accounts(&h.config.Live)
+	h.proofs = digest.NewVerifier(func() *digest.Realm { return h.inForce.Load().realm })
 	for i, network := range h.config.Static.Networks {
 		t, err := h.listen(i, network)
 		if err != nil {
@@ -196,7 +199,7 @@ func (h *house) openDoors() (err error) {
 		}
 		h.phones = append(h.phones, t)
 	}
-	h.lines = h.reachOut(h.config.Live.Trunks)
+	h.put(h.config)
 	return nil
 }
 
@@ -227,11 +230,9 @@ func (h *house) serve(ctx context.Context, signals <-chan os.Signal) error {
 		})
 	}
 	carry("audio engine", h.engine.Run)
-	if h.desks != nil {
-		carry("registrar", h.desks.Run)
-	}
+	carry("registrar", h.desks.Run)
 	carry("minutes of calls out", h.minutes.Run)
-	h.lines.run(groupCtx, h.log)
+	h.lines.run(groupCtx)
 	defer h.lines.leave()
 	for _, e := range h.engines {
 		carry("rooms of "+e.name, e.run)
@@ -288,10 +289,7 @@ func (h *house) close() {
 
 // counters is what --debug tells.
 func (h *house) counters() counters {
-	c := counters{Gateway: h.gateway.Stats(), Engine: h.engine.Stats(), Rooms: make(map[string]any), Trunks: h.lines.stats()}
-	if h.desks != nil {
-		c.Phones = h.desks.Stats()
-	}
+	c := counters{Gateway: h.gateway.Stats(), Engine: h.engine.Stats(), Rooms: make(map[string]any), Trunks: h.inForce.Load().trunks(), Phones: h.desks.Stats()}
 	c.Goroutines, c.Heap = process()
 	for _, e := range h.engines {
 		c.Rooms[e.name] = e.stats()

@@ -95,10 +95,16 @@ type desk struct {
 	request  Request
 }
 
+// realm has one account, 2001.
+func realm(name string, algorithms []Algorithm, account Account) func() *Realm {
+	r := &Realm{Name: name, Algorithms: algorithms, Accounts: map[string]Account{"2001": account}}
+	return func() *Realm { return r }
+}
+
 func newDesk(t *testing.T) *desk {
 	account := NewAccount("2001", "house", "secret")
 	return &desk{t,
-		NewVerifier("house", nil, func(user string) (Account, bool) { return account, user == "2001" }),
+		NewVerifier(realm("house", nil, account)),
 		Request{Method: "REGISTER", URI: "sip:gateway.example:5060;transport=tcp", Source: netip.MustParseAddr("192.0.2.7")},
 	}
 }
@@ -165,7 +171,7 @@ func TestRightPassword(t *testing.T) {
 func TestHA1AloneIsEnough(t *testing.T) {
 	account := AccountOf(map[Algorithm]string{MD5: strings.ToUpper(MD5.HA1("2001", "house", "secret"))})
 	d := newDesk(t)
-	d.verifier = NewVerifier("house", []Algorithm{MD5}, func(string) (Account, bool) { return account, true })
+	d.verifier = NewVerifier(realm("house", []Algorithm{MD5}, account))
 	if err := d.guess("2001", "secret"); err != nil {
 		t.Error(err)
 	}

@@ -36,7 +36,9 @@ func FuzzCredentials(f *testing.F) {
 		if err != nil || again != c {
 			t.Errorf("%q is %+v, and then %+v, %v", value, c, again, err)
 		}
-		v := NewVerifier("house", nil, func(user string) (Account, bool) { return NewAccount(user, "house", "secret"), true })
+		v := NewVerifier(func() *Realm {
+			return &Realm{Name: "house", Accounts: map[string]Account{c.Username: NewAccount(c.Username, "house", "secret")}}
+		})
 		if _, _, err := v.Check(Request{Method: "REGISTER", URI: c.URI, Authorization: []string{value}, Source: netip.IPv6Loopback()}); err == nil {
 			t.Errorf("%q is right", value)
 		}

@@ -27,6 +27,15 @@ func (v *Verifier) Suspects() []Suspect {
 	return all
 }
 
+// Forgive forgets what was guessed at a user, whose account is another now.
+func (v *Verifier) Forgive(user string) {
+	for suspect := range v.guesses.ledger.All() {
+		if _, at, _ := strings.Cut(suspect, " "); at == user && user != "" {
+			v.guesses.ledger.Forget(suspect)
+		}
+	}
+}
+
 // list returns what is remembered.
 func (g guesses) list(now time.Time) []Suspect {
 	var all []Suspect

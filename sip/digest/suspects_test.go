@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,7 +13,7 @@ import (
 // TestSuspects: who guesses is told for an hour, each that is counted by itself, with its lock.
 func TestSuspects(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v := NewVerifier("house", nil, nil)
+		v := NewVerifier(realm("house", nil, Account{}))
 		from := netip.MustParseAddr("192.0.2.7")
 		list := func() (lines []string) {
 			for _, s := range v.Suspects() {
@@ -39,7 +40,12 @@ func TestSuspects(t *testing.T) {
 		if got := list(); got[1] != `"2001" 192.0.2.7/32 7 0s` {
 			t.Errorf("after the lock: %q", got)
 		}
-		time.Sleep(time.Hour)
+		v.guesses.wrong("2002", from)
+		v.Forgive("2002")
+		if got := list(); len(got) != 3 || strings.Contains(fmt.Sprint(got), "2002") {
+			t.Errorf("after 2002 was forgiven: %q", got)
+		}
+		time.Sleep(time.Hour + time.Second)
 		if got := list(); len(got) != 0 {
 			t.Errorf("after an hour: %q", got)
 		}

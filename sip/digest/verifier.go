@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"errors"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -31,26 +32,35 @@ func AccountOf(ha1 map[Algorithm]string) Account {
 	return a
 }
 
-// Verifier challenges, and looks at the answers. Its methods may be called from any goroutine.
-type Verifier struct {
-	realm      string
-	algorithms []Algorithm
-	lookup     func(user string) (Account, bool)
-	nonces     *nonces
-	guesses    guesses
-	nobody     Account // who a user that is not known is compared with
+// Equal reports whether two accounts take the same answers.
+func (a Account) Equal(b Account) bool { return maps.Equal(a.ha1, b.ha1) }
+
+// Realm is whom a Verifier knows, and how it asks. It is not changed once it is in use.
+type Realm struct {
+	Name       string
+	Algorithms []Algorithm // all are offered, in their order; none is SHA-256, and then MD5
+	Accounts   map[string]Account
 }
 
-// NewVerifier returns a Verifier. Of the algorithms, all are offered, in their order; none is SHA-256, and then MD5. lookup
-// is called from several goroutines, and must not block.
-func NewVerifier(realm string, algorithms []Algorithm, lookup func(user string) (Account, bool)) *Verifier {
-	if len(algorithms) == 0 {
-		algorithms = []Algorithm{SHA256, MD5}
+// algorithms are those that are offered.
+func (r *Realm) algorithms() []Algorithm {
+	if len(r.Algorithms) == 0 {
+		return []Algorithm{SHA256, MD5}
 	}
-	return &Verifier{
-		realm: realm, algorithms: algorithms, lookup: lookup, nonces: newNonces(),
-		guesses: guesses{new(Memory)}, nobody: NewAccount("", realm, rand.Text()),
-	}
+	return r.Algorithms
+}
+
+// Verifier challenges, and looks at the answers. Its methods may be called from any goroutine.
+type Verifier struct {
+	realm   func() *Realm
+	nonces  *nonces
+	guesses guesses
+	nobody  Account // who a user that is not known is compared with
+}
+
+// NewVerifier returns a Verifier. realm is asked once for each request, from several goroutines, and must not block.
+func NewVerifier(realm func() *Realm) *Verifier {
+	return &Verifier{realm: realm, nonces: newNonces(), guesses: guesses{new(Memory)}, nobody: NewAccount("", "", rand.Text())}
 }
 
 // CountIn has wrong passwords counted in l, and not in a Memory. It is called before anything is checked.
@@ -79,11 +89,13 @@ var (
 // They are the same whether there is such a user or not, and take the same time.
 func (v *Verifier) Check(r Request) (user string, challenges []string, err error) {
 	now := time.Now()
-	c, found := v.find(r.Authorization)
+	realm := v.realm()
+	challenge := func(stale bool) []string { return v.challenge(realm, now, stale) }
+	c, found := realm.find(r.Authorization)
 	if !found {
-		return "", v.challenge(now, false), ErrNone
+		return "", challenge(false), ErrNone
 	}
-	account, known := v.lookup(c.Username)
+	account, known := realm.Accounts[c.Username]
 	ha1, has := account.ha1[c.Algorithm.base()]
 	if !known || !has {
 		ha1 = v.nobody.ha1[c.Algorithm.base()]
@@ -93,30 +105,30 @@ func (v *Verifier) Check(r Request) (user string, challenges []string, err error
 
 	made, ours := v.nonces.madeAt(c.Nonce)
 	if !ours || !v.nonces.fresh(made, now) {
-		return "", v.challenge(now, true), ErrStale // whether the password was right, is not said (RFC 7616 section 3.3)
+		return "", challenge(true), ErrStale // whether the password was right, is not said (RFC 7616 section 3.3)
 	}
 	early, guessed := v.guesses.locked(c.Username, r.Source)
 	if early && (r.AtHome == nil || !r.AtHome(c.Username)) {
-		return "", v.challenge(now, false), ErrLocked
+		return "", challenge(false), ErrLocked
 	}
 	if !right {
 		v.guesses.wrong(c.Username, r.Source)
-		return c.Username, v.challenge(now, false), ErrWrong
+		return c.Username, challenge(false), ErrWrong
 	}
 	if guessed {
 		v.guesses.right(c.Username, r.Source)
 	}
 	if !v.nonces.use(c.Nonce, made, c.NC) {
-		return "", v.challenge(now, true), ErrStale
+		return "", challenge(true), ErrStale
 	}
 	return c.Username, nil, nil
 }
 
 // find returns the credentials that are meant for us and can be looked at.
-func (v *Verifier) find(values []string) (Credentials, bool) {
+func (r *Realm) find(values []string) (Credentials, bool) {
 	for _, value := range values {
 		c, err := ParseCredentials(value)
-		if err == nil && c.Realm == v.realm && slices.Contains(v.algorithms, c.Algorithm.base()) &&
+		if err == nil && c.Realm == r.Name && slices.Contains(r.algorithms(), c.Algorithm.base()) &&
 			(c.QOP == "auth" || c.QOP == "" && !c.Algorithm.sessions()) {
 			return c, true
 		}
@@ -125,11 +137,12 @@ func (v *Verifier) find(values []string) (Credentials, bool) {
 }
 
 // challenge returns a challenge for every algorithm.
-func (v *Verifier) challenge(now time.Time, stale bool) []string {
+func (v *Verifier) challenge(realm *Realm, now time.Time, stale bool) []string {
 	nonce := v.nonces.make(now)
-	values := make([]string, 0, len(v.algorithms))
-	for _, a := range v.algorithms {
-		values = append(values, Challenge{Realm: v.realm, Nonce: nonce, Algorithm: a, QOP: []string{"auth"}, Stale: stale}.String())
+	algorithms := realm.algorithms()
+	values := make([]string, 0, len(algorithms))
+	for _, a := range algorithms {
+		values = append(values, Challenge{Realm: realm.Name, Nonce: nonce, Algorithm: a, QOP: []string{"auth"}, Stale: stale}.String())
 	}
 	return values
 }

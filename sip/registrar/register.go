@@ -23,6 +23,8 @@ type Register struct {
 	NAT       bool     // between us
 	Flow      Flow
 	UserAgent string
+
+	least, most time.Duration // of a life, now
 }
 
 // Answer is what to answer it with.
@@ -55,9 +57,10 @@ var (
 // Register does what a REGISTER asks for, all of it or nothing (RFC 3261 section 10.3).
 func (r *Registrar) Register(q Register) Answer {
 	now := time.Now()
+	q.least, q.most = r.config.Lives()
 	wanted, err := r.read(q, now)
 	if err != nil {
-		return r.refuse(err)
+		return r.refuse(err, q)
 	}
 	elsewhere := r.shared(q.Phone)
 	a, changed := r.bind(q, wanted, elsewhere, now)
@@ -72,7 +75,7 @@ func (r *Registrar) bind(q Register, wanted []wish, elsewhere []Binding, now tim
 	all := alive(merge(r.phones[q.Phone], elsewhere), now)
 	was, before := slices.Clone(all), len(all)
 	if overtaken(all, wanted, q) {
-		return r.refuse(errOrder), nil
+		return r.refuse(errOrder, q), nil
 	}
 	for _, w := range wanted {
 		if i := slices.IndexFunc(all, w.is); i >= 0 {
@@ -148,10 +151,10 @@ func (r *Registrar) wish(c contact.Address, q Register, now time.Time) (wish, er
 	default:
 		life = r.config.Default
 	}
-	if life > 0 && life < r.config.Min {
+	if life > 0 && life < q.least {
 		return wish{}, errInterval
 	}
-	life = min(life, r.config.Max)
+	life = min(life, q.most)
 	b := Binding{
 		Contact: c.URI, Flow: q.Flow, NAT: q.NAT, Q: c.Q(), CallID: q.CallID, CSeq: q.CSeq, Agent: q.UserAgent,
 		Updated: now, Expires: now.Add(life),
@@ -214,14 +217,14 @@ func overtaken(all []Binding, wanted []wish, q Register) bool {
 	})
 }
 
-func (r *Registrar) refuse(err error) Answer {
+func (r *Registrar) refuse(err error, q Register) Answer {
 	a := Answer{Code: 500, Reason: "Server Internal Error"}
 	var refused *refusal
 	if errors.As(err, &refused) {
 		a.Code, a.Reason = refused.code, refused.reason
 	}
 	if refused == errInterval {
-		a.Least = r.config.Min
+		a.Least = q.least
 	}
 	return a
 }

@@ -13,9 +13,10 @@ import (
 
 // Config says how bindings are kept. The zero value of each field works.
 type Config struct {
-	Min     time.Duration // the shortest life of a binding; 60 s. Less gets 423
+	// Lives is the shortest life of a binding, less gets 423, and the longest, more is shortened to this. It is asked once
+	// for each REGISTER. Nil: 60 s and 2 h.
+	Lives   func() (least, most time.Duration)
 	Default time.Duration // where the phone asks for none; 1 h
-	Max     time.Duration // more is shortened to this; 2 h
 	// PerPhone is how many bindings one phone has; 10. One more replaces the oldest.
 	PerPhone int
 	File     string                    // where bindings survive a restart; "" is nowhere
@@ -77,9 +78,10 @@ type Registrar struct {
 // New returns a Registrar with the bindings of the file, if there are any. A file that cannot be read is told, and
 // written anew.
 func New(c Config) *Registrar {
-	c.Min = cmp.Or(c.Min, time.Minute)
 	c.Default = cmp.Or(c.Default, time.Hour)
-	c.Max = cmp.Or(c.Max, 2*time.Hour)
+	if c.Lives == nil {
+		c.Lives = func() (least, most time.Duration) { return time.Minute, 2 * time.Hour }
+	}
 	c.PerPhone = cmp.Or(c.PerPhone, 10)
 	if c.Name == nil {
 		c.Name = func(phone string) string { return phone }
@@ -171,6 +173,20 @@ func (r *Registrar) Lost(flow Flow) {
 		})
 		if len(left) != len(all) {
 			r.log.Info("phone lost", "phone", r.config.Name(phone), "transport", flow.Network, "address", flow.Remote)
+			r.set(phone, left)
+			r.tell(phone, changes(all, left, time.Now()))
+		}
+	}
+}
+
+// Retain forgets the bindings that keep does not want, of phones that are no more or have another password. keep must not block.
+func (r *Registrar) Retain(keep func(phone string, b Binding) bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for phone, all := range r.phones {
+		left := slices.DeleteFunc(slices.Clone(all), func(b Binding) bool { return !keep(phone, b) })
+		if len(left) != len(all) {
+			r.log.Info("phone forgotten", "phone", r.config.Name(phone), "bindings", len(all)-len(left))
 			r.set(phone, left)
 			r.tell(phone, changes(all, left, time.Now()))
 		}

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -88,6 +89,18 @@ func New(c Config, a Asker) *Trunk {
 		t.asked = c.Register.Expires
 	}
 	return t
+}
+
+// Follow takes over what old has found out, where it is the same servers that are asked. It comes before Run.
+func (t *Trunk) Follow(old *Trunk) {
+	if !slices.Equal(t.config.Servers, old.config.Servers) {
+		return
+	}
+	old.mu.Lock()
+	defer old.mu.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.servers, t.seen = slices.Clone(old.servers), maps.Clone(old.seen)
 }
 
 // Run keeps the trunk until ctx is done; then it takes the registration back, and returns within patience.

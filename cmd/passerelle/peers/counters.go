@@ -39,7 +39,11 @@ type Counters struct {
 	} `json:"phones"`
 	Trunks map[string]struct {
 		Registered bool   `json:"registered"`
+		Server     string `json:"server"`
 		Why        string `json:"why"`
+		Servers    []struct {
+			Up bool `json:"up"`
+		} `json:"servers"`
 	} `json:"trunks"`
 	Files    int           `json:"-"` // open file descriptors
 	Resident uint64        `json:"-"` // bytes of memory

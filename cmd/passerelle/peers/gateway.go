@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -30,11 +31,14 @@ type GatewayConfig struct {
 	// what the trunk of the loopback addresses says of it; its default where it is empty.
 	TLS  bool
 	SRTP string
-	// Phones may register as 2001 and 2002, with Password, and are called by that. Carrier is the address of a trunk
-	// that we register with, as 4711; none where it is not valid.
-	Phones  bool
-	MD5     bool // and nothing else is asked of them
-	Carrier netip.AddrPort
+	// Phones may register as 2001 and 2002, with Password, and are called by that.
+	Phones bool
+	MD5    bool // and nothing else is asked of anybody
+	// Carriers are the servers, SIP URIs, of a trunk that we register with, as 4711; Health is how often they are asked, never where it
+	// is empty. Proves is the address of a trunk that must prove its calls by Password.
+	Carriers []string
+	Health   string
+	Proves   netip.Addr
 	// LiveKit adds engines, routes and a menu to the embedded rooms; nil leaves it at these.
 	LiveKit *LiveKit
 	// Untouched has no gain and no gate, for tests that go by the level of hums that never end.
@@ -94,9 +98,10 @@ func StartGateway(t testing.TB, dir string, config GatewayConfig) *Gateway {
 		"SIP": g.SIP, "HTTP": g.HTTP, "Browsers": at(2), "Media": netip.AddrPortFrom(phones, g.Media[0]), "LastMedia": g.Media[1],
 		"Calls": config.Calls, "People": config.People, "Drain": config.Drain, "Password": Password, "Level": config.Level, "Untouched": config.Untouched,
 	}
-	values["Phones"], values["MD5"], values["Carrier"] = config.Phones, config.MD5, ""
-	if config.Carrier.IsValid() {
-		values["Carrier"] = config.Carrier
+	values["Phones"], values["MD5"], values["Carriers"], values["Health"], values["Proves"] =
+		config.Phones, config.MD5, config.Carriers, cmp.Or(config.Health, "off"), ""
+	if config.Proves.IsValid() {
+		values["Proves"] = config.Proves
 	}
 	values["SRTP"], values["Certified"], values["TLS"] = config.SRTP, config.TLS, ""
 	if config.TLS {

@@ -3,6 +3,7 @@ package peers
 import (
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
@@ -12,21 +13,29 @@ import (
 // Linphone is one linphonec: the phone of a desktop, by its command line, with a file for a microphone, and a recording of
 // what it heard. It speaks Opus where it may choose.
 type Linphone struct {
-	Name    string
+	LinphoneConfig
 	dir     string
 	process *Process
 	orders  io.WriteCloser
 }
 
-// StartLinphone starts a linphonec whose microphone is a WAV file, mono, played once from the moment that a call is up. Its
-// folder is dir/NAME.
-func StartLinphone(t testing.TB, dir, name, microphone string) *Linphone {
+// LinphoneConfig says what kind of linphonec to start.
+type LinphoneConfig struct {
+	Name       string
+	Microphone string         // a WAV file, mono; played once from the moment that a call is up
+	Registers  string         // as whom it registers, with Password; nowhere where it is empty
+	At         netip.AddrPort // where it registers
+	AutoAnswer bool
+}
+
+// StartLinphone starts a linphonec. Its folder is dir/NAME.
+func StartLinphone(t testing.TB, dir string, c LinphoneConfig) *Linphone {
 	t.Helper()
-	first := Ports(t, blockSize)
-	p := &Linphone{Name: name, dir: Sub(t, dir, name)}
+	first, name := Ports(t, blockSize), c.Name
+	p := &Linphone{LinphoneConfig: c, dir: Sub(t, dir, name)}
 	config := filepath.Join(p.dir, "linphonerc")
 	writeTemplate(t, Data("linphone", "linphonerc.tmpl"), config, map[string]any{
-		"Name": name, "Address": Loopback(), "SIP": first, "RTP": first + 4,
+		"Name": name, "Address": Loopback(), "SIP": first, "RTP": first + 4, "User": c.Registers, "At": c.At, "Password": Password,
 	})
 	for _, folder := range []string{".local/share/linphone", ".config/linphone"} { // it makes none itself
 		if err := os.MkdirAll(filepath.Join(p.dir, folder), 0o755); err != nil {
@@ -34,7 +43,7 @@ func StartLinphone(t testing.TB, dir, name, microphone string) *Linphone {
 		}
 	}
 	padded := filepath.Join(p.dir, "microphone.wav")
-	Sox(t, "-D", microphone, padded, "pad", "0", "60") // it would begin again
+	Sox(t, "-D", c.Microphone, padded, "pad", "0", "60") // it would begin again
 	read, write, err := os.Pipe()
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
@@ -42,8 +51,12 @@ func StartLinphone(t testing.TB, dir, name, microphone string) *Linphone {
 	defer read.Close()
 	p.orders = write
 	t.Cleanup(func() { _ = write.Close() })
+	args := []string{"-c", config, "-l", filepath.Join(p.dir, "trace.log"), "-d", "4"}
+	if c.AutoAnswer {
+		args = append(args, "-a")
+	}
 	p.process = Start(t, Command{
-		Name: name, Path: "linphonec", Args: []string{"-c", config, "-l", filepath.Join(p.dir, "trace.log"), "-d", "4"},
+		Name: name, Path: "linphonec", Args: args,
 		Env: []string{"HOME=" + p.dir}, Dir: p.dir, Stdin: read,
 	})
 	p.order(t, "soundcard use files")
@@ -64,7 +77,13 @@ func (p *Linphone) order(t testing.TB, line string) {
 func (p *Linphone) Dial(t testing.TB, uri string) {
 	t.Helper()
 	p.order(t, "call "+uri)
-	p.process.Await(t, `Media streams established`, 10*time.Second)
+	p.AwaitTalking(t, 10*time.Second)
+}
+
+// AwaitTalking waits until a call is up.
+func (p *Linphone) AwaitTalking(t testing.TB, within time.Duration) {
+	t.Helper()
+	p.process.Await(t, `Media streams established`, within)
 }
 
 // Press presses keys, one after the other (RFC 4733).

@@ -293,7 +293,7 @@ func linphoneTalks(t *testing.T, gateway *Gateway) {
 	man, woman := Part(t, dir, Man, 2.5), Part(t, dir, Woman, 2.5)
 	late, twice := woman.After(t, 1).WAV(48000), filepath.Join(dir, "twice.wav")
 	Sox(t, "-D", late, late, twice)
-	ada := StartLinphone(t, dir, "ada", twice)
+	ada := StartLinphone(t, dir, LinphoneConfig{Name: "ada", Microphone: twice})
 	bob := Call(t, dir, gateway, Dialling{Name: "bob", Number: "room-linphone"})
 	ada.Dial(t, gateway.URI("room-linphone", "tcp"))
 	began := time.Now()

@@ -18,14 +18,22 @@ func TestRegisteredPhones(t *testing.T) {
 	ada := StartPhone(t, dir, PhoneConfig{
 		Name: "ada", Microphone: woman.WAV(8000), Registers: "2001@" + gateway.SIP.String(), Transport: "udp", AutoAnswer: true,
 	})
-	awaitBindings(t, gateway, 1)
+	eve := StartLinphone(t, dir, LinphoneConfig{
+		Name: "eve", Microphone: woman.WAV(48000), Registers: "2002", At: gateway.SIP, AutoAnswer: true,
+	})
+	awaitBindings(t, gateway, 2)
 
 	bob := StartPhone(t, dir, PhoneConfig{Name: "bob", Microphone: man.WAV(8000)})
+	dan := StartPhone(t, dir, PhoneConfig{Name: "dan", Microphone: man.WAV(8000)})
 	bob.Dial(t, gateway.URI("2001", "udp"))
+	dan.Dial(t, gateway.URI("2002", "tcp"))
 	bob.AwaitTalking(t, 5*time.Second)
+	dan.AwaitTalking(t, 5*time.Second)
 	time.Sleep(max(man.Length(t), woman.Length(t)) + time.Second)
-	bob.Hangup(t)
-	bob.Quit(t)
+	for _, p := range []*Phone{bob, dan} {
+		p.Hangup(t)
+		p.Quit(t)
+	}
 
 	t.Run("digest", func(t *testing.T) {
 		stranger := netip.MustParseAddr("127.0.0.77") // no trunk's address
@@ -37,7 +45,7 @@ func TestRegisteredPhones(t *testing.T) {
 		gateway.Stop(t)
 		gateway.begin(t)
 		gateway.checked = false
-		awaitBindings(t, gateway, 1)
+		await(t, "the phone over UDP is known", func() bool { return gateway.Counters(t).Phones.Bindings > 0 })
 		carl := StartPhone(t, dir, PhoneConfig{Name: "carl", Microphone: man.WAV(8000)})
 		carl.Dial(t, gateway.URI("2001", "udp"))
 		carl.AwaitTalking(t, 5*time.Second)
@@ -45,7 +53,11 @@ func TestRegisteredPhones(t *testing.T) {
 		carl.Quit(t)
 	})
 	ada.Quit(t)
+	eve.order(t, "quit")
+	eve.process.Wait(t, 10*time.Second)
 	Listen(t, "bob", bob.Heard(t)).HearsOnce(t, woman, OverG711())
+	Listen(t, "dan", dan.Heard(t)).HearsOnce(t, woman, OverOpus())
+	Listen(t, "eve", eve.Heard()).HearsOnce(t, man, OverOpus())
 }
 
 func awaitBindings(t *testing.T, gateway *Gateway, n int) {
@@ -60,19 +72,4 @@ func await(t *testing.T, what string, is func() bool) {
 			t.Fatalf("%s: not within 10 s", what)
 		}
 	}
-}
-
-// TestCarrier has the gateway register with a carrier that asks who it is, be called from there, and take it back.
-func TestCarrier(t *testing.T) {
-	t.Parallel()
-	dir := Folder(t)
-	address := netip.MustParseAddr("127.0.0.88") // no other trunk's
-	carrier := StartSipp(t, dir, "registrar", Scenario{
-		Name: "uas_registrar", Number: "4711", From: address, Target: netip.AddrPortFrom(Loopback(), 9), Within: 60 * time.Second,
-	})
-	gateway := StartGateway(t, dir, GatewayConfig{Carrier: carrier.Address})
-	await(t, "the gateway registers", func() bool { return gateway.Counters(t).Trunks["carrier"].Registered })
-	runTalk(t, dir, gateway, Scenario{Name: "uac_talk", Number: "4711", Talk: time.Second, From: address})
-	gateway.Stop(t)
-	carrier.Wait(t)
 }

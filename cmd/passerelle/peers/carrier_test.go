@@ -1,0 +1,94 @@
+//go:build peers
+
+package peers
+
+import (
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestCarrier has the gateway register with a carrier that asks who it is, be called from there, and take it back.
+func TestCarrier(t *testing.T) {
+	t.Parallel()
+	dir := Folder(t)
+	address := netip.MustParseAddr("127.0.0.88") // no other trunk's
+	carrier := StartSipp(t, dir, "registrar", Scenario{
+		Name: "uas_registrar", Number: "4711", From: address, Target: netip.AddrPortFrom(Loopback(), 9), Within: 60 * time.Second,
+	})
+	gateway := StartGateway(t, dir, GatewayConfig{Carriers: []string{"sip:" + carrier.Address.String()}})
+	await(t, "the gateway registers", func() bool { return gateway.Counters(t).Trunks["carrier"].Registered })
+	runTalk(t, dir, gateway, Scenario{Name: "uac_talk", Number: "4711", Talk: time.Second, From: address})
+	gateway.Stop(t)
+	carrier.Wait(t)
+}
+
+// TestKamailioIsACarrier has the gateway register with a Kamailio, which asks for a digest and grants ten seconds at a time, and of which a second
+// server does not answer. Subscribers of the carrier call the gateway; so does a trunk of it that the gateway wants a
+// proof of.
+func TestKamailioIsACarrier(t *testing.T) {
+	t.Parallel()
+	dir := Folder(t)
+	first, second := netip.MustParseAddr("127.0.0.86"), netip.MustParseAddr("127.0.0.87") // no other trunk's
+	dead := fmt.Sprintf("sip:127.0.0.85:%d;transport=tcp", Ports(t, 1))
+	port := Ports(t, 1)
+	at, proving := netip.AddrPortFrom(first, port), netip.AddrPortFrom(second, port)
+	gateway := StartGateway(t, dir, GatewayConfig{
+		Carriers: []string{dead, "sip:" + at.String()}, Health: "5s", Proves: second, MD5: true, Complains: regexp.MustCompile(`server of a trunk is down`),
+	})
+	carrier := startCarrier(t, dir, at, proving, gateway.SIP)
+	await(t, "the gateway registers", func() bool { return gateway.Counters(t).Trunks["carrier"].Registered })
+	if c := gateway.Counters(t).Trunks["carrier"]; c.Server != "sip:"+at.String() || c.Servers[0].Up || !c.Servers[1].Up {
+		t.Errorf("of two servers, the first of which is dead, the trunk says %+v", c)
+	}
+
+	man := Says(t, dir, Man, 0, 1)
+	calls := func(target netip.AddrPort) Scenario {
+		return Scenario{
+			Name: "uac_talk", Target: target, Number: "4711", Talk: time.Second, From: netip.MustParseAddr("127.0.0.89"), Files: []string{man.Raw("ulaw")},
+		}
+	}
+	RunSipp(t, dir, "subscriber", calls(at))
+	RunSipp(t, dir, "proved", calls(proving))
+	carrier.Await(t, "carrier: shows who it is", time.Second)
+	if n := gateway.Counters(t).Gateway.Answered; n != 2 {
+		t.Errorf("the gateway has answered %d calls, want 2", n)
+	}
+	await(t, "the registration is refreshed", func() bool { return registrations(carrier) > 1 })
+	RunSipp(t, dir, "again", calls(at))
+	gateway.Stop(t)
+	carrier.Await(t, "carrier: registers 4711 for 0$", 2*time.Second)
+}
+
+// registrations counts how often a carrier was registered with.
+func registrations(carrier *Process) (n int) {
+	for _, line := range carrier.Lines() {
+		if strings.HasSuffix(line, "carrier: registers 4711 for 120") {
+			n++
+		}
+	}
+	return n
+}
+
+// startCarrier starts a Kamailio as a carrier and waits until it answers.
+func startCarrier(t *testing.T, dir string, at, second, gateway netip.AddrPort) *Process {
+	t.Helper()
+	dir = Sub(t, dir, fmt.Sprint("carrier", at.Port()))
+	settings := filepath.Join(dir, "kamailio.cfg")
+	writeTemplate(t, Data("kamailio", "carrier.cfg.tmpl"), settings, map[string]any{
+		"Address": at, "Second": second, "SecondHost": second.Addr(), "Modules": kamailioModules(t), "Gateway": gateway, "Password": Password, "Expires": 10,
+	})
+	process := Start(t, Command{
+		Name: "kamailio", Path: "kamailio", Dir: dir,
+		Args: []string{"-f", settings, "-DD", "-E", "-m", "32", "-M", "4", "-w", dir, "-Y", dir},
+	})
+	await(t, "the carrier answers", func() bool {
+		_, err := Ping(netip.AddrPortFrom(at.Addr(), 0), at, 200*time.Millisecond)
+		return err == nil
+	})
+	return process
+}
