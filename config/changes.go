@@ -97,7 +97,7 @@ func static(path string) bool {
 			}
 		}
 	}
-	for _, top := range []string{"networks", "engines", "http", "admin", "sound.limiter", "phones", "registrar", "state"} {
+	for _, top := range []string{"networks", "engines", "http", "admin", "sound.limiter", "phones", "registrar", "state", "voices"} {
 		if rest, ok := strings.CutPrefix(path, top); ok && (rest == "" || rest[0] == '.' || rest[0] == '[') {
 			return true
 		}
