@@ -21,6 +21,7 @@ help: ## lists what make can do
 
 .PHONY: run
 run: build ## builds and serves with no configuration file: dial it, open the page
+	@sh .ci/install.sh asterisk-core-sounds-en-wav asterisk-core-sounds-fr-wav || echo "callers hear the program's own voices: Debian's recordings were not installed"
 	bin/passerelle serve
 
 .PHONY: build

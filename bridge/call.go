@@ -62,6 +62,7 @@ type call struct {
 	muted     bool
 	moderated bool // and a moderator did it last
 	hand      bool // raised
+	volume    int  // of what the phone hears, in dB
 
 	// Transfers.
 	spot      atomic.Pointer[spot] // where it is, for a call that takes over from it

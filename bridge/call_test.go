@@ -78,6 +78,7 @@ func newRig(t *testing.T, change func(*config.Live)) *rig {
 func newRigOver(t *testing.T, change func(*config.Live), over func(*roomstest.Backend) rooms.Backend) *rig {
 	t.Helper()
 	live := &config.Live{
+		Keys:   config.Default().Live.Keys,
 		Trunks: []config.Trunk{{Name: "loopback", Gain: true, Gate: true, From: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Trusted: true}},
 		Routes: []config.Route{{ToMatch: regexp.MustCompile(`^(?:([a-z]+))$`), Room: "$1", Engine: "memory"}},
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"passerelle/bridge/ivr"
@@ -35,7 +36,7 @@ func (c *call) ask(ctx context.Context) error {
 	if reception == nil {
 		return fmt.Errorf("menu %s: engine %s has no rooms with PINs", menu.Name, menu.Engine)
 	}
-	questions := ivr.Menu{Languages: menu.Languages, Digits: menu.Digits, Tries: menu.Tries}
+	questions := ivr.Menu{Languages: beginning(menu.Languages, c.speaker.language), Digits: menu.Digits, Tries: menu.Tries}
 	outcome, err := questions.Run(ctx, &c.speaker, c.gateway.Voices, c.keys, c.to.pin, func(ctx context.Context, pin string) error {
 		entry, err := reception.Find(ctx, pin, c.to.trunk.Trusted || c.to.phone != nil)
 		if errors.Is(err, rooms.ErrNoRoom) {
@@ -79,14 +80,18 @@ func (c *call) closeBooth() {
 	}
 }
 
-// language is what a caller is spoken to in before it chose: that of the route, the first of the menu, else of the
-// first menu of the engine, else English.
+// language is what a caller is spoken to in before it chose: that of the route, of the trunk, the first of the menu, else
+// of the first menu of the engine, else English. A menu speaks its own languages only.
 func language(live *config.Live, to destination) string {
+	said := to.language
+	if said == "" && to.trunk != nil {
+		said = to.trunk.Language
+	}
 	switch {
-	case to.language != "":
-		return to.language
-	case to.menu != nil:
+	case to.menu != nil && !slices.Contains(to.menu.Languages, said):
 		return to.menu.Languages[0]
+	case said != "":
+		return said
 	}
 	for _, m := range live.Menus {
 		if m.Engine == to.engine || to.engine == "" {
@@ -94,6 +99,12 @@ func language(live *config.Live, to destination) string {
 		}
 	}
 	return "en"
+}
+
+// beginning returns languages in their order, round about, so that one of them is the first.
+func beginning(languages []string, first string) []string {
+	i := max(slices.Index(languages, first), 0)
+	return slices.Concat(languages[i:], languages[:i])
 }
 
 // firstPIN is the PIN that came with the call: as the route found it, else in the header X-PIN. Blanks and a

@@ -65,14 +65,14 @@ func withMenu(l *config.Live) {
 		config.Route{ToMatch: regexp.MustCompile(`^(?:pin-(.*))$`), Menu: "visio", PIN: config.NewSecret("$1"), Engine: "memory"})
 }
 
-// says waits until the phone has heard a prompt since it was told to forget.
-func (p *telephone) says(language string, prompt ivr.Prompt) {
+// says waits until the phone has heard prompts, in one breath, since it was told to forget.
+func (p *telephone) says(language string, prompts ...ivr.Prompt) {
 	p.t.Helper()
 	voices, err := ivr.Load(g711.Rate)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	want := voices.Say(language, prompt)
+	want := voices.Say(language, prompts...)
 	const more = g711.Rate / 2 // what is worth another look
 	deadline, from := time.Now().Add(3*patience), 0
 	for time.Now().Before(deadline) {
@@ -87,7 +87,7 @@ func (p *telephone) says(language string, prompt ivr.Prompt) {
 		}
 		<-time.After(100 * time.Millisecond)
 	}
-	p.t.Fatalf("the phone does not hear %q in %q", prompt, language)
+	p.t.Fatalf("the phone does not hear %q in %q", prompts, language)
 }
 
 // dials presses keys.
@@ -341,7 +341,7 @@ func TestAPhoneThatWasOnHoldIsToldWhatItMissed(t *testing.T) {
 	<-time.After(500 * time.Millisecond) // it is said to nobody
 	p.reoffer(r, sdp.SendRecv)
 	p.says("fr", ivr.RecordingRuns)
-	p.says("fr", ivr.MutedByModerator)
+	p.says("fr", ivr.MutedByModerator, ivr.SpeakAgain, "key-star", "key-6")
 }
 
 func TestNoMixIsLeftBehindTheMenu(t *testing.T) {

@@ -31,6 +31,11 @@ func (s *speaker) say(prompts ...ivr.Prompt) *audio.Player {
 	return p
 }
 
+// note plays a short note, over whatever is being said.
+func (s *speaker) note(hertz ...float64) {
+	s.phone.Play(audio.Sound{PCM: ivr.Notes(s.voices.Rate(), noteLevel, hertz...)})
+}
+
 // over reports whether a sound has been heard.
 func over(p *audio.Player) bool {
 	select {

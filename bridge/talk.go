@@ -25,6 +25,7 @@ func (c *call) talk(ctx context.Context) error {
 	star := newAlarm(ivr.StarTimeout)
 	defer star.off()
 	c.way = newWay(c.speaker.say)
+	c.inCall.Map = keymap(c.live, c.to)
 	defer c.way.lasts.off()
 	for {
 		select {
@@ -75,7 +76,7 @@ func (c *call) obey(event rooms.Event) {
 		muted := event.Kind == rooms.Muted
 		c.phone.SetMuted(muted)
 		if muted != c.muted {
-			c.speaker.say(either(muted, ivr.MutedByModerator, ivr.UnmutedByModerator))
+			c.speaker.say(either(muted, ivr.MutedBy(c.inCall.Map), []ivr.Prompt{ivr.UnmutedByModerator})...)
 			c.moderated = true
 		}
 		c.muted = muted
@@ -137,13 +138,14 @@ func (c *call) gone() error {
 func (c *call) remind() {
 	for _, is := range []struct {
 		so    bool
-		words ivr.Prompt
+		words []ivr.Prompt
 	}{
-		{c.way.told != nil, ivr.Reconnecting}, {c.known.recording, ivr.RecordingRuns},
-		{c.known.transcribing, ivr.TranscriptionRuns}, {c.muted, either(c.moderated, ivr.MutedByModerator, ivr.Muted)},
+		{c.way.told != nil, []ivr.Prompt{ivr.Reconnecting}}, {c.known.recording, []ivr.Prompt{ivr.RecordingRuns}},
+		{c.known.transcribing, []ivr.Prompt{ivr.TranscriptionRuns}},
+		{c.muted, either(c.moderated, ivr.MutedBy(c.inCall.Map), []ivr.Prompt{ivr.Muted})},
 	} {
 		if is.so {
-			c.speaker.say(is.words)
+			c.speaker.say(is.words...)
 		}
 	}
 }
@@ -181,16 +183,7 @@ func (c *call) press(key rune) {
 	}
 	command, digits := c.inCall.Press(key)
 	c.pass(digits)
-	switch command {
-	case ivr.ToggleMute:
-		c.toggleMute()
-	case ivr.Hand:
-		c.hand = !c.hand
-		c.send(rooms.Message{Kind: either(c.hand, rooms.HandRaised, rooms.HandLowered)})
-		c.speaker.say(either(c.hand, ivr.HandRaised, ivr.HandLowered))
-	case ivr.SayHelp:
-		c.speaker.say(ivr.Help)
-	}
+	c.command(command)
 }
 
 // toggleMute mutes or unmutes the phone by its own wish, in step with the room.

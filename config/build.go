@@ -76,7 +76,7 @@ func (b *builder) build(root *tree) *Config {
 	for _, key := range ofTrunks {
 		value(b, root.get("sound").get(key), parseSwitch)
 	}
-	return &Config{
+	c := &Config{
 		Static: Static{
 			Networks: each(root.get("networks"), b.network),
 			Engines:  each(root.get("engines"), b.engine),
@@ -84,6 +84,7 @@ func (b *builder) build(root *tree) *Config {
 			Admin:    b.admin(root.get("admin")),
 			Sound:    Sound{Limiter: value(b, root.get("sound").get("limiter"), parseSwitch)},
 			State:    value(b, root.get("state").get("dir"), b.secrets.folderOf),
+			Voices:   b.voices(root.get("voices")),
 		},
 		Live: Live{
 			Trunks:    each(root.get("trunks"), b.trunk),
@@ -99,6 +100,10 @@ func (b *builder) build(root *tree) *Config {
 			Log:       Log{Level: value(b, root.get("log").get("level"), parseLevel)},
 		},
 	}
+	if keys := b.keys(root.get("keys")); keys != nil {
+		c.Live.Keys = *keys
+	}
+	return c
 }
 
 // mark notes where everything comes from.
@@ -182,6 +187,8 @@ func (b *builder) trunk(t *tree) Trunk {
 		DTMF:        value(b, t.get("dtmf"), parseDTMF),
 		Numbers:     b.numbers(t.get("numbers")),
 		Transfer:    b.transfer(t.get("transfer")),
+		Language:    value(b, t.get("language"), parseLanguage),
+		Keys:        b.keys(t.get("keys")),
 	}
 	b.outward(t, &k)
 	b.presents(t, &k)
@@ -201,6 +208,7 @@ func (b *builder) menu(t *tree) Menu {
 		Digits:      value(b, pin.get("digits"), parseDigits),
 		Tries:       value(b, pin.get("tries"), parseNumber(1, 10)),
 		WaitForHost: value(b, t.get("before_host"), parseBeforeHost),
+		Keys:        b.keys(t.get("keys")),
 	}
 	if languages.ok() && len(languages.items) == 0 {
 		b.add(languages.at, languages.path, "one at least is wanted")

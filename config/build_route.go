@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -73,8 +74,8 @@ func (b *builder) destination(t *tree) {
 	if pin := t.get("pin"); pin != nil && t.get("menu") == nil {
 		b.add(pin.at, pin.path, "only a menu takes a PIN, and there is none")
 	}
-	if language := t.get("language"); language != nil && there != "announce" && there != "echo" {
-		b.add(language.at, language.path, "only announce and echo speak it")
+	if language := t.get("language"); language != nil && slices.Contains([]string{"phone", "reject", "redirect"}, there) {
+		b.add(language.at, language.path, "nothing is said on the way to %s", there)
 	}
 }
 

@@ -89,7 +89,7 @@ func (l *Live) logins() []string {
 
 // static reports whether a setting takes a restart.
 func static(path string) bool {
-	for _, top := range []string{"networks", "engines", "http", "admin", "sound.limiter", "state"} {
+	for _, top := range []string{"networks", "engines", "http", "admin", "sound.limiter", "state", "voices"} {
 		if rest, ok := strings.CutPrefix(path, top); ok && (rest == "" || rest[0] == '.' || rest[0] == '[') {
 			return true
 		}

@@ -18,6 +18,7 @@ func (b *builder) check(c *Config) {
 	b.checkPhones(c)
 	b.checkTLS(c)
 	b.checkSuites(c)
+	b.checkLanguages(c)
 	b.checkRooms(c)
 	b.checkMenus(c)
 	b.checkRoutes(c)

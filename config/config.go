@@ -37,6 +37,7 @@ type Static struct {
 	Sound    Sound
 	State    string // state.dir: a folder, as a path; "" is none
 	Admin    *Admin // nil, the default: there is none
+	Voices   Voices
 }
 
 // Admin is where the running gateway is asked about itself.
@@ -66,6 +67,7 @@ type Live struct {
 	Limits    Limits
 	Drain     time.Duration // how long calls that are up may go on after SIGTERM, 0 to 24 h; 10 min by default
 	Log       Log
+	Keys      Keys // of all callers
 	// AnyRoom says that an embedded room need not be in Rooms to be opened from the page: true where a route
 	// makes such a room's name from what was dialled, as it is without a file.
 	AnyRoom bool
@@ -183,6 +185,8 @@ type Trunk struct {
 	Register    *Login        // nil, the default: it wants no registration
 	Health      time.Duration // between two OPTIONS to a server, 5 s to 1 h; 30 s by default, 0 is none
 	Digest      *Login        // accept.digest; nil, the default: its address or certificate is enough
+	Language    string        // its callers'; "", the default: nobody said
+	Keys        *Keys         // its callers'; nil, the default: Live.Keys
 }
 
 // Login is a name and its password, with where it registers.
@@ -264,11 +268,12 @@ const (
 type Menu struct {
 	Name      string
 	Engine    string   // of Static.Engines, never empty
-	Languages []string // "fr", "en": the first speaks first, the others can be chosen; at least one
+	Languages []string // "fr", "en", or others of Static.Voices: the first speaks first, the others can be chosen; at least one
 	Digits    int      // how many a PIN has, 4 to 20, 0 is any number of them; by default 10, or what all of an embedded engine have
 	Tries     int      // PINs a call may try, 1 to 10; 3 by default
 	// WaitForHost plays music to a caller until somebody else is in the room; true by default.
 	WaitForHost bool
+	Keys        *Keys // its callers'; nil, the default: the trunk's
 }
 
 // Room is an embedded room with a name of its own.
@@ -300,7 +305,7 @@ type Route struct {
 	PIN      Secret // tried in Menu before it asks; like Room a template; empty, the default, if there is none
 	Engine   string // never empty with Room or Menu: of the route, of the menu or room, or the only one there is
 	Announce string // what is said: closed, unassigned, emergency
-	Language string // of Announce and Echo; empty, the default: of the first menu, else en
+	Language string // of the callers; empty, the default: the trunk's, of the menu, else of the first menu of the engine, else en
 	Echo     bool   // an echo test
 	Reject   int    // SIP status, 400 to 699
 	Redirect string // a SIP URI that the caller is sent to (302); with ToMatch a template, like Room

@@ -52,6 +52,14 @@ func document() string {
 	for _, p := range presets() {
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", p.name, p.settings(), cell(p.why))
 	}
+	b.WriteString("\n| preset of keys | mute, hand, softer, louder, help | |\n|---|---|---|\n")
+	for _, p := range keyPresets() {
+		var keys []string
+		for _, k := range p.keys.byName() {
+			keys = append(keys, "`"+*k.keys+"`")
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", p.name, strings.Join(keys, ", "), cell(p.why))
+	}
 	b.WriteString("\nNot supported yet, and refused by name: " + strings.Join(later, ", ") + ".\n")
 	b.WriteString("\n| setting | environment | flag |\n|---|---|---|\n")
 	for _, path := range schema().overrides() {

@@ -62,7 +62,7 @@ menus: [{name: front, engine: visio, languages: [en], pin: {digits: any, tries: 
 			t.Errorf("%s: alone %s, call %s", name, e.AloneTimeout, e.MaxCall)
 		}
 	}
-	if got := fmt.Sprintf("%+v", c.Live.Menus); got != "[{Name:front Engine:visio Languages:[en] Digits:0 Tries:1 WaitForHost:false}]" {
+	if got := fmt.Sprintf("%+v", c.Live.Menus); got != "[{Name:front Engine:visio Languages:[en] Digits:0 Tries:1 WaitForHost:false Keys:<nil>}]" {
 		t.Error(got)
 	}
 }

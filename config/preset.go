@@ -40,7 +40,7 @@ func presetNames() []string {
 // prepare gives a trunk what its preset says and nobody else has.
 func (r *reader) prepare(t *tree) {
 	named := t.get("preset")
-	if !named.ok() {
+	if !named.ok() || t.setting.key != "trunks" {
 		return
 	}
 	i := slices.IndexFunc(presets(), func(p preset) bool { return p.name == named.text })

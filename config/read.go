@@ -7,6 +7,7 @@ import (
 	"io"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -95,6 +96,9 @@ func (r *reader) addSyntax(err error) {
 			at.line = line
 		}
 		text = text[len(m[0]):]
+	}
+	if strings.Contains(text, "unknown anchor") {
+		text += ` (a text that begins with a star is written in quotes, as "*6")`
 	}
 	r.add(at, "", "not YAML: %s", text)
 }

@@ -39,6 +39,8 @@ func schema() *setting {
 			{key: "limiter", values: "on or off", unset: "on", bare: true,
 				doc: "Whether what phones hear is turned down where it would be clipped."},
 		}},
+		voicesSetting(),
+		keysSetting("What callers press during a call ([menu.md](menu.md)).", ""),
 		{key: "limits", is: mapping, unset: "{}", doc: "Bounds of the whole gateway.", keys: []setting{
 			{key: "calls", values: "number, 1 to 100000", unset: "1000", bare: true, override: true,
 				doc: "Calls at once; one more is answered 503 with Retry-After."},
@@ -125,7 +127,7 @@ func menuSettings() []setting {
 		{key: "name", values: "name", required: true, doc: "What routes call this menu."},
 		{key: "engine", values: "name of an engine", means: "the only one with livekit, else the embedded one",
 			doc: "Where the meetings are: PINs of LiveKit's come from Meet, those of embedded rooms are rooms[].pin."},
-		{key: "languages", is: scalars, values: "fr or en", unset: "[fr, en]", doc: "What it speaks. It begins with the first; callers can choose the other."},
+		{key: "languages", is: scalars, values: "fr, en, or another of voices.dir", unset: "[fr, en]", doc: "What it speaks. It begins with the first, unless the route or the trunk says another; callers can choose the others."},
 		{key: "pin", is: mapping, unset: "{}", doc: "What it asks for.", keys: []setting{
 			{key: "digits", values: "number, 4 to 20, or any", bare: true, means: "10 with livekit; with embedded what all PINs there have, else any",
 				doc: "How many digits a PIN has; any waits for # or for four seconds of silence."},
@@ -133,6 +135,7 @@ func menuSettings() []setting {
 		}},
 		{key: "before_host", values: "wait or enter", unset: "wait",
 			doc: "What callers hear where nobody else is in the meeting yet: music until somebody comes (wait), or the silent meeting (enter)."},
+		keysSetting("What its callers press during a call.", "as of the trunk"),
 	}
 }
 
@@ -183,6 +186,8 @@ func trunkSettings() []setting {
 		}},
 		{key: "dtmf", values: "auto, inband or off", unset: "auto",
 			doc: "Whether keys are looked for in the sound too: where a caller can send them neither as events nor in INFO (auto), in every call, or never."},
+		{key: "language", values: "fr, en, or another of voices.dir", means: "as of the menu", doc: "What its callers are spoken to in, unless the route says another."},
+		keysSetting("What its callers press during a call.", "as of all callers"),
 		numbersSetting(),
 		{key: "transfer", is: scalars, lone: true, values: "refuse, allow, name of a trunk, host name, address or CIDR", unset: "[refuse]",
 			doc: "Whether its calls may be transferred (REFER), or take the place of others (Replaces). allow: to rooms that its routes lead to, and to the addresses that it calls from; others are named ([transfer.md](transfer.md))."},

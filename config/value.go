@@ -117,14 +117,6 @@ func parseCodec(text string) (Codec, error) {
 	return "", errors.New("G722, opus, PCMA or PCMU is wanted")
 }
 
-// parseLanguage reads a language that menus speak.
-func parseLanguage(text string) (string, error) {
-	if text != "fr" && text != "en" {
-		return "", errors.New("fr or en is wanted")
-	}
-	return text, nil
-}
-
 // parseDTMF reads where keys are looked for.
 func parseDTMF(text string) (DTMF, error) {
 	switch way := DTMF(text); way {

@@ -168,6 +168,11 @@ func TestNothingIsAllocatedPerFrame(t *testing.T) {
 			gate(fmt.Sprintf("tick, %d phones, %d talk", phones, talkers), c.step)
 		}
 	}
+	loud := newCrowd(t, 10, 2)
+	for _, p := range loud.phones {
+		p.SetVolume(12)
+	}
+	gate("tick, 10 phones turned up", loud.step)
 	lossy := newCrowd(t, 2, 2)
 	gate("tick, with losses", func() {
 		if lossy.n%7 == 0 {

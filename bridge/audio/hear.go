@@ -37,6 +37,7 @@ func (p *Phone) send(w *scratch, n int64) error {
 	}
 	mixed := w.mix(p.narrow, own)
 	p.overlay(w, mixed)
+	p.volume.turn(w, mixed)
 	if line.kind == codec.Opus {
 		return p.down.speak(p.out, n, mixed, &w.frame)
 	}
@@ -50,11 +51,12 @@ func (p *Phone) send(w *scratch, n int64) error {
 // sendG711 encodes what the phone hears, unless that was done for another one in this tick.
 func (p *Phone) sendG711(w *scratch, own []int16) ([]byte, error) {
 	kind := p.down.line.kind
-	if own == nil && len(p.players) == 0 && !p.played.rings {
+	if own == nil && len(p.players) == 0 && !p.played.rings && p.volume.off() {
 		return w.common(kind, p.narrow)
 	}
 	mixed := w.mix(p.narrow, own)
 	p.overlay(w, mixed)
+	p.volume.turn(w, mixed)
 	_, err := w.shared[kind].encoder.Encode(w.bytes, mixed)
 	return w.bytes, err
 }

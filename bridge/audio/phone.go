@@ -71,7 +71,8 @@ type Phone struct {
 	down    packetizer
 	players []*Player
 	played  converter // what they play, for a narrow phone
-	counted bool      // in the owner's load
+	volume  volume
+	counted bool // in the owner's load
 }
 
 var _ codec.Reader = (*Phone)(nil)
@@ -119,6 +120,7 @@ func (p *Phone) tune(rate int, voice *jitter) {
 	p.sounds = false
 	p.voice.Store(voice)
 	p.played.rings = p.played.rings && p.narrow
+	p.volume.begin(rate)
 }
 
 // PushFrame takes one packet from the phone and hands what it makes of it to the seat before it

@@ -15,7 +15,9 @@ type scratch struct {
 	limits bool    // what would be clipped is turned down
 	played []int32 // what is played to one phone
 	mixed  []int16 // what somebody hears
-	bytes  []byte  // ... encoded
+	turned []int32 // ... louder or softer, before it is limited by
+	gains  []float32
+	bytes  []byte // ... encoded
 	frame  codec.Frame
 	shared [codec.ComfortNoise + 1]sharedPayload // by kind: what all hear who do not sound themselves
 }
@@ -48,7 +50,7 @@ func newScratch(rate int) scratch {
 	block, low := samples(tickLength, rate), samples(tickLength, g711.Rate)
 	w := scratch{
 		block: make([]int16, block), full: newBlend(block), low: newBlend(low), played: make([]int32, block),
-		mixed: make([]int16, block), bytes: make([]byte, low),
+		mixed: make([]int16, block), turned: make([]int32, block), gains: make([]float32, block), bytes: make([]byte, low),
 	}
 	for _, kind := range []codec.Kind{codec.PCMU, codec.PCMA} {
 		if enc, err := g711.NewEncoder(kind); err == nil {

@@ -14,14 +14,14 @@ const sentence = 2 * time.Second // every prompt of the fake voices
 
 // fakeVoices says nothing in several languages; each prompt is known by its address.
 func fakeVoices(languages ...string) (*Voices, map[*int16]string) {
-	v := &Voices{rate: 8000, languages: make(map[string]language)}
+	v := &Voices{rate: 8000, languages: make(map[string][]voice)}
 	names := make(map[*int16]string)
 	for _, l := range languages {
-		v.languages[l] = make(language)
+		v.languages[l] = []voice{make(voice)}
 		for _, p := range Prompts() {
 			r := &recording{pcm: make([]int16, samples(sentence, 8000))}
 			r.once.Do(func() {})
-			v.languages[l][p], names[&r.pcm[0]] = r, l+" "+string(p)
+			v.languages[l][0][p], names[&r.pcm[0]] = r, l+" "+string(p)
 		}
 	}
 	music := make([]int16, 8000)

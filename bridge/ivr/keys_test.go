@@ -1,6 +1,7 @@
 package ivr
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -24,10 +25,11 @@ func TestKeys(t *testing.T) {
 		{"stars", "***.", nil, "***"},
 		{"star pound", "*#6", nil, "*#6"},
 		{"late without a star", "1..2", nil, "12"},
+		{"star seven is louder, star four is softer", "*7*4", []Command{Louder, Softer}, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			commands, passed := pressAll(tt.keys)
+			commands, passed := pressAll(DefaultKeys(), tt.keys)
 			if len(commands) != len(tt.commands) || passed != tt.passed {
 				t.Fatalf("got %v and %q, want %v and %q", commands, passed, tt.commands, tt.passed)
 			}
@@ -40,8 +42,8 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-func pressAll(keys string) (commands []Command, passed string) {
-	var k Keys
+func pressAll(keymap Keymap, keys string) (commands []Command, passed string) {
+	k := Keys{Map: keymap}
 	for _, key := range keys {
 		if key == '.' {
 			passed += k.Late()
@@ -56,6 +58,53 @@ func pressAll(keys string) (commands []Command, passed string) {
 	return commands, passed
 }
 
+// TestOtherKeys: keys of one to three digits, with and without stars.
+func TestOtherKeys(t *testing.T) {
+	keymap := Keymap{ToggleMute: "1", Hand: "44", Softer: "*4*", SayHelp: "*#"}
+	tests := []struct {
+		name, keys string
+		commands   []Command
+		passed     string
+	}{
+		{"one key", "1", []Command{ToggleMute}, ""},
+		{"two of the same", "44", []Command{Hand}, ""},
+		{"three of them", "444", []Command{Hand}, "4"},
+		{"three keys", "*4*", []Command{Softer}, ""},
+		{"what is no beginning any more", "*45", nil, "*45"},
+		{"a command within", "*41", []Command{ToggleMute}, "*4"},
+		{"the end of one that was none begins the next", "**#", []Command{SayHelp}, "*"},
+		{"two thirds, and too late", "*4.*", nil, "*4*"},
+		{"nothing is louder", "*7", nil, "*7"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			commands, passed := pressAll(keymap, tt.keys+".")
+			if !slices.Equal(commands, tt.commands) || passed != tt.passed {
+				t.Errorf("got %v and %q, want %v and %q", commands, passed, tt.commands, tt.passed)
+			}
+		})
+	}
+}
+
+// TestHelp: it names the keys that there are, and none else.
+func TestHelp(t *testing.T) {
+	keymap := Keymap{ToggleMute: "1", Louder: "*#7"}
+	if got, want := Help(keymap), []Prompt{HelpMute, "key-1", HelpLouder, "key-star", "key-pound", "key-7"}; !slices.Equal(got, want) {
+		t.Errorf("help is %v, want %v", got, want)
+	}
+	if got, want := MutedBy(keymap), []Prompt{MutedByModerator, SpeakAgain, "key-1"}; !slices.Equal(got, want) {
+		t.Errorf("muted is %v, want %v", got, want)
+	}
+	if got, want := MutedBy(Keymap{}), []Prompt{MutedByModerator}; !slices.Equal(got, want) {
+		t.Errorf("muted is %v, want %v", got, want)
+	}
+	for _, p := range Help(DefaultKeys()) {
+		if !slices.Contains(Prompts(), p) {
+			t.Errorf("%s is in help, and is no prompt", p)
+		}
+	}
+}
+
 // FuzzKeys: every key is either in a command or passed on, in order, and no star waits after Late.
 func FuzzKeys(f *testing.F) {
 	for _, seed := range []string{"*6", "**6.1", "12*.3#*9", "***", "A*D"} {
@@ -68,7 +117,7 @@ func FuzzKeys(f *testing.F) {
 				keys.WriteRune(key)
 			}
 		}
-		var k Keys
+		k := Keys{Map: DefaultKeys()}
 		var out strings.Builder
 		for _, key := range keys.String() {
 			if key == '.' {
@@ -80,14 +129,7 @@ func FuzzKeys(f *testing.F) {
 			}
 			c, pass := k.Press(key)
 			out.WriteString(pass)
-			switch c {
-			case ToggleMute:
-				out.WriteString("*6")
-			case Hand:
-				out.WriteString("*9")
-			case SayHelp:
-				out.WriteString("*0")
-			}
+			out.WriteString(k.Map[c])
 		}
 		out.WriteString(k.Late())
 		if want := strings.ReplaceAll(keys.String(), ".", ""); out.String() != want {

@@ -8,8 +8,9 @@ import (
 
 // Errors of files that are not what a voice is made of.
 var (
-	ErrOgg  = errors.New("not an Ogg file, or a broken one")
-	ErrOpus = errors.New("not one stream of mono Opus")
+	ErrOgg     = errors.New("not an Ogg file, or a broken one")
+	ErrOpus    = errors.New("not one stream of mono Opus")
+	ErrTooLong = errors.New("longer than a minute")
 )
 
 const pageHeader = 27 // bytes before a page's segment table (RFC 3533 section 6)

@@ -1,5 +1,7 @@
 package ivr
 
+import "strings"
+
 // Prompt names one sentence that every language has. The words are in voices/en.txt and voices/fr.txt.
 type Prompt string
 
@@ -44,11 +46,29 @@ const (
 	UnmutedByModerator   Prompt = "unmuted-by-moderator"
 	HandRaised           Prompt = "hand-raised"
 	HandLowered          Prompt = "hand-lowered"
-	Help                 Prompt = "help" // the keys of Keys
+	LoudestAlready       Prompt = "loudest"
+	SoftestAlready       Prompt = "softest"
 	RoomClosed           Prompt = "room-closed"
 	Removed              Prompt = "removed"
 	TimeUp               Prompt = "time-up"
 	StayedAlone          Prompt = "stayed-alone"
+)
+
+// What is said of people, where their names are asked for: to them, and after each name to the others.
+const (
+	SayName   Prompt = "say-name"
+	HasJoined Prompt = "has-joined"
+	HasLeft   Prompt = "has-left"
+)
+
+// What is said in pieces: each of these is followed by the names of keys, key-0 to key-9, key-star and key-pound.
+const (
+	HelpMute   Prompt = "help-mute"
+	HelpHand   Prompt = "help-hand"
+	HelpSofter Prompt = "help-softer"
+	HelpLouder Prompt = "help-louder"
+	HelpHelp   Prompt = "help-again"
+	SpeakAgain Prompt = "speak-again" // after MutedByModerator
 )
 
 // What is said instead of a room: by an echo test, and where a call leads nowhere.
@@ -71,6 +91,9 @@ const (
 	Emergency    Prompt = "emergency" // cannot be reached from here
 )
 
+// isKey tells whether p is the name of a key.
+func (p Prompt) isKey() bool { return strings.HasPrefix(string(p), keyPrefix) }
+
 // Prompts returns all of them, in no order that matters.
 func Prompts() []Prompt {
 	return []Prompt{
@@ -78,8 +101,11 @@ func Prompts() []Prompt {
 		FirstHere, Waiting, Denied, Unanswered, Encrypted, RoomFull, Failed, Goodbye,
 		SoundOnly, Reconnecting, ReconnectedBack, RecordingStarted, RecordingStopped, RecordingRuns,
 		TranscriptionStarted, TranscriptionStopped, TranscriptionRuns,
-		Muted, Unmuted, MutedByModerator, UnmutedByModerator, HandRaised, HandLowered, Help,
+		Muted, Unmuted, MutedByModerator, UnmutedByModerator, HandRaised, HandLowered, LoudestAlready, SoftestAlready,
 		RoomClosed, Removed, TimeUp, StayedAlone,
+		SayName, HasJoined, HasLeft,
+		HelpMute, HelpHand, HelpSofter, HelpLouder, HelpHelp, SpeakAgain,
+		"key-0", "key-1", "key-2", "key-3", "key-4", "key-5", "key-6", "key-7", "key-8", "key-9", "key-star", "key-pound",
 		Echo, CodecPCMA, CodecPCMU, CodecG722, CodecOpus, LossNone, LossLittle, LossSome, LossMuch,
 		DelayShort, DelayMedium, DelayLong, DelayUnknown, Closed, Unassigned, Emergency,
 	}

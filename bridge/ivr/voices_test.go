@@ -73,7 +73,7 @@ func TestEverythingIsSaid(t *testing.T) {
 			size += info.Size()
 		}
 		for _, p := range all {
-			if spoken := v.languages[l][p].words; spoken != said[p] || spoken == "" {
+			if spoken := v.languages[l][0][p].words; spoken != said[p] || spoken == "" {
 				t.Errorf("%s %s: %q is written and %q spoken: run voices/make.sh", l, p, said[p], spoken)
 			}
 		}
@@ -92,11 +92,11 @@ func TestSoundOfPrompts(t *testing.T) {
 			for _, p := range Prompts() {
 				pcm := v.Say(l, p)
 				length := time.Duration(len(pcm)) * time.Second / time.Duration(rate)
-				if length < time.Second || length > 13*time.Second || length > 8*time.Second && p != Help && p != Encrypted {
+				if length < 900*time.Millisecond && !p.isKey() || length > 8*time.Second && p != Encrypted {
 					t.Errorf("%s %s at %d Hz lasts %v", l, p, rate, length)
 				}
-				level := activeLevel(pcm, rate)
-				if level < -22 || level > -18 {
+				level := activeLevel(pcm, rate) // of a word, less: six is mostly breath
+				if level < -22 && !p.isKey() || level < -24 || level > -18 {
 					t.Errorf("%s %s at %d Hz is spoken at %.1f dBov", l, p, rate, level)
 				}
 				softest, loudest = min(softest, level), max(loudest, level)
@@ -111,7 +111,7 @@ func TestSoundOfPrompts(t *testing.T) {
 				}
 			}
 		}
-		if loudest-softest > 3 {
+		if loudest-softest > 4 {
 			t.Errorf("at %d Hz prompts are spoken at %.1f to %.1f dBov", rate, softest, loudest)
 		}
 		t.Logf("at %d Hz prompts are spoken at %.1f to %.1f dBov", rate, softest, loudest)
@@ -211,6 +211,9 @@ func TestPromptsAreDistinct(t *testing.T) {
 	for _, l := range v.Languages() {
 		said := words(t, l)
 		for _, p := range Prompts() {
+			if p.isKey() { // other sentences may well have the word
+				continue
+			}
 			others := Prompts()
 			slices.SortFunc(others, func(a, b Prompt) int { return cmp.Compare(shared(said[p], said[b]), shared(said[p], said[a])) })
 			for _, other := range others {

@@ -32,6 +32,9 @@ with it that can be asked (admin), it prints what would change there.`,
 		if effective {
 			return cfg.Effective(c.OutOrStdout())
 		}
+		if _, err := openVoices(cfg, soundRate); err != nil {
+			return err
+		}
 		if cfg.File == "" {
 			fmt.Fprintln(c.OutOrStdout(), "no configuration file: the defaults are in force")
 			return nil

@@ -17,7 +17,6 @@ import (
 
 	"passerelle/bridge"
 	"passerelle/bridge/audio"
-	"passerelle/bridge/ivr"
 	"passerelle/bridge/outgoing"
 	"passerelle/cmd/internal/guard"
 	"passerelle/config"
@@ -128,10 +127,11 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 		h.engines = append(h.engines, e)
 		places[c.Name] = e.rooms
 	}
-	voices, err := ivr.Load(h.engine.MixRate())
+	voices, err := openVoices(cfg, h.engine.MixRate())
 	if err != nil {
 		return nil, err
 	}
+	logVoices(log, voices)
 
 	networks, err := soundNetworks(cfg.Static.Networks)
 	if err != nil {

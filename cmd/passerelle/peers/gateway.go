@@ -44,6 +44,8 @@ type GatewayConfig struct {
 	// Untouched has no gain and no gate, for tests that go by the level of hums that never end.
 	Untouched bool
 	Level     string // of the log; "info" where it is empty
+	// Studio has the recordings of Debian's packages speak, where they are installed; else the program's own voices do.
+	Studio bool
 	// Canaries are secrets and numbers that must not be in the log, whole, at any level.
 	Canaries []string
 }
@@ -97,6 +99,7 @@ func StartGateway(t testing.TB, dir string, config GatewayConfig) *Gateway {
 	values := map[string]any{
 		"SIP": g.SIP, "HTTP": g.HTTP, "Browsers": at(2), "Media": netip.AddrPortFrom(phones, g.Media[0]), "LastMedia": g.Media[1],
 		"Calls": config.Calls, "People": config.People, "Drain": config.Drain, "Password": Password, "Level": config.Level, "Untouched": config.Untouched,
+		"Studio": config.Studio,
 	}
 	values["Phones"], values["MD5"], values["Carriers"], values["Health"], values["Proves"] =
 		config.Phones, config.MD5, config.Carriers, cmp.Or(config.Health, "off"), ""

@@ -18,7 +18,7 @@ func read(t testing.TB, path string) []byte {
 	return file
 }
 
-func TestParseRecording(t *testing.T) {
+func TestParseOpus(t *testing.T) {
 	good := read(t, "voices/en/muted.opus")
 	change := func(old, new string) []byte { return bytes.Replace(good, []byte(old), []byte(new), 1) }
 	tests := []struct {
@@ -38,7 +38,7 @@ func TestParseRecording(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if _, err := parseRecording(tt.file); !errors.Is(err, tt.want) {
+			if _, err := parseOpus(tt.file); !errors.Is(err, tt.want) {
 				t.Errorf("got %v, want %v", err, tt.want)
 			}
 		})
@@ -47,31 +47,32 @@ func TestParseRecording(t *testing.T) {
 
 // TestSilentWhereBroken: a packet that is no Opus is silent, and the rest is heard.
 func TestSilentWhereBroken(t *testing.T) {
-	whole, err := parseRecording(read(t, "voices/en/goodbye.opus"))
+	whole, err := parseOpus(read(t, "voices/en/goodbye.opus"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	broken, _ := parseRecording(read(t, "voices/en/goodbye.opus"))
+	broken, _ := parseOpus(read(t, "voices/en/goodbye.opus"))
 	broken.packets[3] = []byte{0xff, 0xff, 0xff}
-	missing := len(whole.sound(8000)) - len(broken.sound(8000))
+	missing := len(whole.decode(8000)) - len(broken.decode(8000))
 	if missing < 0 || missing > samples(60*time.Millisecond, 8000) {
 		t.Errorf("%d samples are missing", missing)
 	}
 }
 
-// FuzzRecording: what parses can be decoded, within its bounds.
+// FuzzRecording: what parses, of whatever kind, has a sound, within its bounds.
 func FuzzRecording(f *testing.F) {
 	good := read(f, "voices/en/muted.opus")
 	f.Add(good)
 	f.Add(good[:200])
 	f.Add([]byte("OggS\x00\x02"))
+	f.Add(aWAV(f, 16000, 440))
 	f.Fuzz(func(t *testing.T, file []byte) {
 		r, err := parseRecording(file)
 		if err != nil {
 			return
 		}
 		pcm := r.sound(8000)
-		if most := samples(longest+breath, 8000); len(pcm) > most {
+		if most := samples(longest+breath, 8000); len(pcm) > most || len(pcm) <= samples(breath, 8000) {
 			t.Errorf("%d samples, at most %d", len(pcm), most)
 		}
 	})
