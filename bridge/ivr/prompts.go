@@ -71,6 +71,19 @@ const (
 	Emergency    Prompt = "emergency" // cannot be reached from here
 )
 
+// What is said of a call out: in the room, and to who is called.
+const (
+	Busy           Prompt = "busy"
+	NoAnswer       Prompt = "no-answer"
+	NotReachable   Prompt = "not-reachable"
+	CallRefused    Prompt = "call-refused"
+	NumberUnknown  Prompt = "number-unknown"
+	CallNotAllowed Prompt = "call-not-allowed"
+	CallFailed     Prompt = "call-failed"
+	PressOne       Prompt = "press-one"   // to join
+	LastMinute     Prompt = "last-minute" // of the call
+)
+
 // Prompts returns all of them, in no order that matters.
 func Prompts() []Prompt {
 	return []Prompt{
@@ -82,5 +95,6 @@ func Prompts() []Prompt {
 		RoomClosed, Removed, TimeUp, StayedAlone,
 		Echo, CodecPCMA, CodecPCMU, CodecG722, CodecOpus, LossNone, LossLittle, LossSome, LossMuch,
 		DelayShort, DelayMedium, DelayLong, DelayUnknown, Closed, Unassigned, Emergency,
+		Busy, NoAnswer, NotReachable, CallRefused, NumberUnknown, CallNotAllowed, CallFailed, PressOne, LastMinute,
 	}
 }
