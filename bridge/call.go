@@ -12,6 +12,7 @@ import (
 
 	"passerelle/bridge/audio"
 	"passerelle/bridge/ivr"
+	"passerelle/bridge/outgoing"
 	"passerelle/config"
 	"passerelle/rooms"
 	"passerelle/sip"
@@ -70,8 +71,15 @@ type call struct {
 	language  string               // that was chosen in it; "" is none
 	moves     chan *move           // to another room
 	next      *move                // of moves, that talk has taken
-	counted   bool                 // a call of ours: it is admitted
-	prepared  bool                 // likewise: line and phone are there
+
+	// A leg, which is a call of ours (leg.go).
+	part       bool             // of another call
+	counted    bool             // it is admitted
+	prepared   bool             // line and phone are there
+	sounds     atomic.Bool      // there is something to be heard of it before its answer
+	hush       func()           // ends the reading of its line; nil while nobody reads
+	permit     *outgoing.Permit // nil where nobody had to be asked
+	lastMinute *alarm           // of what the permit lets it last
 
 	// What the caller knows of the room.
 	known       news
@@ -103,7 +111,7 @@ func blankCall(g *Gateway, network string) *call {
 	return &call{
 		gateway: g, network: network, began: g.Clock(),
 		keys: make(chan rune, keysKept), back: make(chan struct{}, 1),
-		agreed: make(chan struct{}, 1), moves: make(chan *move), log: g.Log,
+		agreed: make(chan struct{}, 1), moves: make(chan *move), log: g.Log, lastMinute: newAlarm(0),
 	}
 }
 
@@ -154,9 +162,9 @@ func (c *call) serve(ctx context.Context) (err error) {
 	// 5. A seat in the room, or another phone that answers; the phone rings until then. A menu asks for the room after
 	// the answer, and what is only said needs none.
 	defer c.stand()
-	defer c.part(ctx)
+	defer c.partWith(ctx)
 	if !c.asks() && c.to.hasRoom() {
-		if err := c.meet(ctx); err != nil {
+		if err := c.meet(ctx, cancel); err != nil {
 			return err
 		}
 	}
@@ -233,9 +241,9 @@ func (c *call) stay(ctx context.Context) error {
 }
 
 // meet finds whom the call is for: those in a room, or one phone.
-func (c *call) meet(ctx context.Context) error {
+func (c *call) meet(ctx context.Context, cancel context.CancelCauseFunc) error {
 	if c.to.ring != nil {
-		return c.reach(ctx)
+		return c.reach(ctx, cancel)
 	}
 	return c.sit(ctx)
 }
@@ -305,13 +313,14 @@ func (c *call) unplug() {
 	c.closeBooth()
 }
 
-// bounded ends ctx when the call has lasted as long as it may.
+// bounded ends ctx when the call has lasted as long as it may: as the engine says, and the permit.
 func (c *call) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
-	most := c.rooms().MaxCall
-	if most == 0 {
-		return context.WithCancel(ctx)
+	stop := context.CancelFunc(func() {})
+	if most := c.rooms().MaxCall; most > 0 {
+		ctx, stop = context.WithTimeoutCause(ctx, most, errTimeUp)
 	}
-	return context.WithTimeoutCause(ctx, most, errTimeUp)
+	ctx, end := c.spend(ctx)
+	return ctx, func() { end(); stop() }
 }
 
 // listen reads the line until the call is over, and watches it; a line that ends by itself ends the call. The line outlasts

@@ -19,6 +19,7 @@ import (
 	"passerelle/config"
 	"passerelle/rooms"
 	"passerelle/sip"
+	"passerelle/sip/digest"
 	"passerelle/sip/registrar"
 	"passerelle/sip/rtp"
 )
@@ -37,8 +38,11 @@ type Config struct {
 	// Devices returns where a phone has registered: devices that ring together, each with the ways to it. Needed where
 	// routes lead to phones, as Dial is.
 	Devices func(user string) [][]registrar.Binding
-	// Dial calls somebody on a network (sip.Server.Dial). Nil: calls are transferred to rooms only.
+	// Dial calls somebody on a network (sip.Server.Dial). Nil: calls are transferred to rooms only, and nobody is called.
 	Dial func(ctx context.Context, network string, to sip.Dial) (*sip.Dialog, []byte, error)
+	// Servers returns where a trunk is called, SIP URIs in the order of trying, and who answers its challenges, nil if
+	// nobody can. Nil: as the configuration has them.
+	Servers func(trunk string) ([]string, *digest.Keyring)
 	// Ledger lets calls out, and counts them. Nil: nothing is called out.
 	Ledger *outgoing.Ledger
 	Knocks *Knocks // where refused calls are noted; nil is nowhere
@@ -97,6 +101,7 @@ type Gateway struct {
 	mu       sync.Mutex
 	draining bool
 	calls    map[*call]context.CancelCauseFunc
+	out      int           // calls out, from the wish to the end
 	empty    chan struct{} // closed when draining and the last call has ended
 	trunks   map[string]int
 	peers    map[netip.Addr]int // where the calls come from
@@ -144,13 +149,16 @@ func (g *Gateway) admit(c *call, cancel context.CancelCauseFunc) error {
 		return full("the gateway closes")
 	case c.to.emergency: // is never one too many
 	case c.replacing != nil: // one for one
-	case live.Limits.Calls > 0 && len(g.calls) >= live.Limits.Calls:
+	case !c.part && live.Limits.Calls > 0 && len(g.calls) >= live.Limits.Calls:
 		return full("all %d calls are taken (limits.calls)", live.Limits.Calls)
 	case trunk.Calls > 0 && g.trunks[trunk.Name] >= trunk.Calls:
 		return full("all %d calls of trunk %s are taken (limits.calls)", trunk.Calls, trunk.Name)
 	}
-	g.calls[c] = cancel
 	g.trunks[trunk.Name]++
+	if c.part {
+		return nil
+	}
+	g.calls[c] = cancel
 	g.peers[c.invite.Source.Addr()]++
 	return nil
 }
@@ -182,25 +190,42 @@ func (g *Gateway) dismiss(c *call) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.past.add(media)
+	if g.trunks[c.to.trunk.Name]--; g.trunks[c.to.trunk.Name] == 0 {
+		delete(g.trunks, c.to.trunk.Name)
+	}
+	if c.part {
+		return
+	}
 	delete(g.calls, c)
 	if peer := c.invite.Source.Addr(); g.peers[peer] > 1 {
 		g.peers[peer]--
 	} else {
 		delete(g.peers, peer)
 	}
-	if g.trunks[c.to.trunk.Name]--; g.trunks[c.to.trunk.Name] == 0 {
-		delete(g.trunks, c.to.trunk.Name)
-	}
-	if g.draining && len(g.calls) == 0 {
+	g.close()
+}
+
+// close tells Drain that nobody is left. Called with g.mu held.
+func (g *Gateway) close() {
+	if g.draining && len(g.calls) == 0 && g.out == 0 {
 		close(g.empty)
 	}
 }
 
-// keep counts in what a leg of a call has seen, which is gone.
-func (g *Gateway) keep(media Media) {
+// begin counts a call out in, which may be none yet, or none any more: what it says in its room is waited for, too.
+func (g *Gateway) begin() (done func(), err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.past.add(media)
+	if g.draining || g.Dial == nil {
+		return nil, full("the gateway calls nobody now")
+	}
+	g.out++
+	return func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.out--
+		g.close()
+	}, nil
 }
 
 // Talks reports whether a call from src is up: whoever talks is answered until the end, also where the configuration
@@ -216,9 +241,7 @@ func (g *Gateway) Talks(src netip.Addr) bool {
 func (g *Gateway) Drain(ctx context.Context) {
 	g.mu.Lock()
 	g.draining = true
-	if len(g.calls) == 0 {
-		close(g.empty)
-	}
+	g.close()
 	g.mu.Unlock()
 
 	select {

@@ -5,146 +5,63 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
-	"time"
 
 	"passerelle/config"
 	"passerelle/sip"
-	"passerelle/sip/registrar"
 )
 
-// A call to a phone that has registered: every device of it rings, the first that answers gets the call, and the two
-// are in a mix of their own, where phones hear each other. There is no room.
-
-// phoneRings is how long a phone rings.
-const phoneRings = 60 * time.Second
+// A call to somebody who is not in a room: a phone that has registered, every device of which rings. The leg that is answered
+// is the call's partner, and the two are in a mix of their own, where phones hear each other.
 
 // errPartner ends a call whose other phone has hung up.
 var errPartner = errors.New("the other phone hung up")
 
-// reach rings the phone that the call goes to, and makes the one that answers the call's partner.
-func (c *call) reach(ctx context.Context) error {
-	user := c.to.ring.User
-	devices := c.gateway.Devices(user)
-	if len(devices) == 0 {
-		return refuse(480, "the phone %s has not registered", masked(user))
-	}
-	ctx, stop := context.WithTimeoutCause(ctx, phoneRings, refuse(480, "nobody answers the phone %s", masked(user)))
-	defer stop()
-	type outcome struct {
-		leg *call
-		err error
-	}
-	outcomes := make(chan outcome, len(devices))
-	var ringing sync.WaitGroup
-	for _, ways := range devices {
-		ringing.Go(func() {
-			o := outcome{err: errors.New("panic")} // if it does not come to an end
-			defer func() {
-				if r := recover(); r != nil {
-					c.log.Error("panic", "in", "ring", "panic", r)
-				}
-				outcomes <- o
-			}()
-			o.leg, o.err = c.ring(ctx, ways)
-		})
-	}
-	var err error
-	for range devices {
-		o := <-outcomes
-		switch {
-		case o.err == nil && c.partner == nil:
-			c.partner = o.leg
-			stop() // the others ring no more
-		case o.err == nil: // two were answered at once
-			o.leg.leave(ctx, "answered elsewhere")
-		case err == nil || errors.As(o.err, new(*sip.StatusError)):
-			err = o.err
-		}
-	}
-	ringing.Wait()
-	if c.partner == nil {
-		return because(ctx, err)
-	}
-	return nil
-}
-
-// ring rings one device, on the first of the ways to it that works.
-func (c *call) ring(ctx context.Context, ways []registrar.Binding) (leg *call, err error) {
-	for _, way := range ways {
-		leg, err = c.dialPhone(ctx, way)
-		var refused *sip.StatusError
-		if err == nil || errors.As(err, &refused) || ctx.Err() != nil {
-			return leg, err
-		}
-		c.log.Debug("no way to a phone", "address", way.Flow.Remote, "error", err)
-	}
-	return nil, err
-}
-
-// dialPhone calls a phone and returns the leg to it, which is a call like any other.
-func (c *call) dialPhone(ctx context.Context, way registrar.Binding) (answered *call, err error) {
-	trunk := asTrunk(c.to.ring)
-	leg := blankCall(c.gateway, c.to.ring.Network)
-	leg.live, leg.log, leg.to = c.live, c.log.With("leg", "phone"), destination{trunk: trunk, phone: c.to.ring}
-	leg.invite.Source = way.Flow.Remote
-	if err := leg.connect(); err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			leg.line.Close()
-		}
-	}()
+// reach rings whom the call goes to, and makes the one that answers the call's partner.
+func (c *call) reach(ctx context.Context, cancel context.CancelCauseFunc) error {
 	who := identify(c.invite, c.to.trunk)
-	dialog, answer, err := c.gateway.Dial(ctx, leg.network, sip.Dial{
-		To: way.Contact, Flow: &way.Flow, Route: way.Path, From: sip.Address{Display: who.display, User: cmp.Or(who.user, "anonymous")},
-		Prepare: func(d *sip.Dialog) ([]byte, error) {
-			leg.invite = d.Invite()
-			if _, err := leg.open(ctx, nil); err != nil {
-				return nil, err
-			}
-			return leg.session.Offer()
+	devices, err := c.gateway.devicesOf(c.to.ring, sip.Address{Display: who.display, User: cmp.Or(who.user, "anonymous")})
+	if err != nil {
+		return err
+	}
+	ringing := hunt{
+		gateway: c.gateway, devices: devices, cancel: cancel,
+		leg: func(t target) *call {
+			leg := c.gateway.newLeg(c.live, t)
+			leg.part, leg.log = true, c.log.With("leg", "phone")
+			return leg
 		},
-	})
-	if err != nil {
-		return nil, err
 	}
-	leg.dialog, leg.invite = dialog, dialog.Invite()
-	media, err := leg.session.ReadAnswer(answer)
-	if err == nil {
-		err = leg.setLine(media)
+	c.partner, err = ringing.run(ctx)
+	if errors.Is(err, errRangOut) {
+		return refuse(480, "nobody answers the phone %s", masked(c.to.ring.User))
 	}
-	if err == nil {
-		err = leg.plug()
-	}
-	if err != nil {
-		leg.hangUpLeg(ctx, err.Error())
-		return nil, err
-	}
-	return leg, nil
+	return err
 }
 
-// leave ends a leg.
-func (c *call) leave(ctx context.Context, reason string) {
-	c.hangUpLeg(ctx, reason)
-	c.unplug()
-	c.line.Close()
-}
-
-func (c *call) hangUpLeg(ctx context.Context, reason string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hangupTimeout)
-	defer cancel()
-	if err := c.dialog.Hangup(ctx, reason); err != nil {
-		c.log.Info("hang-up was not confirmed", "error", err)
+// devicesOf are the devices of a phone that have registered, each with the ways to it, for a call from somebody.
+func (g *Gateway) devicesOf(phone *config.Phone, from sip.Address) (devices [][]target, err error) {
+	if g.Devices != nil {
+		for _, bindings := range g.Devices(phone.User) {
+			var ways []target
+			for _, b := range bindings {
+				ways = append(ways, target{
+					trunk: asTrunk(phone), phone: phone,
+					dial: sip.Dial{To: b.Contact, Flow: &b.Flow, Route: b.Path, From: from},
+				})
+			}
+			devices = append(devices, ways)
+		}
 	}
+	if len(devices) == 0 {
+		return nil, refuse(480, "the phone %s has not registered", masked(phone.User))
+	}
+	return devices, nil
 }
 
-// part ends the leg to the partner, where there is one.
-func (c *call) part(ctx context.Context) {
+// partWith ends the leg to the partner, where there is one.
+func (c *call) partWith(ctx context.Context) {
 	if c.partner != nil {
-		c.partner.leave(ctx, "the caller is gone")
-		c.gateway.keep(c.partner.totals())
+		c.partner.drop(ctx, "the caller is gone")
 		c.partner = nil
 	}
 }
@@ -155,7 +72,8 @@ func (c *call) converse(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(leg.dialog.Context(), func() { cancel(errPartner) })()
-	defer leg.listen(cancel)()
+	leg.hears(cancel)
+	defer leg.deafen()
 	c.alone()
 	leg.phone.Join(c.booth)
 	for {
@@ -167,15 +85,15 @@ func (c *call) converse(ctx context.Context) error {
 		case <-c.back:
 		case <-leg.back:
 		case key := <-c.keys:
-			leg.hears(ctx, key)
+			leg.presses(ctx, key)
 		case key := <-leg.keys:
-			c.hears(ctx, key)
+			c.presses(ctx, key)
 		}
 	}
 }
 
-// hears sends a key to the phone.
-func (c *call) hears(ctx context.Context, key rune) {
+// presses sends a key to the phone.
+func (c *call) presses(ctx context.Context, key rune) {
 	if err := c.line.SendDigits(ctx, string(key)); err != nil {
 		c.log.Debug("key not passed on", "error", err)
 	}

@@ -8,36 +8,10 @@ import (
 	"passerelle/rooms"
 )
 
-// sit opens the room, or joins the phones that are there already, and takes a seat; where the room has ended
-// since it was opened, in the next of that name. From here on the phone hears the room and is heard.
+// sit opens the room, or joins the phones that are there already, and takes a seat. From here on the phone hears the room and
+// is heard.
 func (c *call) sit(ctx context.Context) error {
-	who := c.participant()
-	for again := false; ; again = true {
-		room, err := c.gateway.open.enter(ctx, c.to)
-		if err != nil {
-			return err
-		}
-		err = c.take(ctx, room, who)
-		if err == nil {
-			return nil
-		}
-		if again || !errors.Is(err, rooms.ErrClosed) {
-			return fmt.Errorf("take a seat in %s: %w", c.to, err)
-		}
-	}
-}
-
-// take takes a seat in a room, or leaves the room.
-func (c *call) take(ctx context.Context, room *openRoom, who rooms.Participant) error {
-	defer func() {
-		if c.room == nil { // a backend that panicked has given no seat either
-			c.gateway.open.leave(room)
-		}
-	}()
-	seat, err := room.room.Seat(ctx, who)
-	if errors.Is(err, rooms.ErrClosed) {
-		c.gateway.open.forget(room)
-	}
+	room, seat, err := c.gateway.seat(ctx, c.to, c.participant())
 	if err != nil {
 		return err
 	}
@@ -53,6 +27,40 @@ func (c *call) take(ctx context.Context, room *openRoom, who rooms.Participant) 
 	}
 	c.publish()
 	return nil
+}
+
+// seat takes a seat in a room for somebody; where the room has ended since it was opened, in the next of that name.
+func (g *Gateway) seat(ctx context.Context, to destination, who rooms.Participant) (*openRoom, rooms.Seat, error) {
+	for again := false; ; again = true {
+		room, err := g.open.enter(ctx, to)
+		if err != nil {
+			return nil, nil, err
+		}
+		seat, err := g.open.take(ctx, room, who)
+		if err == nil {
+			return room, seat, nil
+		}
+		if again || !errors.Is(err, rooms.ErrClosed) {
+			return nil, nil, fmt.Errorf("take a seat in %s: %w", to, err)
+		}
+	}
+}
+
+// take takes a seat in a room, or leaves the room.
+func (o *openRooms) take(ctx context.Context, room *openRoom, who rooms.Participant) (seat rooms.Seat, err error) {
+	defer func() {
+		if seat == nil { // a backend that panicked has given no seat either
+			o.leave(room)
+		}
+	}()
+	seat, err = room.room.Seat(ctx, who)
+	if errors.Is(err, rooms.ErrClosed) {
+		o.forget(room)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return seat, nil
 }
 
 // stand gives the seat and the room back. It may be called more than once.

@@ -54,6 +54,8 @@ func (c *call) talk(ctx context.Context) error {
 			c.way.tell()
 		case <-c.stayedAlone.rings():
 			return errAlone
+		case <-c.lastMinute.rings():
+			c.warn()
 		case key := <-c.keys:
 			c.press(key)
 			star.off()

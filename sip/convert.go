@@ -77,6 +77,9 @@ func unescapeQuotes(s string) string {
 	return b.String()
 }
 
+// EscapeUser writes a user part as a SIP URI has it.
+func EscapeUser(user string) string { return escapeUser(user) }
+
 // escapeUser writes a user part (section 25.1: unreserved and user-unreserved stay, but for the slash: sipgo
 // takes two at the beginning for those of a web address).
 func escapeUser(user string) string {

@@ -45,6 +45,7 @@ type StatusError struct {
 	Reason  string
 	Warning Warning  // RFC 3261 section 20.43; zero if there was none
 	Contact []string // where a redirect (3xx) points
+	Because Reason   // what the telephone network behind it says (RFC 3326, RFC 6432); zero if nothing
 }
 
 func (e *StatusError) Error() string {

@@ -41,6 +41,65 @@ func reasonOf(err error) Reason {
 	return Reason{Protocol: "SIP", Cause: code, Text: or(r.Warning.Text, err.Error())}
 }
 
+// String is a reason in one line, "Q.850 17 user busy"; "" for none.
+func (r Reason) String() string {
+	if r.Protocol == "" {
+		return ""
+	}
+	return strings.TrimSpace(fmt.Sprintf("%s %d %s", r.Protocol, r.Cause, r.Text))
+}
+
+// becauseOf reads the values of Reason headers in an answer: that of the telephone network (Q.850) where there is one, else
+// the first.
+func becauseOf(values []string) (r Reason) {
+	for _, v := range values {
+		for _, one := range splitReasons(v) {
+			read := readReason(one)
+			if read.Protocol != "" && (r.Protocol == "" || r.Protocol != q850 && read.Protocol == q850) {
+				r = read
+			}
+		}
+	}
+	return r
+}
+
+// q850 is the telephone network, in a Reason.
+const q850 = "Q.850"
+
+// splitReasons splits a header that lists several, at the commas outside of quotes.
+func splitReasons(v string) (all []string) {
+	quoted, from := false, 0
+	for i := range len(v) {
+		switch {
+		case v[i] == '"' && (i == 0 || v[i-1] != '\\'):
+			quoted = !quoted
+		case v[i] == ',' && !quoted:
+			all, from = append(all, v[from:i]), i+1
+		}
+	}
+	return append(all, v[from:])
+}
+
+// readReason reads one reason; zero where it has no cause.
+func readReason(v string) Reason {
+	before, text, _ := cutQuoted(v)
+	fields := strings.Split(before, ";")
+	r := Reason{Protocol: oneLine(strings.TrimSpace(fields[0])), Text: text}
+	for _, f := range fields[1:] {
+		name, value, _ := strings.Cut(strings.TrimSpace(f), "=")
+		if n, err := strconv.ParseUint(strings.TrimSpace(value), 10, 16); err == nil && strings.EqualFold(strings.TrimSpace(name), "cause") {
+			r.Cause = int(n)
+			if strings.EqualFold(r.Protocol, q850) {
+				r.Protocol = q850
+			}
+			r.Protocol = strings.ToValidUTF8(r.Protocol[:min(len(r.Protocol), maxReason)], "")
+			r.Text = strings.ToValidUTF8(r.Text[:min(len(r.Text), maxReason)], "")
+			return r
+		}
+	}
+	return Reason{}
+}
+
 // maxReason is how much of a peer's reason is kept, in bytes.
 const maxReason = 80
 

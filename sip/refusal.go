@@ -129,7 +129,7 @@ const (
 
 // statusError turns a final answer into the error that a caller gets.
 func statusError(res *sip.Response) error {
-	e := &StatusError{Code: res.StatusCode, Reason: res.Reason}
+	e := &StatusError{Code: res.StatusCode, Reason: res.Reason, Because: becauseOf(headerValues(res, "reason"))}
 	if w := headerValues(res, "warning"); len(w) > 0 {
 		e.Warning = parseWarning(w[0])
 	}

@@ -94,6 +94,19 @@ const (
 // isKey tells whether p is the name of a key.
 func (p Prompt) isKey() bool { return strings.HasPrefix(string(p), keyPrefix) }
 
+// What is said of a call out: in the room, and to who is called.
+const (
+	Busy           Prompt = "busy"
+	NoAnswer       Prompt = "no-answer"
+	NotReachable   Prompt = "not-reachable"
+	CallRefused    Prompt = "call-refused"
+	NumberUnknown  Prompt = "number-unknown"
+	CallNotAllowed Prompt = "call-not-allowed"
+	CallFailed     Prompt = "call-failed"
+	PressOne       Prompt = "press-one"   // to join
+	LastMinute     Prompt = "last-minute" // of the call
+)
+
 // Prompts returns all of them, in no order that matters.
 func Prompts() []Prompt {
 	return []Prompt{
@@ -108,5 +121,6 @@ func Prompts() []Prompt {
 		"key-0", "key-1", "key-2", "key-3", "key-4", "key-5", "key-6", "key-7", "key-8", "key-9", "key-star", "key-pound",
 		Echo, CodecPCMA, CodecPCMU, CodecG722, CodecOpus, LossNone, LossLittle, LossSome, LossMuch,
 		DelayShort, DelayMedium, DelayLong, DelayUnknown, Closed, Unassigned, Emergency,
+		Busy, NoAnswer, NotReachable, CallRefused, NumberUnknown, CallNotAllowed, CallFailed, PressOne, LastMinute,
 	}
 }

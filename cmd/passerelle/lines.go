@@ -142,6 +142,16 @@ func (h *house) devices(user string) [][]registrar.Binding {
 	return h.desks.Devices(user)
 }
 
+// servers returns how a trunk is called.
+func (h *house) servers(name string) ([]string, *digest.Keyring) {
+	for _, t := range h.inForce.Load().lines {
+		if t.Name() == name {
+			return t.Ways()
+		}
+	}
+	return nil, nil
+}
+
 // dial calls a phone on a network.
 func (h *house) dial(ctx context.Context, network string, to sip.Dial) (*sip.Dialog, []byte, error) {
 	return h.serverOn(network).Dial(ctx, to)

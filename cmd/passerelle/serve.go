@@ -147,7 +147,7 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 	h.gateway = bridge.New(bridge.Config{
 		Live: h.live, Engine: h.engine, Rooms: places, Voices: voices, Networks: networks,
 		Identity: identity, Clock: clock, Knocks: h.knocks, Log: log,
-		ServerOf: h.serverOf, Devices: h.devices, Dial: h.dial, Ledger: outgoing.NewLedger(h.minutes, log),
+		ServerOf: h.serverOf, Devices: h.devices, Dial: h.dial, Servers: h.servers, Ledger: outgoing.NewLedger(h.minutes, log),
 	})
 
 	if err := h.openDoors(); err != nil {

@@ -193,6 +193,23 @@ func (t *Trunk) answered(src netip.Addr) {
 	}
 }
 
+// Ways returns how the trunk is called: its servers in the order of trying, where we are registered first and those that are
+// down last; and who answers its challenges, nil if nobody can.
+func (t *Trunk) Ways() (servers []string, keys *digest.Keyring) {
+	servers = t.order()
+	if t.config.Register == nil {
+		return servers, nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	here := slices.IndexFunc(t.servers, func(s server) bool { return t.register.up && s.uri == t.register.at && (s.up || !s.known) })
+	if here >= 0 {
+		uri := t.servers[here].uri
+		servers = append([]string{uri}, slices.DeleteFunc(servers, func(s string) bool { return s == uri })...)
+	}
+	return servers, t.config.Register.Keys
+}
+
 // order returns the servers as they are to be tried: those that are down last.
 func (t *Trunk) order() []string {
 	t.mu.Lock()

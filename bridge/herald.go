@@ -1,0 +1,311 @@
+package bridge
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"passerelle/bridge/audio"
+	"passerelle/bridge/ivr"
+	"passerelle/codec"
+	"passerelle/codec/g711"
+	"passerelle/codec/g722"
+	"passerelle/rooms"
+)
+
+// A herald keeps the seat of somebody who is being called, and is heard there instead: it is the ringing tone, and says how
+// the call ends where nobody comes. It is a telephone of the house, whose sound goes the way of every phone's: to the room,
+// and to the phones beside. The seat is lent to a leg that has something to say before its answer, and handed over to the one
+// that has answered.
+
+// heraldTick is the length of the herald's packets.
+const heraldTick = 20 * time.Millisecond
+
+type herald struct {
+	gateway *Gateway
+	room    *openRoom
+	seat    rooms.Seat
+	way     stream // to the seat
+	phone   *audio.Phone
+	kind    codec.Kind
+	encoder codec.Encoder
+	rate    int // of what it says, in Hz
+
+	mu    sync.Mutex
+	muted bool  // by a moderator
+	lent  *call // who has the seat; nil: the herald
+	tone  []int16
+	at    int     // in tone
+	words []int16 // said before the tone goes on
+	said  chan struct{}
+
+	stop    context.CancelFunc
+	running sync.WaitGroup
+}
+
+// sendHerald sends a herald into a room, for who is called. cancel ends the call where the room does not want it any more.
+func (g *Gateway) sendHerald(ctx context.Context, to destination, who rooms.Participant, cancel context.CancelCauseFunc) (h *herald, err error) {
+	h = &herald{gateway: g, rate: g.Engine.MixRate()}
+	if h.kind, h.encoder, err = houseCodec(h.rate); err != nil {
+		return nil, err
+	}
+	h.phone, err = g.Engine.NewPhone(audio.PhoneConfig{Kind: h.kind, Down: nobody{}, NoGain: true, NoGate: true, Log: g.Log})
+	if err != nil {
+		return nil, fmt.Errorf("ring in the room: %w", err)
+	}
+	if h.room, h.seat, err = g.seat(ctx, to, who); err != nil {
+		h.phone.Close()
+		return nil, err
+	}
+	h.way = stream{to: h.seat, clock: g.Clock}
+	h.phone.SetUp(&h.way)
+	h.phone.Join(h.room.mix)
+	ctx, h.stop = context.WithCancel(ctx)
+	h.running.Go(func() { h.guarded(cancel, func() { h.speak(ctx) }) })
+	h.running.Go(func() { h.guarded(cancel, func() { h.watch(ctx, cancel) }) })
+	return h, nil
+}
+
+// houseCodec is what a telephone of the house speaks at a rate of the engine.
+func houseCodec(rate int) (codec.Kind, codec.Encoder, error) {
+	if rate == g722.Rate {
+		return codec.G722, g722.NewEncoder(), nil
+	}
+	e, err := g711.NewEncoder(codec.PCMA)
+	return codec.PCMA, e, err
+}
+
+// nobody is at the other end of the herald's line.
+type nobody struct{}
+
+// WriteFrame drops it.
+func (nobody) WriteFrame(*codec.Frame) error { return nil }
+
+// guarded runs one of the herald's goroutines.
+func (h *herald) guarded(cancel context.CancelCauseFunc, run func()) {
+	defer func() {
+		if r := recover(); r != nil {
+			h.gateway.Log.Error("panic", "in", "herald", "panic", r, "stack", string(debug.Stack()))
+			cancel(fmt.Errorf("panic: %v", r))
+		}
+	}()
+	run()
+}
+
+// watch ends the call where somebody removes who is called, or the room ends.
+func (h *herald) watch(ctx context.Context, cancel context.CancelCauseFunc) {
+	changed, stop := h.room.board.read()
+	defer stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+			switch n := h.room.board.latest(); {
+			case n.encrypted:
+				cancel(rooms.ErrEncrypted)
+			case n.ended:
+				h.gateway.open.forget(h.room)
+				cancel(rooms.ErrClosed)
+			}
+		case event, open := <-h.seat.Events():
+			switch {
+			case !open:
+				cancel(rooms.ErrClosed)
+				return
+			case event.Kind == rooms.Removed:
+				cancel(rooms.ErrRemoved)
+				return
+			case event.Kind == rooms.Muted, event.Kind == rooms.Unmuted:
+				h.mu.Lock()
+				h.muted = event.Kind == rooms.Muted
+				h.mu.Unlock()
+			}
+		}
+	}
+}
+
+// speak sends what there is to say, a packet a tick.
+func (h *herald) speak(ctx context.Context) {
+	tick := time.NewTicker(heraldTick)
+	defer tick.Stop()
+	pcm := make([]int16, h.rate*int(heraldTick/time.Millisecond)/1000)
+	payload := make([]byte, len(pcm))
+	f := codec.Frame{Kind: h.kind}
+	units := uint32(h.kind.ClockRate() * int(heraldTick/time.Millisecond) / 1000)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		f.Timestamp += units
+		if !h.next(pcm) {
+			continue
+		}
+		n, err := h.encoder.Encode(payload, pcm)
+		if err != nil {
+			h.gateway.Log.Warn("the herald is dumb", "error", err)
+			return
+		}
+		f.Seq++
+		f.Arrival, f.Payload = h.gateway.Clock(), payload[:n]
+		h.phone.PushFrame(&f)
+	}
+}
+
+// next fills pcm with what is to be heard next; false where nothing is.
+func (h *herald) next(pcm []int16) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	clear(pcm)
+	switch {
+	case len(h.words) > 0:
+		h.words = h.words[copy(pcm, h.words):]
+		if len(h.words) == 0 {
+			close(h.said)
+		}
+	case h.lent == nil && len(h.tone) > 0:
+		for rest := pcm; len(rest) > 0; {
+			n := copy(rest, h.tone[h.at:])
+			h.at, rest = (h.at+n)%len(h.tone), rest[n:]
+		}
+	default:
+		return false
+	}
+	return true
+}
+
+// ring rings, until hush.
+func (h *herald) ring(tone []int16) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.tone == nil {
+		h.tone, h.at = tone, 0
+	}
+}
+
+// hush rings no more.
+func (h *herald) hush() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.tone = nil
+}
+
+// say says a sentence, and returns when it is said. One at a time.
+func (h *herald) say(ctx context.Context, language string, prompts ...ivr.Prompt) {
+	words := h.gateway.Voices.Say(language, prompts...)
+	if len(words) == 0 {
+		return
+	}
+	said := make(chan struct{})
+	h.mu.Lock()
+	h.words, h.said = words, said
+	h.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, sayTimeout)
+	defer cancel()
+	select {
+	case <-said:
+	case <-ctx.Done():
+	}
+}
+
+// lend gives the seat to a leg that is heard before its answer, unless another has it.
+func (h *herald) lend(leg *call) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.lent != nil {
+		return
+	}
+	h.lent = leg
+	h.phone.Leave()
+	h.phone.SetUp(nil)
+	h.way.renew()
+	leg.phone.SetUp(&h.way)
+	leg.phone.Join(h.room.mix)
+}
+
+// reclaim takes it back from a leg, if that has it.
+func (h *herald) reclaim(leg *call) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.lent != leg {
+		return
+	}
+	h.lent = nil
+	leg.phone.Leave()
+	leg.phone.SetUp(nil)
+	h.way.renew()
+	h.phone.SetUp(&h.way)
+	h.phone.Join(h.room.mix)
+}
+
+// handOver gives the seat away for good, to the leg that was answered. Nothing of the herald is left.
+func (h *herald) handOver(leg *call) {
+	h.quit()
+	h.lend(leg)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	leg.room, leg.seat, leg.muted, leg.moderated = h.room, h.seat, h.muted, h.muted
+	leg.phone.SetMuted(h.muted)
+	leg.closeBooth()
+	h.seat = nil
+	leg.publish()
+}
+
+// quit stops what runs of the herald.
+func (h *herald) quit() {
+	h.stop()
+	h.running.Wait()
+}
+
+// leave ends the herald, and the seat that it still has.
+func (h *herald) leave() {
+	h.quit()
+	h.phone.Close()
+	if h.seat == nil {
+		return
+	}
+	if err := h.seat.Close(); err != nil {
+		h.gateway.Log.Warn("the seat was not left in order", "error", err)
+	}
+	h.gateway.open.leave(h.room)
+}
+
+// stream is the way to a seat that one phone has after the other: numbers and time go on where those of the phone before
+// ended. It belongs to whoever has the seat.
+type stream struct {
+	to    codec.Writer
+	clock func() time.Duration
+
+	out       codec.Frame
+	began     bool
+	fresh     bool // what comes next is another phone's
+	seq       uint16
+	timestamp uint32 // from theirs to ours, as seq
+	at        time.Duration
+}
+
+// renew says that what comes next is another phone's. It is called while nobody writes.
+func (s *stream) renew() { s.fresh = s.began }
+
+// WriteFrame passes a frame on. What the seat refused was never sent.
+func (s *stream) WriteFrame(f *codec.Frame) error {
+	now := s.clock()
+	if s.fresh {
+		s.seq = s.out.Seq + 1 - f.Seq
+		s.timestamp = s.out.Timestamp + uint32(max(now-s.at, heraldTick)/time.Microsecond*48/1000) - f.Timestamp
+	}
+	before := s.out
+	s.out = *f
+	s.out.Seq, s.out.Timestamp, s.out.Marker = f.Seq+s.seq, f.Timestamp+s.timestamp, f.Marker || s.fresh
+	if err := s.to.WriteFrame(&s.out); err != nil {
+		s.out = before
+		return err
+	}
+	s.began, s.fresh, s.at = true, false, now
+	s.out.Payload = nil
+	return nil
+}
