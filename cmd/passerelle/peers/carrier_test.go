@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -91,4 +92,48 @@ func startCarrier(t *testing.T, dir string, at, second, gateway netip.AddrPort) 
 		return err == nil
 	})
 	return process
+}
+
+// TestProofCarrierDies has the server die that the gateway is registered with: it registers with the other one, is called there, and goes back.
+func TestProofCarrierDies(t *testing.T) {
+	onlyInProof(t)
+	dir := Folder(t)
+	host := netip.MustParseAddr("127.0.0.83")
+	first, second := netip.AddrPortFrom(host, Ports(t, 1)), netip.AddrPortFrom(host, Ports(t, 1))
+	spare := func(of netip.AddrPort) netip.AddrPort {
+		return netip.AddrPortFrom(netip.MustParseAddr("127.0.0.82"), of.Port())
+	}
+	gateway := StartGateway(t, dir, GatewayConfig{
+		Carriers: []string{"sip:" + first.String(), "sip:" + second.String()}, Health: "5s",
+		Complains: regexp.MustCompile(`server of a trunk is down|not registered with the trunk`),
+	})
+	at := func(server netip.AddrPort) func() bool {
+		return func() bool {
+			c := gateway.Counters(t).Trunks["carrier"]
+			return c.Registered && c.Server == "sip:"+server.String()
+		}
+	}
+	man := Says(t, dir, Man, 0, 1)
+	call := func(label string, target netip.AddrPort) {
+		RunSipp(t, dir, label, Scenario{
+			Name: "uac_talk", Target: target, Number: "4711", Talk: time.Second, From: netip.MustParseAddr("127.0.0.89"), Files: []string{man.Raw("ulaw")},
+		})
+	}
+	one := startCarrier(t, dir, first, spare(first), gateway.SIP)
+	two := startCarrier(t, dir, second, spare(second), gateway.SIP)
+	awaitLong(t, "the gateway registers with the first server", 30*time.Second, at(first))
+	call("first", first)
+	one.Stop(syscall.SIGTERM, 5*time.Second)
+	died := time.Now()
+	awaitLong(t, "the gateway registers with the second server", 40*time.Second, at(second))
+	t.Logf("registered with the second server %v after the first died", time.Since(died).Round(time.Second))
+	call("second", second)
+	one = startCarrier(t, dir, first, spare(first), gateway.SIP)
+	began := time.Now()
+	awaitLong(t, "the gateway registers with the first server again", 40*time.Second, at(first))
+	t.Logf("and with the first again %v after it came back", time.Since(began).Round(time.Second))
+	call("again", first)
+	gateway.Stop(t)
+	one.Await(t, "carrier: registers 4711 for 0$", 2*time.Second)
+	two.Stop(syscall.SIGTERM, 5*time.Second)
 }

@@ -39,6 +39,7 @@ type GatewayConfig struct {
 	Carriers []string
 	Health   string
 	Proves   netip.Addr
+	Admin    bool // it can be asked, at Desk
 	// LiveKit adds engines, routes and a menu to the embedded rooms; nil leaves it at these.
 	LiveKit *LiveKit
 	// Untouched has no gain and no gate, for tests that go by the level of hums that never end.
@@ -61,6 +62,7 @@ type Gateway struct {
 	TLSed netip.AddrPort // TLS, if there is any
 	Web   netip.AddrPort // WebSockets in TLS, likewise
 	HTTP  netip.AddrPort // the page
+	Desk  netip.AddrPort // the admin's, if there is one
 	debug netip.AddrPort
 	Media [2]uint16 // the first and the last port of RTP and RTCP
 
@@ -85,7 +87,7 @@ func StartGateway(t testing.TB, dir string, config GatewayConfig) *Gateway {
 	if config.Level == "" {
 		config.Level = "info"
 	}
-	first := Ports(t, 6)
+	first := Ports(t, 7)
 	media := Ports(t, 2*config.Calls)
 	at := func(n uint16) netip.AddrPort { return netip.AddrPortFrom(Loopback(), first+n) }
 	phones := Loopback()
@@ -105,6 +107,11 @@ func StartGateway(t testing.TB, dir string, config GatewayConfig) *Gateway {
 		config.Phones, config.MD5, config.Carriers, cmp.Or(config.Health, "off"), ""
 	if config.Proves.IsValid() {
 		values["Proves"] = config.Proves
+	}
+	values["Desk"] = ""
+	if config.Admin {
+		g.Desk = at(6)
+		values["Desk"] = g.Desk
 	}
 	values["SRTP"], values["Certified"], values["TLS"] = config.SRTP, config.TLS, ""
 	if config.TLS {

@@ -67,9 +67,14 @@ func awaitBindings(t *testing.T, gateway *Gateway, n int) {
 
 func await(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !is(); time.Sleep(50 * time.Millisecond) {
+	awaitLong(t, what, 10*time.Second, is)
+}
+
+func awaitLong(t *testing.T, what string, within time.Duration, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(within); !is(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within 10 s", what)
+			t.Fatalf("%s: not within %v", what, within)
 		}
 	}
 }
