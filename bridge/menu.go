@@ -80,10 +80,14 @@ func (c *call) tryPIN(ctx context.Context, visit *guess.Visit, reception rooms.R
 
 // guesser is the caller, for whoever counts wrong PINs.
 func (c *call) guesser() guess.Caller {
-	return guess.Caller{
+	who := guess.Caller{
 		Trusted: c.to.trunk.Trusted || c.to.phone != nil,
 		Trunk:   c.to.trunk.Name, Source: c.invite.Source.Addr(), Number: c.to.caller,
 	}
+	if strings.Trim(who.Number, "+0123456789") != "" { // a name is anybody's
+		who.Number = ""
+	}
+	return who
 }
 
 // alone puts the phone into a mix where nobody else is, to be spoken to.
