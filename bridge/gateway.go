@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"passerelle/bridge/audio"
+	"passerelle/bridge/guess"
 	"passerelle/bridge/ivr"
 	"passerelle/bridge/outgoing"
 	"passerelle/config"
@@ -24,7 +25,8 @@ import (
 	"passerelle/sip/rtp"
 )
 
-// Config is what a Gateway is made of. All fields are needed, Knocks, ServerOf, Devices, Dial, Ledger and Log excepted.
+// Config is what a Gateway is made of. All fields are needed, Knocks, ServerOf, Devices, Dial, Ledger, Guesses and Log
+// excepted.
 type Config struct {
 	Live     func() *config.Live // what is in force
 	Engine   *audio.Engine
@@ -45,8 +47,10 @@ type Config struct {
 	Servers func(trunk string) ([]string, *digest.Keyring)
 	// Ledger lets calls out, and counts them. Nil: nothing is called out.
 	Ledger *outgoing.Ledger
-	Knocks *Knocks // where refused calls are noted; nil is nowhere
-	Log    *slog.Logger
+	// Guesses holds up those who guess PINs. Nil: one with a memory of its own.
+	Guesses *guess.Guard
+	Knocks  *Knocks // where refused calls are noted; nil is nowhere
+	Log     *slog.Logger
 }
 
 // Network is a network of the configuration: where telephones are. Nothing but sound goes from one to another.
@@ -117,6 +121,9 @@ type Gateway struct {
 func New(c Config) *Gateway {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Guesses == nil {
+		c.Guesses = guess.New(guess.Config{Log: c.Log})
 	}
 	return &Gateway{
 		Config: c,

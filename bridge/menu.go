@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"passerelle/bridge/guess"
 	"passerelle/bridge/ivr"
 	"passerelle/config"
 	"passerelle/rooms"
@@ -37,13 +38,10 @@ func (c *call) ask(ctx context.Context) error {
 		return fmt.Errorf("menu %s: engine %s has no rooms with PINs", menu.Name, menu.Engine)
 	}
 	questions := ivr.Menu{Languages: beginning(menu.Languages, c.speaker.language), Digits: menu.Digits, Tries: menu.Tries}
+	visit := c.gateway.Guesses.Visit(c.guesser())
+	defer visit.End()
 	outcome, err := questions.Run(ctx, &c.speaker, c.gateway.Voices, c.keys, c.to.pin, func(ctx context.Context, pin string) error {
-		entry, err := reception.Find(ctx, pin, c.to.trunk.Trusted || c.to.phone != nil)
-		if errors.Is(err, rooms.ErrNoRoom) {
-			return ivr.ErrUnknown
-		}
-		c.to.room, c.to.moderator = entry.Room, entry.Moderator
-		return err
+		return c.tryPIN(ctx, visit, reception, pin)
 	})
 	c.to.pin = "" // nobody needs it any more
 	if outcome.Language != "" {
@@ -62,6 +60,34 @@ func (c *call) ask(ctx context.Context) error {
 	}
 	c.admitted = c.gateway.Clock()
 	return nil
+}
+
+// tryPIN looks a PIN up when it is this caller's turn, and sets where the call goes.
+func (c *call) tryPIN(ctx context.Context, visit *guess.Visit, reception rooms.Reception, pin string) error {
+	right, err := visit.Try(ctx, func(ctx context.Context) (bool, error) {
+		entry, err := reception.Find(ctx, pin)
+		if errors.Is(err, rooms.ErrNoRoom) {
+			return false, nil
+		}
+		c.to.room, c.to.moderator = entry.Room, entry.Moderator
+		return err == nil, err
+	})
+	if err == nil && !right {
+		return ivr.ErrUnknown
+	}
+	return err
+}
+
+// guesser is the caller, for whoever counts wrong PINs.
+func (c *call) guesser() guess.Caller {
+	who := guess.Caller{
+		Trusted: c.to.trunk.Trusted || c.to.phone != nil,
+		Trunk:   c.to.trunk.Name, Source: c.invite.Source.Addr(), Number: c.to.caller,
+	}
+	if strings.Trim(who.Number, "+0123456789") != "" { // a name is anybody's
+		who.Number = ""
+	}
+	return who
 }
 
 // alone puts the phone into a mix where nobody else is, to be spoken to.

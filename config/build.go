@@ -95,9 +95,12 @@ func (b *builder) build(root *tree) *Config {
 			Routes:    each(root.get("routes"), b.route),
 			Emergency: value(b, root.get("emergency").get("numbers"), parseRegion),
 			Outgoing:  b.outgoing(root.get("outgoing")),
-			Limits:    Limits{Calls: value(b, root.get("limits").get("calls"), parseNumber(1, 100000))},
-			Drain:     value(b, root.get("drain"), parseDuration(0, 24*time.Hour)),
-			Log:       Log{Level: value(b, root.get("log").get("level"), parseLevel)},
+			Limits: Limits{
+				Calls:            value(b, root.get("limits").get("calls"), parseNumber(1, 100000)),
+				GuessesPerMinute: value(b, root.get("limits").get("guesses_a_minute"), parseNumber(1, 1000)),
+			},
+			Drain: value(b, root.get("drain"), parseDuration(0, 24*time.Hour)),
+			Log:   Log{Level: value(b, root.get("log").get("level"), parseLevel)},
 		},
 	}
 	if keys := b.keys(root.get("keys")); keys != nil {

@@ -64,11 +64,10 @@ func (b *builder) meet(t *tree) *Meet {
 		return nil
 	}
 	m := &Meet{
-		URL:              value(b, t.get("url"), parseMeetURL),
-		RoomkitToken:     value(b, t.get("roomkit_token"), b.secrets.read),
-		Lobby:            value(b, t.get("lobby"), parseLobby),
-		LobbyTimeout:     value(b, t.get("lobby_timeout"), parseDuration(10*time.Second, time.Hour)),
-		GuessesPerMinute: value(b, t.get("guesses_a_minute"), parseNumber(1, 1000)),
+		URL:          value(b, t.get("url"), parseMeetURL),
+		RoomkitToken: value(b, t.get("roomkit_token"), b.secrets.read),
+		Lobby:        value(b, t.get("lobby"), parseLobby),
+		LobbyTimeout: value(b, t.get("lobby_timeout"), parseDuration(10*time.Second, time.Hour)),
 	}
 	if travelsInClear(m.URL) {
 		at := t.get("url")

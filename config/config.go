@@ -140,11 +140,10 @@ type LiveKit struct {
 
 // Meet is the application whose meetings are rooms of a LiveKit engine: Visio, or another La Suite Meet.
 type Meet struct {
-	URL              *url.URL      // http or https, no path
-	RoomkitToken     Secret        // opens meetings that nobody has entered yet; empty, the default, if there is none
-	Lobby            bool          // knock where the meeting wants it; true by default
-	LobbyTimeout     time.Duration // how long somebody who knocks waits, 10 s to 1 h; 10 min by default
-	GuessesPerMinute int           // PINs of untrusted callers that Meet is asked for, in all; 1 to 1000, 20 by default
+	URL          *url.URL      // http or https, no path
+	RoomkitToken Secret        // opens meetings that nobody has entered yet; empty, the default, if there is none
+	Lobby        bool          // knock where the meeting wants it; true by default
+	LobbyTimeout time.Duration // how long somebody who knocks waits, 10 s to 1 h; 10 min by default
 }
 
 // HTTP is the page and its WebSocket.
@@ -319,7 +318,8 @@ type Header struct {
 
 // Limits bounds the whole gateway.
 type Limits struct {
-	Calls int // calls at once, 1 to 100000; 1000 by default
+	Calls            int // calls at once, 1 to 100000; 1000 by default
+	GuessesPerMinute int // wrong PINs of untrusted callers that are tried, in all; 1 to 1000, 20 by default
 }
 
 // Log is what is logged.

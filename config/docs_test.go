@@ -42,6 +42,9 @@ func document() string {
 	var later []string
 	b.WriteString("\n| setting | what it may be | without it | |\n|---|---|---|---|\n")
 	schema().walk("", func(path string, s *setting) {
+		if s.moved != "" {
+			return
+		}
 		if s.later {
 			later = append(later, "`"+path+"`")
 			return

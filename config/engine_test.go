@@ -29,9 +29,10 @@ func TestMeetAndLiveKitAreTyped(t *testing.T) {
 engines:
 - name: visio
   livekit: {url: "https://livekit.example.org/prefix/", api_key: key, api_secret: sesame, udp: "127.0.0.1:7900-7999"}
-  meet: {url: "https://visio.example.org/", roomkit_token: token, lobby: never, lobby_timeout: 1m, guesses_a_minute: 5}
+  meet: {url: "https://visio.example.org/", roomkit_token: token, lobby: never, lobby_timeout: 1m}
 - {name: lab, livekit: {url: "ws://127.0.0.1:7880", api_key: key, api_secret: sesame}, alone_timeout: off, max_call: 1h}
 - {name: house, embedded: {}, alone_timeout: 1h, max_call: 0s}
+limits: {guesses_a_minute: 5}
 menus: [{name: front, engine: visio, languages: [en], pin: {digits: any, tries: 1}, before_host: enter}]
 `)
 	if err != nil {
@@ -43,8 +44,11 @@ menus: [{name: front, engine: visio, languages: [en], pin: {digits: any, tries: 
 		t.Errorf("livekit %+v", l)
 	}
 	if m := visio.Meet; m.URL.String() != "https://visio.example.org" || m.RoomkitToken.Reveal() != "token" || m.Lobby ||
-		m.LobbyTimeout != time.Minute || m.GuessesPerMinute != 5 {
+		m.LobbyTimeout != time.Minute {
 		t.Errorf("meet %+v", m)
+	}
+	if n := c.Live.Limits.GuessesPerMinute; n != 5 {
+		t.Errorf("%d guesses a minute", n)
 	}
 	if lab.Meet != nil || lab.LiveKit.UDP.First != 0 || lab.LiveKit.UDP.Last != 0 || !lab.LiveKit.UDP.Addr.IsUnspecified() {
 		t.Errorf("lab %+v, %+v", lab, lab.LiveKit)

@@ -50,7 +50,7 @@ func TestJSONSchema(t *testing.T) {
 		}
 	}
 	for _, wrong := range []struct{ old, new string }{
-		{"limits: {calls: 1000}", "limits: {call: 1000}"}, {"limits: {calls: 1000}", "limits: {calls: 0}"}, {"version: 1", ""},
+		{"limits: {calls: 1000", "limits: {call: 1000"}, {"limits: {calls: 1000", "limits: {calls: 0"}, {"version: 1", ""},
 		{"before_host: wait", "before_host: leave"}, {"trunks:  ", "trunk:  "}, {"{from: [192.0.2.0/24]}", "[192.0.2.0/24]"},
 		{"log: {level: info}", "log: {level: loud}"}, {"drain: 10m", "drain: [10m]"},
 	} {

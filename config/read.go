@@ -168,6 +168,8 @@ func (r *reader) readKeys(t *tree, n *yaml.Node) {
 		switch {
 		case s == nil:
 			r.add(at, t.path, "%s", r.unknown(t.setting, key.Value))
+		case s.moved != "":
+			r.add(at, join(t.path, key.Value), "it is %s now", s.moved)
 		case s.later:
 			r.add(at, join(t.path, key.Value), "not supported yet")
 		case t.keys[key.Value] != nil:

@@ -44,6 +44,8 @@ func schema() *setting {
 		{key: "limits", is: mapping, unset: "{}", doc: "Bounds of the whole gateway.", keys: []setting{
 			{key: "calls", values: "number, 1 to 100000", unset: "1000", bare: true, override: true,
 				doc: "Calls at once; one more is answered 503 with Retry-After."},
+			{key: "guesses_a_minute", values: "number, 1 to 1000", unset: "20", bare: true,
+				doc: "Wrong PINs that are tried for callers of untrusted trunks, in all. Others wait for their turn; right ones cost nothing ([menu.md](menu.md))."},
 		}},
 		{key: "drain", values: "duration, 0s to 24h", unset: "10m", override: true,
 			doc: "How long calls that are up may go on after SIGTERM. New calls are answered 503 meanwhile; a second signal ends the wait."},
@@ -52,7 +54,7 @@ func schema() *setting {
 				doc: "The least that is worth a line. No level writes secrets or whole phone numbers."},
 		}},
 		{key: "state", is: mapping, means: "nothing survives", doc: "What survives a restart.", keys: []setting{
-			{key: "dir", values: "path of a folder", means: "phones register anew after a restart, and minutes of calls out begin at 0",
+			{key: "dir", values: "path of a folder", means: "after a restart phones register anew, minutes of calls out begin at 0, and whoever guessed PINs is forgiven",
 				doc: "Where it is kept; a relative path begins at the configuration file."},
 			{key: "redis", later: true},
 		}},
@@ -112,8 +114,7 @@ func engineSettings() []setting {
 			{key: "lobby", values: "if-meet-asks or never", unset: "if-meet-asks",
 				doc: "Whether phones knock where a meeting has a waiting room."},
 			{key: "lobby_timeout", values: "duration, 10s to 1h", unset: "10m", doc: "How long a phone that knocks waits to be let in."},
-			{key: "guesses_a_minute", values: "number, 1 to 1000", unset: "20", bare: true,
-				doc: "PINs from callers of untrusted trunks that Meet is asked for, in all: what is guessed can be any meeting."},
+			{key: "guesses_a_minute", later: true, moved: "limits.guesses_a_minute"},
 		}},
 		{key: "alone_timeout", values: "duration, 1s to 24h, or off", means: "10m with livekit, off with embedded",
 			doc: "How long a call may be in a room where nobody else is; then it is told so and ended."},

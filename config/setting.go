@@ -37,6 +37,7 @@ type setting struct {
 	bare     bool      // a number or a word: printed without quotes
 	lone     bool      // of scalars: one alone needs no brackets
 	later    bool      // in the design, not built yet
+	moved    string    // the path where it is now; it is refused like later
 	keys     []setting // of a mapping, or of each of a list of mappings
 }
 

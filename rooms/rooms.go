@@ -41,9 +41,9 @@ type Namer interface {
 // Reception is where callers without an account ask for a room. Its methods may be called from any
 // goroutine, and may block on the network until ctx is done.
 type Reception interface {
-	// Find returns where pin leads; ErrNoRoom if nowhere, whatever the reason. An untrusted caller's
-	// guesses are limited.
-	Find(ctx context.Context, pin string, trusted bool) (Entry, error)
+	// Find returns where pin leads; ErrNoRoom if nowhere, whatever the reason. How often somebody guesses is
+	// held down by whoever asks.
+	Find(ctx context.Context, pin string) (Entry, error)
 	// Admit knocks at a room for a guest of that name and returns when it is let in, with what the room
 	// wants its participant to carry; ErrDenied or ErrUnanswered if it is not. waiting is called once, from
 	// the same goroutine, if the guest has to wait.

@@ -158,7 +158,7 @@ func (h *house) openReception(engine config.Engine) *meet.Reception {
 	}
 	if m := engine.Meet; m != nil {
 		c.Meet, c.RoomkitToken, c.Lobby = m.URL, m.RoomkitToken.Reveal(), m.Lobby
-		c.LobbyTimeout, c.GuessesPerMinute = m.LobbyTimeout, m.GuessesPerMinute
+		c.LobbyTimeout = m.LobbyTimeout
 	}
 	return meet.New(c)
 }

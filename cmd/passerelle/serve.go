@@ -17,6 +17,7 @@ import (
 
 	"passerelle/bridge"
 	"passerelle/bridge/audio"
+	"passerelle/bridge/guess"
 	"passerelle/bridge/outgoing"
 	"passerelle/cmd/internal/guard"
 	"passerelle/config"
@@ -87,6 +88,7 @@ type house struct {
 	phones  []telephony
 	proofs  *digest.Verifier
 	desks   *registrar.Registrar
+	guesses *guess.Memory // of wrong PINs
 	lines   *lines
 	minutes *outgoing.Local // of calls out
 	web     []*web
@@ -141,6 +143,9 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 	if err != nil {
 		return nil, err
 	}
+	if h.guesses, err = openGuesses(cfg, log); err != nil {
+		return nil, err
+	}
 	if h.minutes, err = openMinutes(cfg, log); err != nil {
 		return nil, err
 	}
@@ -148,6 +153,9 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 		Live: h.live, Engine: h.engine, Rooms: places, Voices: voices, Networks: networks,
 		Identity: identity, Clock: clock, Knocks: h.knocks, Log: log,
 		ServerOf: h.serverOf, Devices: h.devices, Dial: h.dial, Servers: h.servers, Ledger: outgoing.NewLedger(h.minutes, log),
+		Guesses: guess.New(guess.Config{
+			Counters: h.guesses, AMinute: func() int { return h.live().Limits.GuessesPerMinute }, Log: log,
+		}),
 	})
 
 	if err := h.openDoors(); err != nil {
@@ -232,6 +240,7 @@ func (h *house) serve(ctx context.Context, signals <-chan os.Signal) error {
 	carry("audio engine", h.engine.Run)
 	carry("registrar", h.desks.Run)
 	carry("minutes of calls out", h.minutes.Run)
+	carry("wrong PINs", h.guesses.Run)
 	h.lines.run(groupCtx)
 	defer h.lines.leave()
 	for _, e := range h.engines {

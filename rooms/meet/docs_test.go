@@ -121,7 +121,7 @@ func TestGuideYAML(t *testing.T) {
 // TestGuideTroubles holds that the log says what the guide says that it says.
 func TestGuideTroubles(t *testing.T) {
 	var code strings.Builder
-	for _, dir := range []string{".", "../../rooms", "../livekit", "../../bridge", "../../bridge/ivr", "../../sip"} {
+	for _, dir := range []string{".", "../../rooms", "../livekit", "../../bridge", "../../bridge/ivr", "../../bridge/guess", "../../sip"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)

@@ -57,7 +57,7 @@ func TestFaultsSayWhatToDo(t *testing.T) {
 				if test.set != nil {
 					test.set(s)
 				}
-				_, err := s.Find(t.Context(), pin, false)
+				_, err := s.Find(t.Context(), pin)
 				var fault *Error
 				if !errors.As(err, &fault) || errors.Is(err, rooms.ErrNoRoom) {
 					t.Fatalf("got %v, want a fault", err)
@@ -105,7 +105,7 @@ func TestNobodyWaitsForever(t *testing.T) {
 		s := newStage(t, nil)
 		s.livekit.Slow(func() { time.Sleep(time.Minute) })
 		began := time.Now()
-		if _, err := s.Find(t.Context(), pin, false); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := s.Find(t.Context(), pin); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v, want a time-out", err)
 		}
 		if took := time.Since(began); took != callTimeout {
@@ -113,7 +113,7 @@ func TestNobodyWaitsForever(t *testing.T) {
 		}
 		s.livekit.Slow(nil)
 		s.meet.Break(meettest.Roomkit, 1, func(http.ResponseWriter, *http.Request) { time.Sleep(time.Minute) })
-		if _, err := s.Find(t.Context(), pin, false); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := s.Find(t.Context(), pin); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v, want a time-out", err)
 		}
 		time.Sleep(2 * time.Minute) // the servers wake up
@@ -129,7 +129,7 @@ func TestEndlessAnswer(t *testing.T) {
 			_, _ = w.Write(make([]byte, maxReply+1))
 		})
 		var large *http.MaxBytesError
-		if _, err := s.Find(t.Context(), pin, false); !errors.As(err, &large) {
+		if _, err := s.Find(t.Context(), pin); !errors.As(err, &large) {
 			t.Errorf("got %v, want that it is too large", err)
 		}
 	})

@@ -22,11 +22,10 @@ type Config struct {
 	Key     string   // API key
 	Secret  string   // API secret
 
-	Meet             *url.URL      // where Meet's pages are; its API is below
-	RoomkitToken     string        // Meet's ROOMKIT_SERVER_TO_SERVER_API_TOKEN; empty: Meet is not asked about PINs
-	Lobby            bool          // whether guests knock at Meet's waiting room
-	LobbyTimeout     time.Duration // how long one waits there; 0 is 10 minutes
-	GuessesPerMinute int           // how many PINs of untrusted callers Meet may deny a minute; 0 is 20, less is none
+	Meet         *url.URL      // where Meet's pages are; its API is below
+	RoomkitToken string        // Meet's ROOMKIT_SERVER_TO_SERVER_API_TOKEN; empty: Meet is not asked about PINs
+	Lobby        bool          // whether guests knock at Meet's waiting room
+	LobbyTimeout time.Duration // how long one waits there; 0 is 10 minutes
 
 	HTTP *http.Client // nil is one with time-outs of its own; redirects are not followed
 	Log  *slog.Logger // nil is silence
@@ -36,7 +35,6 @@ type Config struct {
 const (
 	lobbyTimeout = 10 * time.Minute
 	callTimeout  = 5 * time.Second // one request to LiveKit or Meet
-	guesses      = 20              // a minute
 )
 
 // Reception answers for one Meet and its LiveKit. It is a rooms.Reception.
@@ -46,8 +44,6 @@ type Reception struct {
 	token        string
 	lobby        bool
 	lobbyTimeout time.Duration
-	budget       *budget
-	wrong        pace
 	client       *http.Client
 	log          *slog.Logger
 }
@@ -65,7 +61,6 @@ func New(c Config) *Reception {
 		token:        c.RoomkitToken,
 		lobby:        c.Lobby,
 		lobbyTimeout: cmp.Or(c.LobbyTimeout, lobbyTimeout),
-		budget:       newBudget(cmp.Or(c.GuessesPerMinute, guesses)),
 		client:       client,
 		log:          c.Log,
 	}
@@ -93,48 +88,21 @@ func (r *Reception) Check(ctx context.Context) error {
 //  1. Blanks, and # at the end, are not part of a PIN.
 //  2. A dispatch rule of LiveKit's names its room: Meet makes one when a meeting begins.
 //  3. Else Meet is asked to make the rule before the meeting begins (roomkit). Its PINs can all be guessed there,
-//     not only those of the meetings that are on: strangers share a budget of wrong guesses.
+//     not only those of the meetings that are on.
 //  4. Meet does not tell which room it is: the rules do, now.
-//
-// A stranger's wrong PIN takes the same time whether Meet was asked or not.
-func (r *Reception) Find(ctx context.Context, pin string, trusted bool) (rooms.Entry, error) {
-	began := time.Now()
-	room, asked, err := r.find(ctx, pin, trusted)
-	if trusted || !errors.Is(err, rooms.ErrNoRoom) {
-		return rooms.Entry{Room: room}, err
-	}
-	if err := r.wrong.wait(ctx, began, asked); err != nil {
-		return rooms.Entry{}, err
-	}
-	return rooms.Entry{}, rooms.ErrNoRoom
-}
-
-// find is Find without the pace. It tells whether Meet was asked.
-func (r *Reception) find(ctx context.Context, text string, trusted bool) (room string, asked bool, err error) {
+func (r *Reception) Find(ctx context.Context, text string) (rooms.Entry, error) {
 	pin, ok := normalise(text)
 	if !ok {
-		return "", false, rooms.ErrNoRoom
+		return rooms.Entry{}, rooms.ErrNoRoom
 	}
-	room, err = r.book.room(ctx, pin)
-	if !errors.Is(err, rooms.ErrNoRoom) || r.meet == nil || r.token == "" {
-		return room, false, err
-	}
-	if !trusted {
-		if !r.budget.take(time.Now()) {
-			r.warnSpent()
-			return "", false, rooms.ErrNoRoom
+	room, err := r.book.room(ctx, pin)
+	if errors.Is(err, rooms.ErrNoRoom) && r.meet != nil && r.token != "" {
+		if err := r.openByPIN(ctx, pin); err != nil {
+			return rooms.Entry{}, err
 		}
-		defer func() {
-			if !errors.Is(err, rooms.ErrNoRoom) {
-				r.budget.giveBack() // nothing was guessed
-			}
-		}()
+		room, err = r.announced(ctx, pin)
 	}
-	if err := r.openByPIN(ctx, pin); err != nil {
-		return "", true, err
-	}
-	room, err = r.announced(ctx, pin)
-	return room, true, err
+	return rooms.Entry{Room: room}, err
 }
 
 // announced returns the room of a rule that Meet has just made.
@@ -158,14 +126,6 @@ func (r *Reception) announced(ctx context.Context, pin string) (string, error) {
 			return "", err
 		}
 		opened = time.Now()
-	}
-}
-
-// warnSpent tells that Meet is not asked any more.
-func (r *Reception) warnSpent() {
-	if r.budget.tell(time.Now()) {
-		r.log.Warn("strangers try too many wrong PINs: for the rest of the minute, only those of meetings that are on open one",
-			"guesses_a_minute", r.budget.limit())
 	}
 }
 

@@ -117,7 +117,7 @@ func TestFind(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newStage(t, nil)
 				test.set(s)
-				room, err := s.room(t.Context(), test.typed, test.trusted)
+				room, err := s.room(t.Context(), test.typed)
 				if room != test.room || (room == none) != errors.Is(err, rooms.ErrNoRoom) {
 					t.Errorf("got %q, %v, want %q", room, err, test.room)
 				}
@@ -145,12 +145,12 @@ func TestWithoutRoomkit(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newStage(t, change)
 				s.meet.Add(meettest.Meeting{ID: board, PIN: pin})
-				if _, err := s.Find(t.Context(), pin, true); !errors.Is(err, rooms.ErrNoRoom) {
+				if _, err := s.Find(t.Context(), pin); !errors.Is(err, rooms.ErrNoRoom) {
 					t.Errorf("got %v, want no room", err)
 				}
 				s.livekit.AddDirect(board, pin)
 				time.Sleep(time.Nanosecond)
-				if room, err := s.room(t.Context(), pin, true); room != board {
+				if room, err := s.room(t.Context(), pin); room != board {
 					t.Errorf("got %q, %v", room, err)
 				}
 				if n := s.meet.Count(meettest.Roomkit); n != 0 {
@@ -174,10 +174,10 @@ func TestLateRule(t *testing.T) {
 			_, _ = w.Write([]byte(`{"status":"success"}`))
 		})
 		time.AfterFunc(time.Second, func() { s.livekit.AddDirect(board, pin) })
-		if room, err := s.room(t.Context(), pin, false); room != board {
+		if room, err := s.room(t.Context(), pin); room != board {
 			t.Errorf("got %q, %v, want the room", room, err)
 		}
-		_, err := s.Find(t.Context(), other, false)
+		_, err := s.Find(t.Context(), other)
 		var fault *Error
 		if !errors.As(err, &fault) || !errors.Is(err, errNoRule) {
 			t.Fatalf("got %v, want a fault", err)
@@ -187,7 +187,7 @@ func TestLateRule(t *testing.T) {
 }
 
 // room is the room that Find finds.
-func (s *stage) room(ctx context.Context, pin string, trusted bool) (string, error) {
-	entry, err := s.Find(ctx, pin, trusted)
+func (s *stage) room(ctx context.Context, pin string) (string, error) {
+	entry, err := s.Find(ctx, pin)
 	return entry.Room, err
 }

@@ -32,7 +32,7 @@ func TestWithLiveKit(t *testing.T) {
 
 	finds := func(act string, r *Reception, pin, want string) {
 		t.Helper()
-		if entry, err := r.Find(ctx, pin, true); entry.Room != want || (want == "") != errors.Is(err, rooms.ErrNoRoom) {
+		if entry, err := r.Find(ctx, pin); entry.Room != want || (want == "") != errors.Is(err, rooms.ErrNoRoom) {
 			t.Fatalf("%s: got %q, %v, want %q", act, entry.Room, err, want)
 		}
 	}

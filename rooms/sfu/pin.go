@@ -31,8 +31,8 @@ func pinsOf(named []Named) []pin {
 }
 
 // Find returns the room that text opens, and whether to a moderator. It looks at every PIN and at the whole of it, so that
-// the time it takes says nothing about how near a guess was. Whoever guesses is held up elsewhere.
-func (s *SFU) Find(_ context.Context, text string, _ bool) (rooms.Entry, error) {
+// the time it takes says nothing about how near a guess was.
+func (s *SFU) Find(_ context.Context, text string) (rooms.Entry, error) {
 	got := sha256.Sum256([]byte(text))
 	all := s.doors.Load().pins
 	found := -1

@@ -18,7 +18,7 @@ func TestAPINOpensItsRoom(t *testing.T) {
 	board, boss := rooms.Entry{Room: "Board"}, rooms.Entry{Room: "Board", Moderator: true}
 	check := func(rule, pin string, want rooms.Entry) {
 		t.Helper()
-		got, err := s.Find(t.Context(), pin, false)
+		got, err := s.Find(t.Context(), pin)
 		if got != want || (want.Room == "") != errors.Is(err, rooms.ErrNoRoom) {
 			t.Errorf("%s: got %+v, %v, want %+v", rule, got, err, want)
 		}
@@ -52,7 +52,7 @@ func BenchmarkFind(b *testing.B) {
 		b.Run(test.rule, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				_, _ = s.Find(b.Context(), test.pin, false)
+				_, _ = s.Find(b.Context(), test.pin)
 			}
 		})
 	}

@@ -39,7 +39,9 @@ type GatewayConfig struct {
 	Carriers []string
 	Health   string
 	Proves   netip.Addr
-	Admin    bool // it can be asked, at Desk
+	Admin    bool   // it can be asked, at Desk
+	Doors    *Doors // the embedded room "room-door" has PINs, and a menu; nil: there is none
+	Guesses  int    // wrong PINs a minute; 1000 where it is 0
 	// LiveKit adds engines, routes and a menu to the embedded rooms; nil leaves it at these.
 	LiveKit *LiveKit
 	// Untouched has no gain and no gate, for tests that go by the level of hums that never end.
@@ -50,6 +52,9 @@ type GatewayConfig struct {
 	// Canaries are secrets and numbers that must not be in the log, whole, at any level.
 	Canaries []string
 }
+
+// Doors are the PINs of an embedded room, and the number of the menu that asks for them.
+type Doors struct{ Number, PIN, Moderator string }
 
 // Password is what the gateway's one room with a password, "board", asks of browsers.
 const Password = "kerfuffle"
@@ -107,6 +112,12 @@ func StartGateway(t testing.TB, dir string, config GatewayConfig) *Gateway {
 		config.Phones, config.MD5, config.Carriers, cmp.Or(config.Health, "off"), ""
 	if config.Proves.IsValid() {
 		values["Proves"] = config.Proves
+	}
+	values["Doors"], values["Guesses"] = config.Doors, cmp.Or(config.Guesses, 1000)
+	if config.Doors != nil {
+		if err := os.WriteFile(filepath.Join(dir, "moderator.txt"), []byte(config.Doors.Moderator+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	values["Desk"] = ""
 	if config.Admin {

@@ -118,6 +118,16 @@ func (h *Handset) Hangup(ctx context.Context) error {
 	return nil
 }
 
+// PressINFO presses keys, each in an INFO of its own.
+func (h *Handset) PressINFO(ctx context.Context, keys string) error {
+	for _, key := range keys {
+		if _, err := h.transact(ctx, "INFO", fmt.Appendf(nil, "Signal=%c\r\nDuration=160\r\n", key)); err != nil {
+			return fmt.Errorf("press a key in INFO: %w", err)
+		}
+	}
+	return nil
+}
+
 // Ended is closed when the gateway has hung up.
 func (h *Handset) Ended() <-chan struct{} { return h.ended }
 
@@ -212,7 +222,10 @@ func (h *Handset) request(method string, cseq int, branch string, body []byte) [
 			b.WriteString(header + "\r\n")
 		}
 	}
-	if body != nil {
+	switch {
+	case method == "INFO":
+		b.WriteString("Content-Type: application/dtmf-relay\r\n")
+	case body != nil:
 		b.WriteString("Content-Type: application/sdp\r\n")
 	}
 	fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", len(body), body)

@@ -1,0 +1,182 @@
+package guess
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// Memory is the Counters of one gateway, kept in a file where there is one. The zero Memory is empty, and has none.
+type Memory struct {
+	file  string
+	log   *slog.Logger
+	dirty chan struct{} // receives when there is something to write; nil without a file
+
+	mu  sync.Mutex
+	all map[string]counter
+}
+
+// counter is a number, until it is forgotten.
+type counter struct {
+	N     int       `json:"n"`
+	Until time.Time `json:"until"`
+}
+
+// memory is the file.
+type memory struct {
+	Version  int                `json:"version"`
+	Counters map[string]counter `json:"counters"`
+}
+
+const (
+	countersKept = 20_000 // at most
+	mostFile     = 16 << 20
+	// gathered is how long what is new waits until it is written.
+	gathered = time.Second
+)
+
+// OpenMemory returns a Memory with what a file holds, which need not be there yet. One that cannot be read is told and written anew.
+func OpenMemory(file string, log *slog.Logger) *Memory {
+	m := &Memory{file: file, log: log, dirty: make(chan struct{}, 1), all: make(map[string]counter)}
+	kept, err := readMemory(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		log.Warn("who guessed PINs cannot be read, and is forgotten", "file", file, "error", err)
+	default:
+		m.all = kept.Counters
+		m.forget(time.Now())
+	}
+	return m
+}
+
+// Add implements Counters.
+func (m *Memory) Add(name string, n int, life time.Duration) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := time.Now()
+	if m.all == nil {
+		m.all = make(map[string]counter)
+	}
+	c, known := m.all[name]
+	if !now.Before(c.Until) {
+		c.N = 0
+	}
+	if !known && len(m.all) >= countersKept {
+		m.forget(now)
+	}
+	c.N += n
+	c.Until = now.Add(life)
+	m.all[name] = c
+	select {
+	case m.dirty <- struct{}{}:
+	default: // it is known, or there is no file
+	}
+	return c.N
+}
+
+// Read implements Counters.
+func (m *Memory) Read(names []string) []int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := time.Now()
+	all := make([]int, len(names))
+	for i, name := range names {
+		if c := m.all[name]; now.Before(c.Until) {
+			all[i] = c.N
+		}
+	}
+	return all
+}
+
+// forget makes room: what is over goes, and if that is not enough, any quarter. Called with mu held, or before anybody else
+// has it.
+func (m *Memory) forget(now time.Time) {
+	for name, c := range m.all {
+		if !now.Before(c.Until) {
+			delete(m.all, name)
+		}
+	}
+	for name := range m.all {
+		if len(m.all) <= countersKept*3/4 {
+			return
+		}
+		delete(m.all, name)
+	}
+}
+
+// Run writes the file when there is something new, until ctx is done; then once more.
+func (m *Memory) Run(ctx context.Context) error {
+	if m.file == "" {
+		<-ctx.Done()
+		return nil
+	}
+	for {
+		select {
+		case <-m.dirty:
+		case <-ctx.Done():
+			return m.save()
+		}
+		if err := m.save(); err != nil {
+			m.log.Error("who guesses PINs is not kept", "file", m.file, "error", err)
+		}
+		if sleep(ctx, gathered) != nil {
+			return m.save()
+		}
+	}
+}
+
+// save writes the file, whole or not at all.
+func (m *Memory) save() (err error) {
+	m.mu.Lock()
+	m.forget(time.Now())
+	data, err := json.Marshal(memory{1, m.all})
+	m.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(m.file), filepath.Base(m.file)+".new-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(f.Name())
+		}
+	}()
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), m.file)
+}
+
+func readMemory(file string) (memory, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return memory{}, err
+	}
+	defer f.Close()
+	kept := memory{Counters: make(map[string]counter)}
+	if err := json.NewDecoder(io.LimitReader(f, mostFile)).Decode(&kept); err != nil {
+		return memory{}, err
+	}
+	if kept.Version != 1 {
+		return memory{}, fmt.Errorf("version %d is not known", kept.Version)
+	}
+	if kept.Counters == nil {
+		kept.Counters = make(map[string]counter)
+	}
+	return kept, nil
+}
