@@ -89,8 +89,10 @@ type house struct {
 	desks   *registrar.Registrar
 	lines   *lines
 	minutes *outgoing.Local // of calls out
-	web     []*web
-	knocks  *bridge.Knocks
+
+	callsOut *callsOut // that the admin's desk was asked for
+	web      []*web
+	knocks   *bridge.Knocks
 
 	// What is in force, and how it is read again (reload.go).
 	inForce atomic.Pointer[rules]
@@ -149,6 +151,8 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 		Identity: identity, Clock: clock, Knocks: h.knocks, Log: log,
 		ServerOf: h.serverOf, Devices: h.devices, Dial: h.dial, Servers: h.servers, Ledger: outgoing.NewLedger(h.minutes, log),
 	})
+
+	h.callsOut = newCallsOut(h.gateway, log)
 
 	if err := h.openDoors(); err != nil {
 		return nil, err
@@ -245,6 +249,7 @@ func (h *house) serve(ctx context.Context, signals <-chan os.Signal) error {
 	}
 	stop(nil)
 	err := group.Wait()
+	h.callsOut.close()
 	stopBelow()
 	return errors.Join(err, floor.Wait())
 }
