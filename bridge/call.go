@@ -240,10 +240,17 @@ func (c *call) stay(ctx context.Context) error {
 	return c.talkOn(ctx)
 }
 
-// meet finds whom the call is for: those in a room, or one phone.
+// meet finds whom the call is for: those in a room, one phone, or whoever is called over a trunk.
 func (c *call) meet(ctx context.Context, cancel context.CancelCauseFunc) error {
-	if c.to.ring != nil {
-		return c.reach(ctx, cancel)
+	switch {
+	case c.to.out != nil:
+		return c.goOut(ctx, cancel)
+	case c.to.ring != nil:
+		devices, err := c.devices()
+		if err != nil {
+			return err
+		}
+		return c.reach(ctx, cancel, devices)
 	}
 	return c.sit(ctx)
 }

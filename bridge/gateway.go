@@ -145,7 +145,7 @@ func (g *Gateway) admit(c *call, cancel context.CancelCauseFunc) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
-	case g.draining:
+	case g.draining && (!c.to.emergency || len(g.calls)+g.out == 0):
 		return full("the gateway closes")
 	case c.to.emergency: // is never one too many
 	case c.replacing != nil: // one for one
