@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -204,7 +205,6 @@ func (c *callOut) ring(ctx context.Context) (*call, error) {
 	if err != nil {
 		return nil, err
 	}
-	tone := ivr.Ringback(c.called.Region, c.gateway.Engine.MixRate())
 	h := hunt{
 		gateway: c.gateway, devices: devices, cancel: c.cancel,
 		leg: func(t target) *call {
@@ -217,7 +217,7 @@ func (c *callOut) ring(ctx context.Context) (*call, error) {
 				c.tell(Progress{State: Calling, Trunk: either(t.phone == nil, t.trunk.Name, "")})
 			},
 			rings: func(*call, int, string) {
-				c.herald.ring(tone)
+				c.herald.ring(c.tone())
 				c.tell(Progress{State: Ringing})
 			},
 			sounds: func(leg *call) {
@@ -233,11 +233,18 @@ func (c *callOut) ring(ctx context.Context) (*call, error) {
 	return h.run(ctx)
 }
 
+// tone is what is heard in the room meanwhile: the tone of the country that is called, else of that which speaks the room's
+// language.
+func (c *callOut) tone() []int16 {
+	return ivr.Ringback(cmp.Or(c.called.Region, strings.ToUpper(c.language)), c.gateway.Engine.MixRate())
+}
+
 // settle brings the leg that was answered to its seat, where it wants to come.
 func (c *callOut) settle(ctx context.Context, leg *call) error {
 	c.tell(Progress{State: Answered})
 	if o := c.live.Outgoing; o != nil && o.Press != "" {
 		c.herald.reclaim(leg)
+		c.herald.ring(c.tone()) // it goes on ringing for the room
 		if err := leg.consent(ctx, o.Press); err != nil {
 			return err
 		}

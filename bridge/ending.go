@@ -50,6 +50,7 @@ func endings() []ending {
 		silent(rtp.ErrDeadPeer, "no RTP arrives"), silent(errPartner, ""),
 		{rtp.ErrFingerprint, nil, rtp.ErrFingerprint.Error(), false}, {rtp.ErrHandshake, nil, rtp.ErrHandshake.Error(), false},
 		silent(ivr.ErrGaveUp, "no right PIN was entered"),
+		silent(errNoConsent, errNoConsent.Error()),
 		silent(errTransferred, errTransferred.Error()), silent(errReplaced, errReplaced.Error()),
 		spoken(rooms.ErrRemoved, ivr.Removed),
 		spoken(rooms.ErrNoRoom, ivr.RoomClosed), spoken(rooms.ErrClosed, ivr.RoomClosed),

@@ -24,7 +24,7 @@ import (
 	"passerelle/sip/rtp"
 )
 
-// Config is what a Gateway is made of. All fields are needed, Knocks, ServerOf, Devices, Dial, Ledger and Log excepted.
+// Config is what a Gateway is made of. All fields are needed, Knocks, ServerOf, Devices, Dial, Servers, RingTime, Ledger and Log excepted.
 type Config struct {
 	Live     func() *config.Live // what is in force
 	Engine   *audio.Engine
@@ -43,6 +43,8 @@ type Config struct {
 	// Servers returns where a trunk is called, SIP URIs in the order of trying, and who answers its challenges, nil if
 	// nobody can. Nil: as the configuration has them.
 	Servers func(trunk string) ([]string, *digest.Keyring)
+	// RingTime is how long somebody is rung; 0: a minute.
+	RingTime time.Duration
 	// Ledger lets calls out, and counts them. Nil: nothing is called out.
 	Ledger *outgoing.Ledger
 	Knocks *Knocks // where refused calls are noted; nil is nowhere
