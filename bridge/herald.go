@@ -20,8 +20,12 @@ import (
 // and to the phones beside. The seat is lent to a leg that has something to say before its answer, and handed over to the one
 // that has answered.
 
-// heraldTick is the length of the herald's packets.
-const heraldTick = 20 * time.Millisecond
+const (
+	// heraldTick is the length of the herald's packets.
+	heraldTick = 20 * time.Millisecond
+	// heraldLead is how far ahead of its time the herald speaks: so much later it may be woken, and nobody hears it.
+	heraldLead = 3 * heraldTick
+)
 
 type herald struct {
 	gateway *Gateway
@@ -127,7 +131,8 @@ func (h *herald) watch(ctx context.Context, cancel context.CancelCauseFunc) {
 	}
 }
 
-// speak sends what there is to say, a packet a tick. Where the machine stood still, what is due is sent at once.
+// speak sends what there is to say, a packet a tick. Where the machine stood still, what is due is sent at once. Each packet is
+// said to arrive in its time, so that nothing has to be made up for the jitter of a timer.
 func (h *herald) speak(ctx context.Context) {
 	tick := time.NewTicker(heraldTick)
 	defer tick.Stop()
@@ -143,7 +148,8 @@ func (h *herald) speak(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		for due := (h.gateway.Clock() - began) / heraldTick; sent < due; sent++ {
+		for due := (h.gateway.Clock() + heraldLead - began) / heraldTick; sent < due; sent++ {
+			v.f.Arrival = began + sent*heraldTick
 			if err := h.utter(&v); err != nil {
 				h.gateway.Log.Warn("the herald is dumb", "error", err)
 				return
@@ -171,7 +177,7 @@ func (h *herald) utter(v *voice) error {
 		return err
 	}
 	v.f.Seq++
-	v.f.Arrival, v.f.Payload = h.gateway.Clock(), v.payload[:n]
+	v.f.Payload = v.payload[:n]
 	h.phone.PushFrame(&v.f)
 	return nil
 }
