@@ -34,6 +34,7 @@ func (c *call) reach(ctx context.Context, cancel context.CancelCauseFunc, device
 			leg.to.emergency = c.to.emergency
 			return leg
 		},
+		to: c.listener(ctx, cancel),
 	}
 	c.partner, err = ringing.run(ctx)
 	if errors.Is(err, errRangOut) {
@@ -80,6 +81,7 @@ func (c *call) converse(ctx context.Context) error {
 	defer leg.deafen()
 	ctx, stop := leg.spend(ctx)
 	defer stop()
+	defer leg.watch()()
 	c.alone()
 	leg.phone.Join(c.booth)
 	for {

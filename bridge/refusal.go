@@ -61,6 +61,7 @@ func full(format string, args ...any) *refusal {
 func refusalOf(err error) sip.Refusal {
 	var own *refusal
 	var spent *outgoing.Refusal
+	var peer *sip.StatusError
 	switch {
 	case errors.As(err, &own):
 		return sip.Refusal{Code: own.code, Warning: own.warning(), RetryAfter: own.retry, Contact: own.to}
@@ -82,6 +83,9 @@ func refusalOf(err error) sip.Refusal {
 		return sip.Refusal{Code: 480, Warning: miscellaneous(err.Error())}
 	}
 	r := sip.RefusalFor(err)
+	if errors.As(err, &peer) { // of a leg
+		r = peer.PassedOn()
+	}
 	if r.Code == 503 {
 		r.RetryAfter = retryAfter
 	}

@@ -37,6 +37,9 @@ type destination struct {
 // hasRoom reports whether the call is to end in a room. It takes a pointer: a copy would lie on the stack of every call.
 func (d *destination) hasRoom() bool { return d.announce == "" && !d.echo }
 
+// reaches reports whether the call is for somebody who is called, and not in a room.
+func (d *destination) reaches() bool { return d.ring != nil || d.out != nil }
+
 // Challenged reports whether a call from src must prove who it is: all must where no trunk is known by the address, and
 // those of trunks that have a password.
 func Challenged(live *config.Live, network string, src netip.Addr) bool {
