@@ -46,6 +46,8 @@ type call struct {
 	keypad   keypad        // of the phone
 	keys     chan rune     // that were pressed on it
 	dialpad  dialpad       // dials towards it
+	answer   []byte        // to its offer; nil where it has none
+	hush     func()        // ends the reading of the line; nil while nobody reads
 	answered time.Duration // 0 until it is
 	renewing sync.Mutex    // held by the handshake
 	agreed   chan struct{} // receives when there is a first agreement
@@ -77,7 +79,6 @@ type call struct {
 	counted    bool             // it is admitted
 	prepared   bool             // line and phone are there
 	sounds     atomic.Bool      // there is something to be heard of it before its answer
-	hush       func()           // ends the reading of its line; nil while nobody reads
 	permit     *outgoing.Permit // nil where nobody had to be asked
 	lastMinute *alarm           // of what the permit lets it last
 
@@ -155,14 +156,18 @@ func (c *call) serve(ctx context.Context) (err error) {
 		return fmt.Errorf("join line and engine: %w", err)
 	}
 	defer c.unplug()
-	if err := c.dialog.RingWith(ctx, answer); err != nil {
-		return fmt.Errorf("ring: %w", err)
+	c.answer = answer
+	if !c.to.reaches() { // else it is told when somebody rings
+		if err := c.dialog.RingWith(ctx, answer); err != nil {
+			return fmt.Errorf("ring: %w", err)
+		}
 	}
 
 	// 5. A seat in the room, or another phone that answers; the phone rings until then. A menu asks for the room after
 	// the answer, and what is only said needs none.
 	defer c.stand()
 	defer c.partWith(ctx)
+	defer c.deafen()
 	if !c.asks() && c.to.hasRoom() {
 		if err := c.meet(ctx, cancel); err != nil {
 			return err
@@ -185,7 +190,8 @@ func (c *call) serve(ctx context.Context) (err error) {
 	defer stop()
 
 	// 7. Listen to the phone.
-	defer c.listen(cancel)()
+	c.hears(cancel)
+	defer c.watch()()
 	defer func() { c.farewell(err) }()
 
 	if err := c.awaitKeys(ctx); err != nil {
@@ -240,10 +246,17 @@ func (c *call) stay(ctx context.Context) error {
 	return c.talkOn(ctx)
 }
 
-// meet finds whom the call is for: those in a room, or one phone.
+// meet finds whom the call is for: those in a room, one phone, or whoever is called over a trunk.
 func (c *call) meet(ctx context.Context, cancel context.CancelCauseFunc) error {
-	if c.to.ring != nil {
-		return c.reach(ctx, cancel)
+	switch {
+	case c.to.out != nil:
+		return c.goOut(ctx, cancel)
+	case c.to.ring != nil:
+		devices, err := c.devices()
+		if err != nil {
+			return err
+		}
+		return c.reach(ctx, cancel, devices)
 	}
 	return c.sit(ctx)
 }
@@ -323,9 +336,12 @@ func (c *call) bounded(ctx context.Context) (context.Context, context.CancelFunc
 	return ctx, func() { end(); stop() }
 }
 
-// listen reads the line until the call is over, and watches it; a line that ends by itself ends the call. The line outlasts
-// the talk, so that the phone can be told goodbye: what is returned ends it, and waits for that.
-func (c *call) listen(cancel context.CancelCauseFunc) (stop func()) {
+// hears reads the line until the call is over; a line that ends by itself ends the call. It begins with the answer, or where
+// sound comes before it, and may be called again. The line outlasts the talk, so that the phone can be told goodbye.
+func (c *call) hears(cancel context.CancelCauseFunc) {
+	if c.hush != nil {
+		return
+	}
 	ctx, hush := context.WithCancel(c.dialog.Context())
 	ended := make(chan struct{})
 	go func() { // the line reader; line.Run recovers
@@ -334,8 +350,15 @@ func (c *call) listen(cancel context.CancelCauseFunc) (stop func()) {
 			cancel(err)
 		}
 	}()
-	unwatch := c.watch()
-	return func() { unwatch(); hush(); <-ended }
+	c.hush = func() { hush(); <-ended }
+}
+
+// deafen ends the reading of the line, and waits for that.
+func (c *call) deafen() {
+	if c.hush != nil {
+		c.hush()
+		c.hush = nil
+	}
 }
 
 // awaitKeys waits until the phone can hear. A handshake that does not come to its end ends the line, and that the call.

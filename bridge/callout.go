@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,6 +49,8 @@ type Progress struct {
 	Why    string `json:"why,omitempty"`    // in plain words, of Ended and Failed
 	Code   int    `json:"code,omitempty"`   // the SIP status behind it; 0 if there is none
 	Reason string `json:"reason,omitempty"` // of the other end, as it was said: "Q.850 17 user busy"
+	// Setting is the key of the configuration that does not let the call out; "" if that is not why it failed.
+	Setting string `json:"setting,omitempty"`
 }
 
 // CallOut calls somebody into a room, and returns when the call is over: with nil where it had come to the room, else a
@@ -81,6 +84,7 @@ type callOut struct {
 	called   outgoing.Destination
 	herald   *herald
 	joined   bool
+	end      Progress // once it is told
 
 	mu    sync.Mutex
 	trunk string // over which it goes now
@@ -201,7 +205,6 @@ func (c *callOut) ring(ctx context.Context) (*call, error) {
 	if err != nil {
 		return nil, err
 	}
-	tone := ivr.Ringback(c.called.Region, c.gateway.Engine.MixRate())
 	h := hunt{
 		gateway: c.gateway, devices: devices, cancel: c.cancel,
 		leg: func(t target) *call {
@@ -214,7 +217,7 @@ func (c *callOut) ring(ctx context.Context) (*call, error) {
 				c.tell(Progress{State: Calling, Trunk: either(t.phone == nil, t.trunk.Name, "")})
 			},
 			rings: func(*call, int, string) {
-				c.herald.ring(tone)
+				c.herald.ring(c.tone())
 				c.tell(Progress{State: Ringing})
 			},
 			sounds: func(leg *call) {
@@ -230,11 +233,18 @@ func (c *callOut) ring(ctx context.Context) (*call, error) {
 	return h.run(ctx)
 }
 
+// tone is what is heard in the room meanwhile: the tone of the country that is called, else of that which speaks the room's
+// language.
+func (c *callOut) tone() []int16 {
+	return ivr.Ringback(cmp.Or(c.called.Region, strings.ToUpper(c.language)), c.gateway.Engine.MixRate())
+}
+
 // settle brings the leg that was answered to its seat, where it wants to come.
 func (c *callOut) settle(ctx context.Context, leg *call) error {
 	c.tell(Progress{State: Answered})
 	if o := c.live.Outgoing; o != nil && o.Press != "" {
 		c.herald.reclaim(leg)
+		c.herald.ring(c.tone()) // it goes on ringing for the room
 		if err := leg.consent(ctx, o.Press); err != nil {
 			return err
 		}
@@ -248,6 +258,7 @@ func (c *callOut) settle(ctx context.Context, leg *call) error {
 // regret says in the room why nobody comes.
 func (c *callOut) regret(ctx context.Context, err error) {
 	c.herald.hush()
+	c.tellEnd(err)
 	words := failureOf(err).words
 	if ctx.Err() != nil || words == "" {
 		return // whoever hung up knows
@@ -257,17 +268,26 @@ func (c *callOut) regret(ctx context.Context, err error) {
 
 // over tells how it went, and makes it the error of the call.
 func (c *callOut) over(err error) error {
-	f := failureOf(err)
-	p := Progress{State: Failed, Why: f.why, Code: f.code, Reason: f.reason}
-	if c.joined {
-		p.State = Ended
-	}
-	c.tell(p)
+	p, f := c.tellEnd(err), failureOf(err)
 	c.log.Info("call out ended", "state", string(p.State), "why", p.Why, "code", p.Code, "reason", err)
 	if c.joined {
 		return nil
 	}
 	return &CallFailed{Why: f.why, Code: f.code, Reason: f.reason, Err: err}
+}
+
+// tellEnd tells how it went, once: before that is said in the room.
+func (c *callOut) tellEnd(err error) Progress {
+	if c.end.State != "" {
+		return c.end
+	}
+	f := failureOf(err)
+	c.end = Progress{State: Failed, Why: f.why, Code: f.code, Reason: f.reason, Setting: f.setting}
+	if c.joined {
+		c.end.State = Ended
+	}
+	c.tell(c.end)
+	return c.end
 }
 
 // tell tells how it goes.
@@ -315,6 +335,8 @@ type failure struct {
 	words  ivr.Prompt // said in the room; "": nothing
 	code   int
 	reason string
+	// setting is the key of the configuration that does not let the call out; "" if that is not why.
+	setting string
 }
 
 // failureOf says why a call out has failed or ended.
@@ -323,10 +345,10 @@ func failureOf(err error) failure {
 	var own *refusal
 	var denied *outgoing.Refusal
 	switch {
-	case errors.Is(err, errSpent), errors.Is(err, errTimeUp), errors.Is(err, rooms.ErrRemoved), errors.Is(err, rooms.ErrClosed), errors.Is(err, errTransferred), errors.Is(err, errReplaced):
+	case errors.Is(err, errSpent), errors.Is(err, errTimeUp), errors.Is(err, rooms.ErrRemoved), errors.Is(err, rooms.ErrClosed), errors.Is(err, errTransferred), errors.Is(err, errEnded), errors.Is(err, errReplaced):
 		return failure{why: err.Error()}
 	case errors.As(err, &denied):
-		return failure{why: denied.Error(), words: either(denied.Reason == outgoing.Denied, ivr.CallNotAllowed, ivr.CallFailed)}
+		return failure{why: denied.Error(), setting: denied.Key, words: either(denied.Reason == outgoing.Denied, ivr.CallNotAllowed, ivr.CallFailed)}
 	case errors.As(err, &status):
 		f := refusedThere(status)
 		f.code, f.reason = status.Code, status.Because.String()

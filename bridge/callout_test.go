@@ -3,14 +3,20 @@ package bridge
 import (
 	"context"
 	"errors"
+	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"passerelle/bridge/ivr"
 	"passerelle/bridge/outgoing"
+	"passerelle/codec"
 	"passerelle/config"
+	"passerelle/rooms"
+	"passerelle/sip/registrar"
 )
 
 // carrierRig is a rig with trunks towards telephones of the test, over which France may be called.
@@ -101,7 +107,7 @@ func TestCallOut(t *testing.T) {
 	phones := newRig(t, nil)
 	carol := phones.called()
 	r := carrierRig(t, carol)
-	ben, err := r.call("lobby", 2)
+	ben, err := r.call("lobby", codec.PCMA)
 	must(t, ben, err)
 	o := r.callOut("01 23 45 67 89")
 	invite := carol.await("INVITE")
@@ -131,18 +137,470 @@ func TestCallOut(t *testing.T) {
 	r.nothingLeft()
 }
 
-func TestCallOutIsBusy(t *testing.T) {
+// Why nobody comes is said in the room, in the words of the telephone network where there are some, and returned.
+func TestCallOutThatIsRefused(t *testing.T) {
 	t.Parallel()
-	phones := newRig(t, nil)
-	carol := phones.called()
+	for _, c := range []struct {
+		rule   string
+		number string
+		code   int
+		reason string
+		words  ivr.Prompt
+		want   string
+	}{
+		{"busy", "0123456789", 486, `Q.850;cause=17;text="User busy"`, ivr.Busy, "the number is busy (SIP 486, Q.850 17 User busy)"},
+		{"the cause says more than the status", "0123456789", 480, "Q.850;cause=19", ivr.NoAnswer, "nobody answered (SIP 480, Q.850 19)"},
+		{"unknown", "0123456789", 404, "", ivr.NumberUnknown, "the number is not in service (SIP 404)"},
+		{"declined", "0123456789", 603, "", ivr.CallRefused, "the call was refused (SIP 603)"},
+		{"away", "0123456789", 480, "", ivr.NotReachable, "the number cannot be reached at the moment (SIP 480)"},
+		{"not there", "0123456789", 488, "", ivr.CallFailed, "no connection (SIP 488)"},
+		{"not allowed", "0899123456", 0, "", ivr.CallNotAllowed, "it is a premium number of FR, and fixed, mobile, phones may be called (outgoing.kinds)"},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			t.Parallel()
+			carol := newRig(t, nil).called()
+			r := carrierRig(t, carol)
+			ben, err := r.call("lobby", codec.PCMA)
+			must(t, ben, err)
+			o := r.callOut(c.number)
+			if c.code > 0 {
+				var more []string
+				if c.reason != "" {
+					more = append(more, "Reason: "+c.reason)
+				}
+				carol.says(carol.await("INVITE"), c.code, "", more...)
+			}
+			ben.says("en", c.words)
+			var failed *CallFailed
+			if err := o.ends(); !errors.As(err, &failed) || failed.Code != c.code || err.Error() != c.want {
+				t.Errorf("got %v, want %s", err, c.want)
+			}
+			if got := o.states(); got[len(got)-1] != Failed {
+				t.Errorf("got %v", got)
+			}
+			ben.hangup()
+			r.nothingLeft()
+		})
+	}
+}
+
+// A way that is in trouble is left for the next one; an answer is an answer.
+func TestCallOutFailsOver(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		rule string
+		code int // of the first trunk; 0: there is nobody
+		ring bool
+		next bool
+	}{
+		{"nobody there", 0, false, true}, {"503", 503, false, true}, {"500", 500, false, true}, {"408", 408, false, true},
+		{"busy", 486, false, false}, {"busy everywhere", 600, false, false}, {"unknown", 404, false, false},
+		{"500 after it rang", 500, true, false},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			t.Parallel()
+			phones := newRig(t, nil)
+			first, second := phones.called(), phones.called()
+			r := carrierRig(t, first, second)
+			if c.code == 0 { // a closed port of TCP says so at once
+				r.live.Trunks[1].Servers = []string{first.server() + ";transport=tcp"}
+			}
+			o := r.callOut("0123456789")
+			if c.code > 0 {
+				invite := first.await("INVITE")
+				if c.ring {
+					first.says(invite, 180, "")
+					o.await(Ringing)
+				}
+				first.says(invite, c.code, "")
+			}
+			if !c.next {
+				var failed *CallFailed
+				if err := o.ends(); !errors.As(err, &failed) || failed.Code != c.code {
+					t.Errorf("got %v", err)
+				}
+				r.nothingLeft()
+				return
+			}
+			invite := second.await("INVITE")
+			second.says(invite, 200, second.answer(invite))
+			second.await("ACK")
+			o.await(Joined)
+			o.mu.Lock()
+			if last := o.told[len(o.told)-1]; last.Trunk != "carrierB" {
+				t.Errorf("got %+v", last)
+			}
+			o.mu.Unlock()
+			second.hangsUp(invite)
+			if err := o.ends(); err != nil {
+				t.Error(err)
+			}
+			r.nothingLeft()
+		})
+	}
+}
+
+// Who hangs up here while it rings cancels the call, and where the answer crosses that, ends it.
+func TestCallOutIsHungUpHere(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		rule string
+		end  func(*rig, *outgoingCall, *called, string)
+	}{
+		{"while it rings", func(_ *rig, o *outgoingCall, carol *called, invite string) {
+			carol.says(invite, 180, "")
+			o.await(Ringing)
+			o.cancel()
+			carol.says(carol.await("CANCEL"), 200, "")
+			carol.says(invite, 487, "")
+			carol.await("ACK")
+		}},
+		{"the answer crosses it", func(_ *rig, o *outgoingCall, carol *called, invite string) {
+			carol.says(invite, 180, "")
+			o.await(Ringing)
+			o.cancel()
+			cancel := carol.await("CANCEL")
+			carol.says(invite, 200, carol.answer(invite))
+			carol.says(cancel, 200, "")
+			carol.await("ACK")
+			carol.says(carol.await("BYE"), 200, "")
+		}},
+		{"a moderator removes who is called", func(r *rig, o *outgoingCall, carol *called, invite string) {
+			carol.says(invite, 180, "")
+			o.await(Ringing)
+			r.removeCarol()
+			carol.says(carol.await("CANCEL"), 200, "")
+			carol.says(invite, 487, "")
+			carol.await("ACK")
+		}},
+		{"in the room", func(_ *rig, o *outgoingCall, carol *called, invite string) {
+			carol.says(invite, 200, carol.answer(invite))
+			carol.await("ACK")
+			o.await(Joined)
+			o.cancel()
+			carol.says(carol.await("BYE"), 200, "")
+		}},
+		{"a moderator removes who has come", func(r *rig, o *outgoingCall, carol *called, invite string) {
+			carol.says(invite, 200, carol.answer(invite))
+			carol.await("ACK")
+			o.await(Joined)
+			r.removeCarol()
+			carol.telephone.says("en", ivr.Removed)
+			carol.says(carol.await("BYE"), 200, "")
+		}},
+		{"the gateway closes", func(r *rig, o *outgoingCall, carol *called, invite string) {
+			carol.says(invite, 180, "")
+			o.await(Ringing)
+			now, cancel := context.WithCancel(r.t.Context())
+			cancel()
+			drained := make(chan struct{})
+			go func() { r.gateway.Drain(now); close(drained) }()
+			carol.says(carol.await("CANCEL"), 200, "")
+			carol.says(invite, 487, "")
+			<-drained
+		}},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			t.Parallel()
+			carol := newRig(t, nil).called()
+			r := carrierRig(t, carol)
+			o := r.callOut("0123456789")
+			c.end(r, o, carol, carol.await("INVITE"))
+			o.ends()
+			r.nothingLeft()
+		})
+	}
+}
+
+// removeCarol takes who is called out of the lobby.
+func (r *rig) removeCarol() {
+	r.t.Helper()
+	host := r.backend.Join("lobby", "host")
+	defer func() { _ = host.Leave() }()
+	for _, p := range host.Roster() {
+		if p.Kind == rooms.Phone {
+			if err := host.RemovePhone(p.ID); err != nil {
+				r.t.Error(err)
+			}
+			return
+		}
+	}
+	r.t.Error("nobody is called")
+}
+
+func TestNobodyAnswersACallOut(t *testing.T) {
+	t.Parallel()
+	carol := newRig(t, nil).called()
 	r := carrierRig(t, carol)
+	r.gateway.RingTime = time.Second
+	ben, err := r.call("lobby", codec.PCMA)
+	must(t, ben, err)
 	o := r.callOut("0123456789")
 	invite := carol.await("INVITE")
-	carol.says(invite, 486, "", `Reason: Q.850;cause=17;text="User busy"`)
-	err := o.ends()
-	var failed *CallFailed
-	if !errors.As(err, &failed) || failed.Code != 486 || err.Error() != "the number is busy (SIP 486, Q.850 17 User busy)" {
+	carol.says(invite, 180, "")
+	carol.says(carol.await("CANCEL"), 200, "")
+	carol.says(invite, 487, "")
+	ben.says("en", ivr.NoAnswer)
+	if err := o.ends(); err == nil || err.Error() != "nobody answered" {
 		t.Errorf("got %v", err)
 	}
+}
+
+// What comes before the answer is heard, in place of our tone; and then the tone again, where it is another trunk's turn.
+func TestEarlySoundOfACallOut(t *testing.T) {
+	t.Parallel()
+	carol := newRig(t, nil).called()
+	r := carrierRig(t, carol)
+	ben, err := r.call("lobby", codec.PCMA)
+	must(t, ben, err)
+	r.callOut("0123456789")
+	invite := carol.await("INVITE")
+	carol.says(invite, 180, "")
+	ben.hears(440)
+	carol.says(invite, 183, carol.answer(invite))
+	hush := carol.whistle(700)
+	ben.hears(700)
+	hush()
+	carol.says(invite, 486, "")
+	ben.says("en", ivr.Busy)
+}
+
+// Where a key is wanted, who answers is asked for it, and is not heard before.
+func TestCallOutWantsAKey(t *testing.T) {
+	t.Parallel()
+	carol := newRig(t, nil).called()
+	r := carrierRig(t, carol)
+	r.live.Outgoing.Press = "1"
+	ben, err := r.call("lobby", codec.PCMA)
+	must(t, ben, err)
+	o := r.callOut("0123456789")
+	invite := carol.await("INVITE")
+	carol.says(invite, 180, "")
+	carol.says(invite, 200, carol.answer(invite))
+	carol.await("ACK")
+	hush := carol.whistle(700) // a voice box
+	carol.telephone.says("en", ivr.PressOne)
+	ben.hears(440)
+	if got := o.states(); slices.Contains(got, Joined) {
+		t.Errorf("got %v", got)
+	}
+	hush()
+	for _, keys := range []string{"2", "1"} {
+		if err := carol.line.SendDigits(t.Context(), keys); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o.await(Joined)
+	carol.whistle(700)
+	ben.hears(700)
+	carol.hangsUp(invite)
+	if err := o.ends(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A voice box that hangs up has never been in the room.
+func TestCallOutToAVoiceBox(t *testing.T) {
+	t.Parallel()
+	carol := newRig(t, nil).called()
+	r := carrierRig(t, carol)
+	r.live.Outgoing.Press = "1"
+	o := r.callOut("0123456789")
+	invite := carol.await("INVITE")
+	carol.says(invite, 200, carol.answer(invite))
+	carol.await("ACK")
+	o.await(Answered)
+	carol.hangsUp(invite)
+	if err := o.ends(); err == nil || err.Error() != "the other end hung up" {
+		t.Errorf("got %v", err)
+	}
+	r.nothingLeft()
+}
+
+// However many try at once, no more go out than may.
+func TestManyCallsOutAtOnce(t *testing.T) { // alone: a hundred voices in one room are much for this machine
+	carol := newRig(t, nil).called()
+	r := carrierRig(t, carol)
+	var calls []*outgoingCall
+	for range 100 {
+		calls = append(calls, r.callOut("0123456789"))
+	}
+	invites := map[string]string{}
+	for len(invites) < 3 {
+		invite := carol.await("INVITE")
+		invites[headerOf(invite, "Call-ID")] = invite
+	}
+	refused := make(chan error, len(calls))
+	for _, o := range calls {
+		go func() { refused <- <-o.end }()
+	}
+	for range len(calls) - 3 {
+		select {
+		case err := <-refused:
+			if !strings.Contains(err.Error(), "outgoing.limits.at_once") {
+				t.Errorf("got %v", err)
+			}
+		case <-time.After(patience):
+			t.Fatal("a call is neither refused nor out")
+		}
+	}
+	for _, invite := range invites {
+		carol.says(invite, 486, "")
+	}
+	for range 3 {
+		<-refused
+	}
+	r.nothingLeft()
+	if err := carol.conn.SetReadDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	for buf := make([]byte, 1<<16); ; {
+		n, _, err := carol.conn.ReadFromUDPAddrPort(buf)
+		if err != nil {
+			return
+		}
+		if id := headerOf(string(buf[:n]), "Call-ID"); invites[id] == "" {
+			t.Errorf("another INVITE went out: %s", id)
+		}
+	}
+}
+
+// A call out is a call: it can be transferred by the phone that was called.
+func TestCallOutIsTransferred(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ rule, more string }{{"blind", ""}, {"attended", "?Replaces=a%40b%3Bto-tag%3D1%3Bfrom-tag%3D2"}} {
+		t.Run(c.rule, func(t *testing.T) {
+			t.Parallel()
+			phones := newRig(t, nil)
+			carol, dave := phones.called(), phones.called()
+			r := carrierRig(t, carol)
+			r.live.Trunks[1].Transfer = config.Transfer{Allowed: true, Nets: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+			ben, err := r.call("lobby", codec.PCMA)
+			must(t, ben, err)
+			o := r.callOut("0123456789")
+			invite := carol.await("INVITE")
+			carol.says(invite, 200, carol.answer(invite))
+			carol.await("ACK")
+			o.await(Joined)
+			carol.sends("REFER", invite, 1, "Refer-To: <"+dave.uri()+c.more+">", "Contact: <"+carol.uri()+">")
+			carol.await("SIP/2.0 202")
+			second := dave.await("INVITE")
+			if from := headerOf(second, "From"); !strings.HasPrefix(from, "<sip:+33199999999@") {
+				t.Errorf("the transfer comes from %q", from)
+			}
+			if got := headerOf(second, "Replaces") != ""; got != (c.more != "") {
+				t.Errorf("Replaces: %q", headerOf(second, "Replaces"))
+			}
+			dave.says(second, 200, dave.answer(second))
+			dave.await("ACK")
+			dave.whistle(700)
+			ben.hears(700)
+			bye := carol.await("BYE")
+			carol.says(bye, 200, "")
+			if err := o.ends(); err != nil {
+				t.Error(err)
+			}
+			dave.hangsUp(second)
+			ben.hangup()
+			r.nothingLeft()
+		})
+	}
+}
+
+// A call that comes with Replaces takes the place of a call out.
+func TestCallOutIsReplaced(t *testing.T) {
+	t.Parallel()
+	carol := newRig(t, nil).called()
+	r := carrierRig(t, carol)
+	for i := range r.live.Trunks {
+		r.live.Trunks[i].Transfer = config.Transfer{Allowed: true}
+	}
+	ben, err := r.call("lobby", codec.PCMA)
+	must(t, ben, err)
+	o := r.callOut("0123456789")
+	invite := carol.await("INVITE")
+	carol.says(invite, 200, carol.answer(invite))
+	carol.await("ACK")
+	o.await(Joined)
+	_, ours, _ := strings.Cut(headerOf(invite, "From"), ";tag=")
+	dave := r.late()
+	dave.number = "anything"
+	dave.send("INVITE", 1, "", "Replaces: "+headerOf(invite, "Call-ID")+";to-tag="+ours+";from-tag=carol")
+	ok := dave.join(dave.await("SIP/2.0 200"))
+	dave.send("ACK", 1, dave.take(ok))
+	carol.says(carol.await("BYE"), 200, "")
+	if err := o.ends(); err != nil {
+		t.Error(err)
+	}
+	dave.whistle(700)
+	ben.hears(700)
+}
+
+// A call out lasts as long as it may, and is told before.
+func TestCallOutLastsAsLongAsItMay(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		rule    string
+		longest time.Duration
+		words   ivr.Prompt
+	}{{"the end", time.Second, ivr.TimeUp}, {"a minute before", time.Minute + time.Second, ivr.LastMinute}} {
+		t.Run(c.rule, func(t *testing.T) {
+			t.Parallel()
+			carol := newRig(t, nil).called()
+			r := carrierRig(t, carol)
+			r.live.Outgoing.Limits.Longest = c.longest
+			o := r.callOut("0123456789")
+			invite := carol.await("INVITE")
+			carol.says(invite, 200, carol.answer(invite))
+			carol.await("ACK")
+			carol.telephone.says("en", c.words)
+			if c.longest < lastMinute {
+				carol.says(carol.await("BYE"), 200, "")
+				o.ends()
+				if last := o.told[len(o.told)-1]; last.State != Ended || !strings.Contains(last.Why, "outgoing.limits.minutes_a_call") {
+					t.Errorf("got %+v", last)
+				}
+				r.nothingLeft()
+			}
+		})
+	}
+}
+
+// A phone that has registered is called without a trunk: all its devices ring.
+func TestCallOutToAPhone(t *testing.T) {
+	t.Parallel()
+	phones := newRig(t, nil)
+	desk, cordless := phones.called(), phones.called()
+	r := carrierRig(t)
+	r.live.Phones = []config.Phone{{User: "2001", Name: "Reception", Gain: true, Gate: true}}
+	r.gateway.Devices = func(string) (all [][]registrar.Binding) {
+		for _, p := range []*called{desk, cordless} {
+			all = append(all, []registrar.Binding{{Contact: p.uri(), Flow: registrar.Flow{Network: "tcp", Remote: p.conn.LocalAddr().(*net.UDPAddr).AddrPort()}}})
+		}
+		return all
+	}
+	ben, err := r.call("lobby", codec.PCMA)
+	must(t, ben, err)
+	o := r.callOut("2001")
+	first, second := desk.await("INVITE"), cordless.await("INVITE")
+	desk.says(first, 180, "")
+	cordless.says(second, 180, "")
+	ben.hears(425)
+	cordless.says(second, 200, cordless.answer(second))
+	cordless.await("ACK")
+	desk.says(desk.await("CANCEL"), 200, "")
+	desk.says(first, 487, "")
+	o.await(Joined)
+	cordless.whistle(700)
+	ben.hears(700)
+	if got := r.roster(); !slices.Contains(got, "Reception") {
+		t.Errorf("in the room: %q", got)
+	}
+	o.cancel()
+	cordless.says(cordless.await("BYE"), 200, "")
+	if err := o.ends(); err != nil {
+		t.Error(err)
+	}
+	ben.hangup()
 	r.nothingLeft()
 }

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"passerelle/bridge/numbers"
+	"passerelle/bridge/outgoing"
 	"passerelle/config"
 )
 
@@ -9,6 +10,7 @@ import (
 // for every call. It does not change.
 type directory struct {
 	live    *config.Live
+	rules   outgoing.Rules
 	numbers map[planned]numbers.Number
 }
 
@@ -20,7 +22,7 @@ type planned struct {
 
 // newDirectory reads the numbers of a configuration.
 func newDirectory(live *config.Live) *directory {
-	d := &directory{live: live, numbers: make(map[planned]numbers.Number)}
+	d := &directory{live: live, rules: OutgoingRules(live), numbers: make(map[planned]numbers.Number)}
 	for i := range live.Trunks {
 		plan := planOf(live, &live.Trunks[i])
 		for _, r := range live.Routes {

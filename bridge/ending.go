@@ -16,6 +16,7 @@ const hangupTimeout = 5 * time.Second
 
 // Reasons of the gateway's own why a call that is up ends.
 var (
+	errEnded   = errors.New("whoever runs the gateway has ended the call")
 	errDrained = errors.New("the gateway closes")
 	errTimeUp  = errors.New("the call has lasted as long as it may (max_call)")
 	errTold    = errors.New("the caller was told")         // beside the error that it was told of
@@ -49,16 +50,19 @@ func endings() []ending {
 		silent(rtp.ErrDeadPeer, "no RTP arrives"), silent(errPartner, ""),
 		{rtp.ErrFingerprint, nil, rtp.ErrFingerprint.Error(), false}, {rtp.ErrHandshake, nil, rtp.ErrHandshake.Error(), false},
 		silent(ivr.ErrGaveUp, "no right PIN was entered"),
+		silent(errNoConsent, errNoConsent.Error()),
 		silent(errTransferred, errTransferred.Error()), silent(errReplaced, errReplaced.Error()),
 		spoken(rooms.ErrRemoved, ivr.Removed),
 		spoken(rooms.ErrNoRoom, ivr.RoomClosed), spoken(rooms.ErrClosed, ivr.RoomClosed),
 		spoken(rooms.ErrEncrypted, ivr.Encrypted), spoken(rooms.ErrFull, ivr.RoomFull),
 		spoken(rooms.ErrDenied, ivr.Denied), spoken(rooms.ErrUnanswered, ivr.Unanswered),
 		silent(errSaid, errSaid.Error()), spoken(errEcho, ivr.TimeUp),
-		spoken(errTimeUp, ivr.TimeUp), spoken(errAlone, ivr.StayedAlone),
+		spoken(errTimeUp, ivr.TimeUp), spoken(errSpent, ivr.TimeUp), spoken(errAlone, ivr.StayedAlone),
 		{errLost, []ivr.Prompt{ivr.Failed, ivr.Goodbye}, errLost.Error(), false},
 		{why: errTold},
+		{errEnded, []ivr.Prompt{ivr.Goodbye}, errEnded.Error(), true},
 		{errDrained, []ivr.Prompt{ivr.Goodbye}, errDrained.Error(), true},
+		{context.Canceled, []ivr.Prompt{ivr.Goodbye}, "hung up", true}, // a call out, by who asked for it
 	}
 }
 

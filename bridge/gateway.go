@@ -25,8 +25,8 @@ import (
 	"passerelle/sip/rtp"
 )
 
-// Config is what a Gateway is made of. All fields are needed, Knocks, ServerOf, Devices, Dial, Ledger, Guesses and Log
-// excepted.
+// Config is what a Gateway is made of. All fields are needed, Knocks, ServerOf, Devices, Dial, Servers, RingTime, Ledger, Guesses
+// and Log excepted.
 type Config struct {
 	Live     func() *config.Live // what is in force
 	Engine   *audio.Engine
@@ -45,6 +45,8 @@ type Config struct {
 	// Servers returns where a trunk is called, SIP URIs in the order of trying, and who answers its challenges, nil if
 	// nobody can. Nil: as the configuration has them.
 	Servers func(trunk string) ([]string, *digest.Keyring)
+	// RingTime is how long somebody is rung; 0: a minute.
+	RingTime time.Duration
 	// Ledger lets calls out, and counts them. Nil: nothing is called out.
 	Ledger *outgoing.Ledger
 	// Guesses holds up those who guess PINs. Nil: one with a memory of its own.
@@ -152,7 +154,7 @@ func (g *Gateway) admit(c *call, cancel context.CancelCauseFunc) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
-	case g.draining:
+	case g.draining && (!c.to.emergency || len(g.calls)+g.out == 0):
 		return full("the gateway closes")
 	case c.to.emergency: // is never one too many
 	case c.replacing != nil: // one for one

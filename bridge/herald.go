@@ -20,8 +20,12 @@ import (
 // and to the phones beside. The seat is lent to a leg that has something to say before its answer, and handed over to the one
 // that has answered.
 
-// heraldTick is the length of the herald's packets.
-const heraldTick = 20 * time.Millisecond
+const (
+	// heraldTick is the length of the herald's packets.
+	heraldTick = 20 * time.Millisecond
+	// heraldLead is how far ahead of its time the herald speaks: so much later it may be woken, and nobody hears it.
+	heraldLead = 3 * heraldTick
+)
 
 type herald struct {
 	gateway *Gateway
@@ -127,33 +131,55 @@ func (h *herald) watch(ctx context.Context, cancel context.CancelCauseFunc) {
 	}
 }
 
-// speak sends what there is to say, a packet a tick.
+// speak sends what there is to say, a packet a tick. Where the machine stood still, what is due is sent at once. Each packet is
+// said to arrive in its time, so that nothing has to be made up for the jitter of a timer.
 func (h *herald) speak(ctx context.Context) {
 	tick := time.NewTicker(heraldTick)
 	defer tick.Stop()
-	pcm := make([]int16, h.rate*int(heraldTick/time.Millisecond)/1000)
-	payload := make([]byte, len(pcm))
-	f := codec.Frame{Kind: h.kind}
-	units := uint32(h.kind.ClockRate() * int(heraldTick/time.Millisecond) / 1000)
+	v := voice{
+		pcm: make([]int16, h.rate*int(heraldTick/time.Millisecond)/1000),
+		f:   codec.Frame{Kind: h.kind}, units: uint32(h.kind.ClockRate() * int(heraldTick/time.Millisecond) / 1000),
+	}
+	v.payload = make([]byte, len(v.pcm))
+	began, sent := h.gateway.Clock(), time.Duration(0)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		f.Timestamp += units
-		if !h.next(pcm) {
-			continue
+		for due := (h.gateway.Clock() + heraldLead - began) / heraldTick; sent < due; sent++ {
+			v.f.Arrival = began + sent*heraldTick
+			if err := h.utter(&v); err != nil {
+				h.gateway.Log.Warn("the herald is dumb", "error", err)
+				return
+			}
 		}
-		n, err := h.encoder.Encode(payload, pcm)
-		if err != nil {
-			h.gateway.Log.Warn("the herald is dumb", "error", err)
-			return
-		}
-		f.Seq++
-		f.Arrival, f.Payload = h.gateway.Clock(), payload[:n]
-		h.phone.PushFrame(&f)
 	}
+}
+
+// voice is what a herald speaks with.
+type voice struct {
+	pcm     []int16
+	payload []byte
+	f       codec.Frame
+	units   uint32 // of RTP time, in a packet
+}
+
+// utter sends one packet, if there is something to say.
+func (h *herald) utter(v *voice) error {
+	v.f.Timestamp += v.units
+	if !h.next(v.pcm) {
+		return nil
+	}
+	n, err := h.encoder.Encode(v.payload, v.pcm)
+	if err != nil {
+		return err
+	}
+	v.f.Seq++
+	v.f.Payload = v.payload[:n]
+	h.phone.PushFrame(&v.f)
+	return nil
 }
 
 // next fills pcm with what is to be heard next; false where nothing is.

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -9,7 +10,7 @@ import (
 	"passerelle/sip"
 )
 
-// ringTimeout is how long somebody is rung.
+// ringTimeout is how long somebody is rung, where nobody says.
 const ringTimeout = 60 * time.Second
 
 // errRangOut is why nobody is rung any longer.
@@ -27,7 +28,7 @@ type hunt struct {
 
 // run returns the leg that was answered first; the others ring no more.
 func (h *hunt) run(ctx context.Context) (answered *call, err error) {
-	ctx, stop := context.WithTimeoutCause(ctx, ringTimeout, errRangOut)
+	ctx, stop := context.WithTimeoutCause(ctx, cmp.Or(h.gateway.RingTime, ringTimeout), errRangOut)
 	defer stop()
 	type outcome struct {
 		leg *call

@@ -40,6 +40,7 @@ type audience struct {
 	rings  func(leg *call, code int, reason string) // a provisional answer above 100
 	sounds func(leg *call)                          // there is something to be heard of it
 	gone   func(leg *call)                          // there is no more, without an answer
+	waits  func()                                   // again and again, while nothing else is told
 }
 
 // ring is a provisional answer.
@@ -74,6 +75,9 @@ func (c *call) launch(ctx context.Context, t target, cancel context.CancelCauseF
 		case <-tick.C:
 			if c.sounds.Load() {
 				c.line.Spare()
+			}
+			if to.waits != nil {
+				to.waits()
 			}
 		case <-c.keys: // of somebody who does not talk yet
 		case r := <-rung:
@@ -201,21 +205,6 @@ func (c *call) drop(ctx context.Context, reason string) {
 	c.giveBack(ctx)
 }
 
-// hears reads the line of a leg, from its early sound on or from its answer. It may be called again.
-func (c *call) hears(cancel context.CancelCauseFunc) {
-	if c.hush == nil {
-		c.hush = c.listen(cancel)
-	}
-}
-
-// deafen ends that.
-func (c *call) deafen() {
-	if c.hush != nil {
-		c.hush()
-		c.hush = nil
-	}
-}
-
 // lives takes a leg that was answered to its end: settle brings it into its room. It is what serve is to a call that comes in,
 // from step 7 on.
 func (c *call) lives(ctx context.Context, cancel context.CancelCauseFunc, settle func(context.Context) error) (err error) {
@@ -231,6 +220,7 @@ func (c *call) lives(ctx context.Context, cancel context.CancelCauseFunc, settle
 	ctx, stop := c.bounded(ctx)
 	defer stop()
 	c.hears(cancel)
+	defer c.watch()()
 	if err := c.awaitKeys(ctx); err != nil {
 		return err
 	}

@@ -6,34 +6,39 @@ import (
 	"errors"
 	"fmt"
 
+	"passerelle/bridge/ivr"
 	"passerelle/config"
 	"passerelle/sip"
 )
 
-// A call to somebody who is not in a room: a phone that has registered, every device of which rings. The leg that is answered
-// is the call's partner, and the two are in a mix of their own, where phones hear each other.
+// A call to somebody who is not in a room: a phone that has registered, every device of which rings, or a number over a trunk
+// (way_out.go). The leg that is answered is the call's partner, and the two are in a mix of their own, where phones hear
+// each other.
 
 // errPartner ends a call whose other phone has hung up.
 var errPartner = errors.New("the other phone hung up")
 
-// reach rings whom the call goes to, and makes the one that answers the call's partner.
-func (c *call) reach(ctx context.Context, cancel context.CancelCauseFunc) error {
+// devices are those of the phone that the call goes to.
+func (c *call) devices() ([][]target, error) {
 	who := identify(c.invite, c.to.trunk)
-	devices, err := c.gateway.devicesOf(c.to.ring, sip.Address{Display: who.display, User: cmp.Or(who.user, "anonymous")})
-	if err != nil {
-		return err
-	}
+	return c.gateway.devicesOf(c.to.ring, sip.Address{Display: who.display, User: cmp.Or(who.user, "anonymous")})
+}
+
+// reach rings devices, and makes the one that answers the call's partner.
+func (c *call) reach(ctx context.Context, cancel context.CancelCauseFunc, devices [][]target) (err error) {
 	ringing := hunt{
 		gateway: c.gateway, devices: devices, cancel: cancel,
 		leg: func(t target) *call {
 			leg := c.gateway.newLeg(c.live, t)
 			leg.part, leg.log = true, c.log.With("leg", "phone")
+			leg.to.emergency = c.to.emergency
 			return leg
 		},
+		to: c.listener(ctx, cancel),
 	}
 	c.partner, err = ringing.run(ctx)
 	if errors.Is(err, errRangOut) {
-		return refuse(480, "nobody answers the phone %s", masked(c.to.ring.User))
+		return refuse(480, "nobody answers: %s", c.to)
 	}
 	return err
 }
@@ -74,6 +79,9 @@ func (c *call) converse(ctx context.Context) error {
 	defer context.AfterFunc(leg.dialog.Context(), func() { cancel(errPartner) })()
 	leg.hears(cancel)
 	defer leg.deafen()
+	ctx, stop := leg.spend(ctx)
+	defer stop()
+	defer leg.watch()()
 	c.alone()
 	leg.phone.Join(c.booth)
 	for {
@@ -82,6 +90,9 @@ func (c *call) converse(ctx context.Context) error {
 			return context.Cause(ctx)
 		case <-c.booth.Done():
 			return fmt.Errorf("the sound of the call ended: %w", c.booth.Err())
+		case <-leg.lastMinute.rings():
+			leg.lastMinute.off()
+			c.speaker.say(ivr.LastMinute)
 		case <-c.back:
 		case <-leg.back:
 		case key := <-c.keys:

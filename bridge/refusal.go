@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"passerelle/bridge/outgoing"
 	"passerelle/rooms"
 	"passerelle/sip"
 )
@@ -59,9 +60,13 @@ func full(format string, args ...any) *refusal {
 // refusalOf gives any error on the way to an answered call its SIP response.
 func refusalOf(err error) sip.Refusal {
 	var own *refusal
+	var spent *outgoing.Refusal
+	var peer *sip.StatusError
 	switch {
 	case errors.As(err, &own):
 		return sip.Refusal{Code: own.code, Warning: own.warning(), RetryAfter: own.retry, Contact: own.to}
+	case errors.As(err, &spent):
+		return sip.Refusal{Code: codeOf(spent.Reason), Warning: miscellaneous(spent.Error())}
 	case errors.Is(err, sip.ErrNoPRACK):
 		return sip.Refusal{Code: 504}
 	case errors.Is(err, errDrained):
@@ -78,6 +83,9 @@ func refusalOf(err error) sip.Refusal {
 		return sip.Refusal{Code: 480, Warning: miscellaneous(err.Error())}
 	}
 	r := sip.RefusalFor(err)
+	if errors.As(err, &peer) { // of a leg
+		r = peer.PassedOn()
+	}
 	if r.Code == 503 {
 		r.RetryAfter = retryAfter
 	}
@@ -98,4 +106,12 @@ func (c *call) refusal(err error) sip.Refusal {
 		r.Warning.Text = c.to.trace.warning()
 	}
 	return r
+}
+
+// codeOf is the SIP status of a call that may not go out.
+func codeOf(why outgoing.Reason) int {
+	if why == outgoing.Denied {
+		return 403
+	}
+	return 503
 }

@@ -103,6 +103,19 @@ func (g *Gateway) Calls() []CallState {
 	return all
 }
 
+// HangUp ends the call of that ID, and reports whether there is one.
+func (g *Gateway) HangUp(id string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for c, cancel := range g.calls {
+		if c.invite.CallID == id {
+			cancel(errEnded)
+			return true
+		}
+	}
+	return false
+}
+
 // totals is what this call's line and phone have seen so far. It may be called from any goroutine.
 func (c *call) totals() Media {
 	sound := c.sound.Load()

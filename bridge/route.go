@@ -22,6 +22,8 @@ type destination struct {
 	room      string        // "" as long as a menu has not found it
 	ring      *config.Phone // the phone that is called, and no room; nil else
 	moderator bool          // the caller came with a moderator's PIN
+	out       *config.Trunk // over which the call goes out, and into no room; nil else
+	dials     string        // the number that is called over out
 	menu      *config.Menu  // who asks for the PIN of the room; nil if the room was dialled
 	pin       string        // that came with the call, for the menu to try first
 	announce  ivr.Prompt    // what is said instead; "" if nothing is
@@ -34,6 +36,9 @@ type destination struct {
 
 // hasRoom reports whether the call is to end in a room. It takes a pointer: a copy would lie on the stack of every call.
 func (d *destination) hasRoom() bool { return d.announce == "" && !d.echo }
+
+// reaches reports whether the call is for somebody who is called, and not in a room.
+func (d *destination) reaches() bool { return d.ring != nil || d.out != nil }
 
 // Challenged reports whether a call from src must prove who it is: all must where no trunk is known by the address, and
 // those of trunks that have a password.
@@ -174,9 +179,7 @@ func (d *directory) decide(ask Ask, show func(string) string) (destination, erro
 	case ask.Called == "":
 		return note.refused(to, 404, "the called address has no user part: dial sip:ROOM@...")
 	case q.called.Kind == numbers.Emergency:
-		to.announce, to.emergency = ivr.Emergency, true
-		note.End = "the caller is told to call for help from another telephone"
-		return to, nil
+		return d.help(&q, to), nil
 	}
 	for i := range d.live.Routes {
 		r := &d.live.Routes[i]
@@ -214,6 +217,8 @@ func (d *directory) follow(r *config.Route, q *question, to destination) (destin
 			return note.refused(to, 404, "there is no phone %s", masked(user))
 		}
 		note.End = to.String()
+	case r.Trunk != "":
+		return d.out(r.Trunk, q, to)
 	case r.Menu != "":
 		to.menu = menuOf(d.live, r.Menu)
 		to.pin = firstPIN(q.fill(r.PIN.Reveal()), q.Header("X-PIN"))
@@ -386,6 +391,8 @@ func (d destination) String() string {
 	switch {
 	case d.ring != nil:
 		return "phone " + masked(d.ring.User)
+	case d.out != nil:
+		return "trunk " + d.out.Name
 	case d.echo:
 		return "echo test"
 	case d.announce != "":

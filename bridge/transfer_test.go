@@ -194,12 +194,21 @@ func TestBlindTransfer(t *testing.T) {
 // hangsUp sends BYE in the dialog of an INVITE.
 func (p *called) hangsUp(invite string) {
 	p.t.Helper()
-	msg := fmt.Sprintf("BYE sip:x@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bKbye\r\nMax-Forwards: 70\r\nFrom: %s;tag=carol\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: 1 BYE\r\nContent-Length: 0\r\n\r\n",
-		p.peer, p.conn.LocalAddr(), headerOf(invite, "To"), headerOf(invite, "From"), headerOf(invite, "Call-ID"))
-	if _, err := p.conn.WriteToUDPAddrPort([]byte(msg), p.peer); err != nil {
+	p.sends("BYE", invite, 2)
+	p.await("SIP/2.0 200")
+}
+
+// sends sends a request in the dialog of an INVITE.
+func (p *called) sends(method, invite string, cseq int, more ...string) {
+	p.t.Helper()
+	msg := fmt.Sprintf("%[1]s sip:x@%[2]s SIP/2.0\r\nVia: SIP/2.0/UDP %[3]s;branch=z9hG4bK%[1]s\r\nMax-Forwards: 70\r\nFrom: %[4]s;tag=carol\r\nTo: %[5]s\r\nCall-ID: %[6]s\r\nCSeq: %[7]d %[1]s\r\n",
+		method, p.peer, p.conn.LocalAddr(), headerOf(invite, "To"), headerOf(invite, "From"), headerOf(invite, "Call-ID"), cseq)
+	for _, line := range more {
+		msg += line + "\r\n"
+	}
+	if _, err := p.conn.WriteToUDPAddrPort([]byte(msg+"Content-Length: 0\r\n\r\n"), p.peer); err != nil {
 		p.t.Fatal(err)
 	}
-	p.await("SIP/2.0 200")
 }
 
 // What is heard before the answer is for the room; where there is no answer, everything stays as it was.

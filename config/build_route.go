@@ -19,6 +19,7 @@ func (b *builder) route(t *tree) Route {
 		Zone:      b.zone(t),
 		Video:     value(b, t.get("video"), parseBool),
 		Menu:      value(b, t.get("menu"), anyText),
+		Trunk:     value(b, t.get("trunk"), anyText),
 		Announce:  value(b, t.get("announce"), parseAnnouncement),
 		Language:  value(b, t.get("language"), parseLanguage),
 		Echo:      value(b, t.get("echo"), parseOn),
@@ -53,7 +54,7 @@ func (b *builder) either(t *tree, one, other string) {
 
 // ends are the settings that say where a route leads.
 func ends() []string {
-	return []string{"room", "menu", "phone", "announce", "echo", "reject", "redirect"}
+	return []string{"room", "menu", "phone", "trunk", "announce", "echo", "reject", "redirect"}
 }
 
 // destination tells of a route that leads nowhere, or to two places, and of what is said of another place.

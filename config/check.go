@@ -23,6 +23,7 @@ func (b *builder) check(c *Config) {
 	b.checkMenus(c)
 	b.checkRoutes(c)
 	b.checkOutgoing(c)
+	b.checkHelp(c)
 	b.checkPage(c)
 	b.checkPorts(c)
 	b.fillPublicURL(c)

@@ -37,6 +37,8 @@ func (b *builder) checkRoutes(c *Config) {
 			b.checkMenuRoute(t, route, c.Live.Menus)
 		case t.get("phone") != nil:
 			b.checkPhoneRoute(t, route, c.Live.Phones)
+		case t.get("trunk") != nil:
+			b.checkTrunkRoute(t, c)
 		case t.get("room") == nil:
 			if engine := t.get("engine"); engine != nil {
 				b.add(engine.at, engine.path, "it leads to no room")

@@ -63,11 +63,13 @@ type Live struct {
 	// Emergency is the country, "FR", whose emergency numbers are known at every trunk; empty, the default: those of each
 	// trunk's plan.
 	Emergency string
-	Outgoing  *Outgoing // nil, the default: nothing may be called out
-	Limits    Limits
-	Drain     time.Duration // how long calls that are up may go on after SIGTERM, 0 to 24 h; 10 min by default
-	Log       Log
-	Keys      Keys // of all callers
+	// Help is where calls for help go, of Trunks; empty, the default: the caller is told to call from another telephone.
+	Help     string
+	Outgoing *Outgoing // nil, the default: nothing may be called out
+	Limits   Limits
+	Drain    time.Duration // how long calls that are up may go on after SIGTERM, 0 to 24 h; 10 min by default
+	Log      Log
+	Keys     Keys // of all callers
 	// AnyRoom says that an embedded room need not be in Rooms to be opened from the page: true where a route
 	// makes such a room's name from what was dialled, as it is without a file.
 	AnyRoom bool
@@ -201,6 +203,7 @@ type Login struct {
 type Phone struct {
 	User     string // unique, and no trunk's
 	Name     string // "", the default, if it has none
+	Number   string // what it is to the world; "", the default, if nothing
 	Network  string // of Static.Networks, never empty
 	Password Secret
 	HA1      HA1
@@ -285,7 +288,7 @@ type Room struct {
 }
 
 // Route says where calls go, and which: all that it asks must be so. Of To and ToMatch, and of Callers and Caller, one at
-// most is set; exactly one of Room, Menu, Phone, Announce, Echo and Reject is.
+// most is set; exactly one of Room, Menu, Phone, Trunk, Announce, Echo and Reject is.
 type Route struct {
 	From      []string       // names of trunks; empty: trusted trunks
 	To        string         // what was dialled, literally; numbers are to be compared as numbers; empty: anything
@@ -300,6 +303,7 @@ type Route struct {
 
 	Room     string // with ToMatch a template for its Expand: it may hold $1 or ${name}
 	Menu     string // of Live.Menus
+	Trunk    string // of Live.Trunks: what was dialled goes out over it
 	Phone    string // the user of one of Live.Phones, or like Room a template for it
 	PIN      Secret // tried in Menu before it asks; like Room a template; empty, the default, if there is none
 	Engine   string // never empty with Room or Menu: of the route, of the menu or room, or the only one there is

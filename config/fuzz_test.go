@@ -104,7 +104,7 @@ func checkIsWhole(t *testing.T, c *Config) {
 			t.Fatalf("route %+v", r)
 		}
 		ends := 0
-		for _, set := range []bool{r.Room != "", r.Menu != "", r.Phone != "", r.Announce != "", r.Echo, r.Reject != 0, r.Redirect != ""} {
+		for _, set := range []bool{r.Room != "", r.Menu != "", r.Phone != "", r.Trunk != "", r.Announce != "", r.Echo, r.Reject != 0, r.Redirect != ""} {
 			if set {
 				ends++
 			}

@@ -147,12 +147,14 @@ func (b *builder) checkVia(via *tree) {
 			b.add(item.at, item.path, "%s is there twice", name)
 		}
 		seen[name] = true
-		b.checkOutward(item, name)
+		if trunk := b.checkOutward(item, name); trunk != nil && trunk.get("numbers").get("plan") == nil {
+			b.warn(item.at, item.path, "trunk %s has no numbers.plan: only numbers that begin with + can be called over it", name)
+		}
 	}
 }
 
-// checkOutward tells where a trunk that item names cannot be called over, or not with every number.
-func (b *builder) checkOutward(item *tree, name string) {
+// checkOutward tells where a trunk that item names cannot be called over; else it returns the trunk.
+func (b *builder) checkOutward(item *tree, name string) *tree {
 	for _, trunk := range namesOf(b.root.get("trunks")) {
 		switch {
 		case trunk.name != name || trunk.element.broken:
@@ -160,10 +162,11 @@ func (b *builder) checkOutward(item *tree, name string) {
 			b.add(item.at, item.path, "trunk %s has no servers: where is it called?", name)
 		case trunk.element.get("numbers").get("present") == nil:
 			b.add(item.at, item.path, "trunk %s has neither numbers.present nor numbers.ours: as whom is called over it?", name)
-		case trunk.element.get("numbers").get("plan") == nil:
-			b.warn(item.at, item.path, "trunk %s has no numbers.plan: only numbers that begin with + can be called over it", name)
+		default:
+			return trunk.element
 		}
 	}
+	return nil
 }
 
 // parseBound returns a function for numbers from 1 to most; off is 0.
@@ -229,4 +232,38 @@ func parsePress(text string) (string, error) {
 		return "", errors.New("a digit or off is wanted")
 	}
 	return text, nil
+}
+
+// announce stands for a spoken sentence where calls for help go.
+const announce = "announce"
+
+// checkHelp finds the trunk of calls for help, and warns where nobody has thought of them.
+func (b *builder) checkHelp(c *Config) {
+	t := b.root.get("emergency")
+	via := t.get("via")
+	switch {
+	case via == nil && len(c.Live.Phones) > 0 && !b.toldBelow("emergency"):
+		b.warn(b.at["phones"], "phones", "who dials 112 on one of them reaches nobody: emergency.via names the trunk for that, or announce")
+	case !via.ok(), via.text == announce:
+	default:
+		if c.Live.Help = b.lookUp(via, "trunks", "trunk"); c.Live.Help != "" {
+			b.checkOutward(via, c.Live.Help)
+		}
+	}
+}
+
+// checkTrunkRoute finds the trunk of a route.
+func (b *builder) checkTrunkRoute(t *tree, c *Config) {
+	if engine := t.get("engine"); engine != nil {
+		b.add(engine.at, engine.path, "a trunk is in no room")
+	}
+	trunk := t.get("trunk")
+	name := b.lookUp(trunk, "trunks", "trunk")
+	if name == "" {
+		return
+	}
+	b.checkOutward(trunk, name)
+	if c.Live.Outgoing == nil && b.root.get("outgoing") == nil {
+		b.add(trunk.at, trunk.path, "outgoing is missing: which numbers may be called?")
+	}
 }

@@ -25,6 +25,7 @@ func (b *builder) phone(t *tree) Phone {
 	p := Phone{
 		User:     value(b, t.get("user"), parseUser),
 		Name:     value(b, t.get("name"), parseDisplay),
+		Number:   value(b, t.get("number"), parseNumberOfOurs),
 		Password: value(b, password, b.secrets.read),
 		HA1: HA1{
 			SHA256: value(b, ha1.get("sha256"), b.parseHex(64)),

@@ -22,8 +22,9 @@ func schema() *setting {
 			doc: "Where calls go. The first that matches wins; a call that none takes is answered 404."},
 		{key: "emergency", is: mapping, means: "the numbers of each trunk's plan", doc: "Calls for help ([routes.md](routes.md)).", keys: []setting{
 			{key: "numbers", values: "country, as FR", required: true,
-				doc: "Whose emergency numbers are looked for, at every trunk. A caller of one is told to dial it from another telephone."},
-			{key: "via", later: true},
+				doc: "Whose emergency numbers are looked for, at every trunk and from phones."},
+			{key: "via", values: "name of a trunk, or announce", means: "announce",
+				doc: "Where calls for help of phones and of trusted trunks go, as the phone's own number or the trunk's numbers.present. announce: the caller is told to dial from another telephone."},
 		}},
 		{key: "http", is: mapping, unset: "{}", keys: httpSettings(), doc: "The page where browsers join."},
 		{key: "admin", is: mapping, means: "nobody is told", doc: "What programs and the commands of passerelle ask the running gateway ([admin.md](admin.md)).", keys: []setting{
@@ -199,6 +200,7 @@ func phoneSettings() []setting {
 	return []setting{
 		{key: "user", values: "text", required: true, doc: "Who it is: the user part of its address, and the name that goes with its password."},
 		{key: "name", values: "text", means: "its user, masked", doc: "What rooms call it; its own display name says nothing."},
+		{key: "number", values: "number", means: "none", doc: "What it is to the world, such as +33123456742: it calls out as that where the trunk has given us that number."},
 		{key: "network", values: "name of a network", means: "the only one", doc: "Where it is."},
 		{key: "password", values: "text, file:PATH or env:NAME", secret: true, doc: "Its password. Either this or ha1."},
 		{key: "ha1", is: mapping, doc: "What stands for the password: the digest of user:realm:password, in hexadecimal. If any phone has one of the two only, all are asked for that one only.", keys: []setting{

@@ -104,6 +104,12 @@ func (d *Dialog) RingWith(ctx context.Context, answer []byte) error {
 	return d.ask(ctx, func() error { return d.ring(answer) })
 }
 
+// Sound sends 183 with the answer to the caller's offer, since there is something to be heard before the call is answered;
+// Answer has to be given the same. It does nothing where a 180 has carried it (RingWith), nor where the caller has not offered.
+func (d *Dialog) Sound(ctx context.Context, answer []byte) error {
+	return d.ask(ctx, func() error { return d.sound(answer) })
+}
+
 // Answer sends 200 with sdp and returns; that it arrives is the dialog's own business: it is sent again
 // until the ACK comes, and without one the dialog ends with ErrNoACK. Where the INVITE had no offer, sdp is
 // empty: the Negotiator makes the offer, and is told the answer that comes in the ACK.

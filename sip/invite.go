@@ -60,6 +60,7 @@ type Refusal struct {
 	Reason     string // empty: the RFC's phrase for Code
 	Warning    Warning
 	RetryAfter time.Duration // rounded up to seconds; 0: no header
+	Because    Reason        // what the telephone network behind us says (RFC 6432); zero: no header
 	Contact    string        // where the call is to go instead (3xx), a SIP URI; empty: no header
 }
 

@@ -31,6 +31,16 @@ func RefusalFor(err error) Refusal {
 	return r
 }
 
+// PassedOn is the refusal of one peer as ours to another. What only the first can mean, a challenge or a redirection, becomes
+// 500: the other cannot answer it.
+func (e *StatusError) PassedOn() Refusal {
+	r := Refusal{Code: e.Code, Reason: e.Reason, Because: e.Because}
+	if e.Code < 400 || e.Code == sip.StatusUnauthorized || e.Code == sip.StatusProxyAuthRequired {
+		r.Code, r.Reason = sip.StatusInternalServerError, ""
+	}
+	return r
+}
+
 // status returns the code and its phrase. What is no refusal becomes 500.
 func (r Refusal) status() (code int, reason string) {
 	if r.Code < 300 || r.Code > 699 {
@@ -55,6 +65,7 @@ func (r Refusal) headers(agent string) []sip.Header {
 	if r.RetryAfter > 0 {
 		hs = append(hs, retryAfter(r.RetryAfter))
 	}
+	hs = append(hs, r.Because.header()...)
 	if r.Contact != "" {
 		hs = append(hs, sip.NewHeader("Contact", "<"+oneLine(r.Contact)+">"))
 	}

@@ -34,6 +34,26 @@ func (d *Dialog) ring(answer []byte) error {
 	return d.step(ringSurelyWe, occasion{early: answer})
 }
 
+// sound sends 183 with our answer, or surely a 180 that has it.
+func (d *Dialog) sound(answer []byte) error {
+	switch {
+	case d.late(), d.saidEarly:
+		return nil
+	case hasTag(optionTags(d.in.req, "require"), "100rel"):
+		return d.step(ringSurelyWe, occasion{early: answer})
+	}
+	return d.step(soundWe, occasion{sdp: answer})
+}
+
+// progressed sends the 183. It is not the answer, but says what that will be (RFC 3261 section 13.2.1).
+func (d *Dialog) progressed() error {
+	res := newResponse(d.in.req, d.in.from.src, sip.StatusSessionInProgress, "Session Progress", d.localTag, d.server)
+	res.AppendHeader(d.path.contact())
+	res.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))
+	res.SetBody(d.owed)
+	return d.in.respond(res)
+}
+
 // ringSurely sends a 180 with a number, again and again until the PRACK (RFC 3262 section 3).
 func (d *Dialog) ringSurely(answer []byte) error {
 	body := answer

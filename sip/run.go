@@ -128,6 +128,8 @@ func (d *Dialog) act(a action, o occasion) error {
 	switch a {
 	case sendRingingSurely:
 		return d.ringSurely(o.early)
+	case sendProgress:
+		return d.progressed()
 	case sendRinging:
 		return d.respond(d.in, sip.StatusRinging, "Ringing", d.path.contact())
 	case sendAnswer:

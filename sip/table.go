@@ -30,6 +30,7 @@ type event uint8
 const (
 	ringWe       event = iota + 1
 	ringSurelyWe       // the caller requires 100rel
+	soundWe
 	answerWe
 	rejectWe
 	hangupWe
@@ -62,6 +63,7 @@ const (
 	nothing action = iota + 1
 	sendRinging
 	sendRingingSurely
+	sendProgress
 	resendRinging
 	sendPrackOK
 	sendPrackOKAndAnswer
@@ -112,6 +114,7 @@ func calleeRows() []row {
 	return []row{
 		{incoming, ringWe, ringing, sendRinging, "a provisional answer makes an early dialog (12.1)"},
 		{incoming, ringSurelyWe, ringingSurely, sendRingingSurely, "a reliable one, where the caller requires it (RFC 3262 3)"},
+		{incoming, soundWe, ringing, sendProgress, "sound before the answer (13.3.1.1)"},
 		{incoming, answerWe, answered, sendAnswer, "answer (13.3.1.4)"},
 		{incoming, rejectWe, ended, sendRefusal, "refuse (13.3.1.3)"},
 		{incoming, hangupWe, ended, sendUnavailable, "hang up before the answer: 480"},
@@ -119,6 +122,7 @@ func calleeRows() []row {
 
 		{ringing, ringWe, ringing, sendRinging, "ring on"},
 		{ringing, ringSurelyWe, ringing, nothing, "it rings already"},
+		{ringing, soundWe, ringing, sendProgress, "sound before the answer (13.3.1.1)"},
 		{ringing, answerWe, answered, sendAnswer, "answer (13.3.1.4)"},
 		{ringing, rejectWe, ended, sendRefusal, "refuse (13.3.1.3)"},
 		{ringing, hangupWe, ended, sendUnavailable, "hang up before the answer: 480"},
@@ -254,6 +258,7 @@ func (e event) String() string {
 	names := [...]string{
 		ringWe:           "we ring",
 		ringSurelyWe:     "we ring surely",
+		soundWe:          "we sound",
 		answerWe:         "we answer",
 		rejectWe:         "we refuse",
 		hangupWe:         "we hang up",
@@ -290,6 +295,8 @@ func (a action) String() string {
 		return "-"
 	case sendRinging:
 		return "180"
+	case sendProgress:
+		return "183 with our answer"
 	case sendRingingSurely:
 		return "180 with RSeq, and again until PRACK"
 	case resendRinging:

@@ -60,6 +60,7 @@ type Number struct {
 	Dialled string // as it was
 	Bare    string // its digits, a plus before them perhaps; "" for a name
 	E164    string // "+33123456789"; "" where it is no number of the world
+	Help    string // "112", of an emergency number; "" of others
 	Kind    Kind
 	Why     string // in plain words, without the number
 }
@@ -93,6 +94,7 @@ func (p Plan) Read(dialled string) Number {
 		inside = n.Bare
 	}
 	n.Kind, n.E164, n.Why = p.read(inside)
+	n.Help, _ = p.help(inside)
 	if inside != n.Bare {
 		n.Why += ", with " + p.Outside + " before it for the outside"
 	}
@@ -145,20 +147,25 @@ func (p Plan) emergencies() string {
 	return p.Region
 }
 
-// emergency reports whether these digits call for help, also where somebody on the way has made a number of the world of
-// them.
+// emergency reports whether these digits call for help.
 func (p Plan) emergency(digits string) bool {
+	_, ok := p.help(digits)
+	return ok
+}
+
+// help returns the digits that call for help, also where somebody on the way has made a number of the world of them.
+func (p Plan) help(digits string) (number string, ok bool) {
 	region := p.emergencies()
 	if region == "" {
-		return false
+		return "", false
 	}
 	if code := phonenumbers.GetCountryCodeForRegion(region); code > 0 {
 		digits = strings.TrimPrefix(digits, fmt.Sprintf("+%d", code))
 	}
-	if french(region) {
-		return frenchEmergency(digits)
+	if french(region) && frenchEmergency(digits) || !french(region) && phonenumbers.IsEmergencyNumber(digits, region) {
+		return digits, true
 	}
-	return phonenumbers.IsEmergencyNumber(digits, region)
+	return "", false
 }
 
 // short reports whether digits are a number that means something within the country only.

@@ -102,6 +102,9 @@ func TestRead(t *testing.T) {
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			n := test.plan.Read(test.dialled)
+			if help := map[string]string{"+33112": "112", "+3315": "15", "0112": "112", "116 117": "116117"}[test.dialled]; help != "" && n.Help != help || (n.Help != "") != (n.Kind == Emergency) {
+				t.Errorf("%q calls %q for help", test.dialled, n.Help)
+			}
 			if n.Kind != test.kind || n.E164 != test.e164 || n.Why == "" {
 				t.Errorf("%+v reads %q as %v %q (%s), want %v %q", test.plan, test.dialled, n.Kind, n.E164, n.Why, test.kind, test.e164)
 			}

@@ -27,6 +27,8 @@ func (h *house) listenAdmin(c config.Admin) (*web, error) {
 	mux.HandleFunc("POST /v1/phones/{user}/options", h.askPhone)
 	mux.HandleFunc("GET /v1/config/changes", func(w http.ResponseWriter, _ *http.Request) { h.say(w, h.pending()) })
 	mux.HandleFunc("GET /v1/dial/{room}", h.invite)
+	mux.HandleFunc("POST /v1/rooms/{room}/calls", h.callsOut.post)
+	mux.HandleFunc("DELETE /v1/calls/{id}", h.callsOut.delete)
 	return &web{name: "the admin's desk (admin.listen)", listener: listener, server: &http.Server{
 		Handler: admitted(c.Token, mux), ReadHeaderTimeout: headerTime, WriteTimeout: answerTime, IdleTimeout: idleTime, MaxHeaderBytes: headerBytes,
 	}}, nil

@@ -31,14 +31,24 @@ func ask(ctx context.Context, c *config.Config, path string, answer any) error {
 
 // askWith is ask with a method.
 func askWith(ctx context.Context, c *config.Config, method, path string, answer any) error {
-	if c.Static.Admin == nil {
-		return errNoAdmin
-	}
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, method, "http://"+reachable(c.Static.Admin.Listen.String())+path, nil)
+	body, err := send(ctx, c, method, path, nil)
 	if err != nil {
 		return err
+	}
+	defer body.Close()
+	return json.NewDecoder(body).Decode(answer)
+}
+
+// send asks it with a body, and returns that of the answer, which goes on until ctx is done.
+func send(ctx context.Context, c *config.Config, method, path string, body io.Reader) (io.ReadCloser, error) {
+	if c.Static.Admin == nil {
+		return nil, errNoAdmin
+	}
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+reachable(c.Static.Admin.Listen.String())+path, body)
+	if err != nil {
+		return nil, err
 	}
 	if token := c.Static.Admin.Token; !token.IsEmpty() {
 		request.Header.Set("Authorization", "Bearer "+token.Reveal())
@@ -46,14 +56,14 @@ func askWith(ctx context.Context, c *config.Config, method, path string, answer 
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Do(request)
 	if err != nil {
-		return fmt.Errorf("ask the running gateway: %w", err)
+		return nil, fmt.Errorf("ask the running gateway: %w", err)
 	}
-	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
+		defer response.Body.Close()
 		text, _ := io.ReadAll(io.LimitReader(response.Body, 1000)) // it helps, and is not needed
-		return fmt.Errorf("ask the running gateway: %s: %s", response.Status, strings.TrimSpace(string(text)))
+		return nil, fmt.Errorf("ask the running gateway: %s: %s", response.Status, strings.TrimSpace(string(text)))
 	}
-	return json.NewDecoder(response.Body).Decode(answer)
+	return response.Body, nil
 }
 
 // listCommand is a command that asks the running gateway for one thing and prints it.

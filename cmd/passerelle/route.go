@@ -30,7 +30,7 @@ the first thing that kept it from taking the call. Nothing is called.`,
 	config.AddFlags(c.Flags())
 	c.Flags().StringVar(&from, "from", "", "the number that calls; without it, it is withheld")
 	c.Flags().StringVar(&to, "to", "", "what is dialled, before the @")
-	c.Flags().StringVar(&trunk, "trunk", "", "the trunk that the call comes from (the only one, if there is one)")
+	c.Flags().StringVar(&trunk, "trunk", "", "the trunk that the call comes from, or phones (the only trunk, if there is one)")
 	c.Flags().StringVar(&transport, "transport", "udp", "what it comes over: udp, tcp, tls")
 	c.Flags().StringArrayVar(&headers, "header", nil, `a header of the INVITE, as "X-Line: vip"`)
 	c.Flags().StringVar(&at, "at", "", "when it comes, as 2026-12-24T20:00:00+01:00 (now)")
@@ -61,10 +61,16 @@ the first thing that kept it from taking the call. Nothing is called.`,
 	return c
 }
 
-// trunkNamed finds a trunk by its name; without one, the only trunk.
+// allPhones is what routes call all phones that register.
+const allPhones = "phones"
+
+// trunkNamed finds a trunk by its name, or phones; without one, the only trunk.
 func trunkNamed(live *config.Live, name string) (*config.Trunk, error) {
 	if name == "" && len(live.Trunks) == 1 {
 		return &live.Trunks[0], nil
+	}
+	if name == allPhones || name == "" && len(live.Trunks) == 0 {
+		return &config.Trunk{Name: allPhones}, nil
 	}
 	var names []string
 	for i := range live.Trunks {

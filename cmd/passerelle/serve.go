@@ -91,8 +91,10 @@ type house struct {
 	guesses *guess.Memory // of wrong PINs
 	lines   *lines
 	minutes *outgoing.Local // of calls out
-	web     []*web
-	knocks  *bridge.Knocks
+
+	callsOut *callsOut // that the admin's desk was asked for
+	web      []*web
+	knocks   *bridge.Knocks
 
 	// What is in force, and how it is read again (reload.go).
 	inForce atomic.Pointer[rules]
@@ -157,6 +159,8 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 			Counters: h.guesses, AMinute: func() int { return h.live().Limits.GuessesPerMinute }, Log: log,
 		}),
 	})
+
+	h.callsOut = newCallsOut(h.gateway, log)
 
 	if err := h.openDoors(); err != nil {
 		return nil, err
@@ -254,6 +258,7 @@ func (h *house) serve(ctx context.Context, signals <-chan os.Signal) error {
 	}
 	stop(nil)
 	err := group.Wait()
+	h.callsOut.close()
 	stopBelow()
 	return errors.Join(err, floor.Wait())
 }
