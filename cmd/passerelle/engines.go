@@ -128,6 +128,8 @@ func named(live *config.Live, engine string) []sfu.Named {
 		if room.Engine == engine {
 			all = append(all, sfu.Named{
 				Name: room.Name, Password: room.Password.Reveal(), PIN: room.PIN.Reveal(), ModeratorPIN: room.ModeratorPIN.Reveal(),
+				Moderator: room.ModeratorPassword.Reveal(), WaitingRoom: room.WaitingRoom, WaitingTimeout: room.WaitingTimeout,
+				KeepMuted: room.KeepMuted,
 			})
 		}
 	}
