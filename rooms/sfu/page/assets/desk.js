@@ -9,7 +9,7 @@ import { t } from './language.js';
 
 const states = /** @type {Record<string, Key>} */ ({
   calling: 'callCalling', ringing: 'callRinging', busy: 'callBusy', unanswered: 'callUnanswered', declined: 'callDeclined',
-  unknown: 'callUnknown', forbidden: 'callForbidden', limited: 'callLimited',
+  unknown: 'callUnknown', unreachable: 'callUnreachable', asked: 'callAsked', forbidden: 'callForbidden', limited: 'callLimited',
 });
 
 /** @param {string} state of a call out @returns {Key} the words for it */
@@ -19,7 +19,7 @@ export function callWords(state) {
 
 /** @param {string} state @returns {boolean} whether the call is over */
 export function callOver(state) {
-  return state !== 'calling' && state !== 'ringing';
+  return !['calling', 'ringing', 'asked'].includes(state);
 }
 
 /** Dispatches "act" {act, id, number}, "knocked" (names of who is new), "called" ({number, state} of what has changed). */

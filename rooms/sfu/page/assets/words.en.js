@@ -166,6 +166,8 @@ export const english = {
   callsTitle: 'Calls',
   callCalling: 'calling…',
   callRinging: 'ringing…',
+  callAsked: 'has answered, and is asked to come in…',
+  callUnreachable: 'cannot be reached at the moment',
   callBusy: 'is busy',
   callUnanswered: 'nobody has answered',
   callDeclined: 'has declined',

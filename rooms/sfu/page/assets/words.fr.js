@@ -167,6 +167,8 @@ export const french = {
   callsTitle: 'Appels',
   callCalling: 'appel en cours…',
   callRinging: 'ça sonne…',
+  callAsked: 'a décroché, et doit confirmer…',
+  callUnreachable: 'injoignable pour l’instant',
   callBusy: 'occupé',
   callUnanswered: 'pas de réponse',
   callDeclined: 'appel refusé',

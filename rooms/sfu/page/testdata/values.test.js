@@ -54,9 +54,9 @@ test('every refusal of the server has words', () => {
 });
 
 test('every state of a call out has words, and is over or not', () => {
-  for (const state of ['calling', 'ringing', 'busy', 'unanswered', 'declined', 'unknown', 'forbidden', 'limited', 'failed', 'newer']) {
+  for (const state of ['calling', 'ringing', 'asked', 'busy', 'unanswered', 'declined', 'unknown', 'unreachable', 'forbidden', 'limited', 'failed', 'newer']) {
     assert.ok(english[callWords(state)], state);
-    assert.equal(callOver(state), state !== 'calling' && state !== 'ringing', state);
+    assert.equal(callOver(state), !/^(calling|ringing|asked)$/.test(state), state);
   }
 });
 
