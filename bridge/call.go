@@ -55,6 +55,7 @@ type call struct {
 	back     chan struct{} // receives when it hears again
 
 	// The way to the room.
+	received   bool              // answered before it has a seat: a menu asks, or the room has a waiting room
 	admitted   time.Duration     // when the menu let it through
 	attributes map[string]string // of the participant, as the reception wants them
 	room       *openRoom         // nil while the call has no seat
@@ -64,6 +65,7 @@ type call struct {
 	inCall    ivr.Keys
 	muted     bool
 	moderated bool // and a moderator did it last
+	kept      bool // and alone may unmute it
 	hand      bool // raised
 	volume    int  // of what the phone hears, in dB
 
@@ -164,11 +166,11 @@ func (c *call) serve(ctx context.Context) (err error) {
 	}
 
 	// 5. A seat in the room, or another phone that answers; the phone rings until then. A menu asks for the room after
-	// the answer, and what is only said needs none.
+	// the answer, a waiting room is opened after it, and what is only said needs none.
 	defer c.stand()
 	defer c.partWith(ctx)
 	defer c.deafen()
-	if !c.asks() && c.to.hasRoom() {
+	if !c.received && c.to.hasRoom() {
 		if err := c.meet(ctx, cancel); err != nil {
 			return err
 		}
@@ -213,16 +215,17 @@ func (c *call) find(ctx context.Context) (err error) {
 	if p := c.to.phone; p != nil { // who it is, and not who it says that it is
 		c.invite.From.Display, c.invite.From.User = p.Name, p.User
 	}
+	c.received = err == nil && (c.asks() || c.knocks())
 	return err
 }
 
 // proceed is the rest of serve, with a phone that is listened to.
 func (c *call) proceed(ctx context.Context) error {
-	// 8. Which room, if a menu has to ask; some calls lead to none.
+	// 8. Which room, if a menu has to ask, and may it enter; some calls lead to none.
 	if !c.to.hasRoom() {
 		return because(ctx, c.entertain(ctx))
 	}
-	if c.asks() {
+	if c.received {
 		if err := c.choose(ctx); err != nil {
 			return because(ctx, err)
 		}
@@ -236,6 +239,12 @@ func (c *call) proceed(ctx context.Context) error {
 
 // asks reports whether a menu has to ask for the room.
 func (c *call) asks() bool { return c.to.menu != nil && c.to.room == "" }
+
+// knocks reports whether the room that was dialled has a waiting room. Who takes the place of another was let in already.
+func (c *call) knocks() bool {
+	porter, ok := c.rooms().Reception.(rooms.Porter)
+	return ok && c.to.room != "" && porter.Knocks(c.to.room)
+}
 
 // stay goes on until the call is over.
 func (c *call) stay(ctx context.Context) error {

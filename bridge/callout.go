@@ -273,7 +273,7 @@ func (c *callOut) over(err error) error {
 	if c.joined {
 		return nil
 	}
-	return &CallFailed{Why: f.why, Code: f.code, Reason: f.reason, Err: err}
+	return &CallFailed{Why: f.why, Code: f.code, Reason: f.reason, Words: f.words, Err: err}
 }
 
 // tellEnd tells how it went, once: before that is said in the room.
@@ -305,9 +305,10 @@ func (c *callOut) tell(p Progress) {
 
 // CallFailed is why nobody came.
 type CallFailed struct {
-	Why    string // in plain words
-	Code   int    // SIP status; 0 if there is none
-	Reason string // of the other end (RFC 3326); "" if it gave none
+	Why    string     // in plain words
+	Code   int        // SIP status; 0 if there is none
+	Reason string     // of the other end (RFC 3326); "" if it gave none
+	Words  ivr.Prompt // that the room heard; "" if none
 	Err    error
 }
 

@@ -13,10 +13,16 @@ import (
 	"passerelle/rooms"
 )
 
-// choose brings the phone from the menu into a room. What its keys said meanwhile, somebody who waits and
-// tries a PIN again, is not for those who are there.
+// choose brings the phone into a room, past the menu and the waiting room. What its keys said meanwhile, somebody who
+// waits and tries a PIN again, is not for those who are there.
 func (c *call) choose(ctx context.Context) error {
-	if err := c.ask(ctx); err != nil {
+	c.alone()
+	if c.asks() {
+		if err := c.ask(ctx); err != nil {
+			return err
+		}
+	}
+	if err := c.knock(ctx); err != nil {
 		return err
 	}
 	if err := c.sit(ctx); err != nil {
@@ -28,11 +34,9 @@ func (c *call) choose(ctx context.Context) error {
 	return nil
 }
 
-// ask finds out from the caller which room it wants, and knocks there: the PIN, then the waiting room. The
-// phone is in a mix of its own meanwhile. It sets where the call goes, and what the room wants its
-// participant to carry.
+// ask finds out from the caller which room it wants, by its PIN, and sets where the call goes. The phone is in a mix of
+// its own meanwhile.
 func (c *call) ask(ctx context.Context) error {
-	c.alone()
 	menu, reception := c.to.menu, c.rooms().Reception
 	if reception == nil {
 		return fmt.Errorf("menu %s: engine %s has no rooms with PINs", menu.Name, menu.Engine)
@@ -50,13 +54,20 @@ func (c *call) ask(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("menu %s: %w: %w", menu.Name, errTold, err)
 	}
-	c.attributes, err = reception.Admit(ctx, rooms.Entry{Room: c.to.room, Moderator: c.to.moderator}, c.participant().Name, func() {
+	return nil
+}
+
+// knock has the phone let into the room, at once or by somebody there, and sets what the room wants its participant to
+// carry.
+func (c *call) knock(ctx context.Context) (err error) {
+	entry := rooms.Entry{Room: c.to.room, Moderator: c.to.moderator}
+	c.attributes, err = c.rooms().Reception.Admit(ctx, entry, c.participant().Name, func() {
 		c.speaker.say(ivr.Waiting)
 		c.speaker.hold()
 	})
 	c.speaker.resume()
 	if err != nil {
-		return fmt.Errorf("menu %s: %w", menu.Name, err)
+		return fmt.Errorf("waiting room of %s: %w", c.to, err)
 	}
 	c.admitted = c.gateway.Clock()
 	return nil

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -77,12 +78,16 @@ func (c *call) obey(event rooms.Event) {
 	case rooms.Muted, rooms.Unmuted:
 		muted := event.Kind == rooms.Muted
 		c.phone.SetMuted(muted)
+		c.kept = event.Held
 		if muted != c.muted {
-			c.speaker.say(either(muted, ivr.MutedBy(c.inCall.Map), []ivr.Prompt{ivr.UnmutedByModerator})...)
+			c.speaker.say(either(muted, c.mutedWords(), []ivr.Prompt{ivr.UnmutedByModerator})...)
 			c.moderated = true
 		}
 		c.muted = muted
 		c.publish()
+	case rooms.Lowered:
+		c.hand = false
+		c.speaker.say(ivr.HandLowered)
 	case rooms.Interrupted, rooms.Resumed:
 		c.interrupted = event.Kind == rooms.Interrupted
 		c.lose(c.interrupted || c.known.reconnecting)
@@ -92,6 +97,11 @@ func (c *call) obey(event rooms.Event) {
 	case rooms.Digit:
 		c.dial(event.Text)
 	}
+}
+
+// mutedWords tell a caller that a moderator has muted it, and what it can do about that.
+func (c *call) mutedWords() []ivr.Prompt {
+	return either(c.kept, ivr.HeldBy, ivr.MutedBy)(c.inCall.Map)
 }
 
 // excuse tells a caller who offered video, on arrival in the first room of the call, that it is heard and not seen. Whoever
@@ -144,7 +154,7 @@ func (c *call) remind() {
 	}{
 		{c.way.told != nil, []ivr.Prompt{ivr.Reconnecting}}, {c.known.recording, []ivr.Prompt{ivr.RecordingRuns}},
 		{c.known.transcribing, []ivr.Prompt{ivr.TranscriptionRuns}},
-		{c.muted, either(c.moderated, ivr.MutedBy(c.inCall.Map), []ivr.Prompt{ivr.Muted})},
+		{c.muted, either(c.moderated, c.mutedWords(), []ivr.Prompt{ivr.Muted})},
 	} {
 		if is.so {
 			c.speaker.say(is.words...)
@@ -188,12 +198,19 @@ func (c *call) press(key rune) {
 	c.command(command)
 }
 
-// toggleMute mutes or unmutes the phone by its own wish, in step with the room.
+// toggleMute mutes or unmutes the phone by its own wish, in step with the room. A room may have a phone that a moderator
+// has muted ask first.
 func (c *call) toggleMute() {
+	err := c.seat.SetMuted(!c.muted)
+	if errors.Is(err, rooms.ErrHeld) {
+		c.kept, c.moderated = true, true
+		c.speaker.say(c.mutedWords()...)
+		return
+	}
 	c.muted, c.moderated = !c.muted, false
 	c.publish()
 	c.phone.SetMuted(c.muted)
-	if err := c.seat.SetMuted(c.muted); err != nil {
+	if err != nil {
 		c.log.Warn("the room was not told of the mute", "muted", c.muted, "error", err)
 	}
 	c.speaker.say(either(c.muted, ivr.Muted, ivr.Unmuted))

@@ -224,7 +224,7 @@ func (c *call) moveOn(ctx context.Context, m *move) error {
 	c.known, c.informed, c.interrupted = news{}, false, false
 	c.to.engine, c.to.room, c.to.menu, c.to.pin, c.attributes = m.to.engine, m.to.room, m.to.menu, m.to.pin, nil
 	c.to.moderator = false
-	if c.asks() {
+	if c.asks() || c.knocks() {
 		m.done <- nil // it is being spoken to, as if it had called there
 		return c.choose(ctx)
 	}

@@ -231,6 +231,11 @@ func (b *builder) room(t *tree) Room {
 
 		PIN:          value(b, t.get("pin"), b.parseOwnPIN),
 		ModeratorPIN: value(b, t.get("moderator").get("pin"), b.parseOwnPIN),
+
+		ModeratorPassword: value(b, t.get("moderator").get("password"), b.secrets.read),
+		WaitingRoom:       value(b, t.get("waiting_room"), parseBool),
+		WaitingTimeout:    value(b, t.get("waiting_timeout"), parseDuration(10*time.Second, time.Hour)),
+		KeepMuted:         value(b, t.get("unmute"), parseUnmute),
 	}
 }
 

@@ -63,7 +63,7 @@ func (c *Config) Changes(next *Config) []Change {
 func (l *Live) secrets() []string {
 	var all []string
 	for _, r := range l.Rooms {
-		all = append(all, r.Password.Reveal(), r.PIN.Reveal(), r.ModeratorPIN.Reveal())
+		all = append(all, r.Password.Reveal(), r.PIN.Reveal(), r.ModeratorPIN.Reveal(), r.ModeratorPassword.Reveal())
 	}
 	for _, r := range l.Routes {
 		all = append(all, r.PIN.Reveal())

@@ -16,7 +16,26 @@ func (b *builder) checkRooms(c *Config) {
 		}
 		if i < len(c.Live.Rooms) {
 			c.Live.Rooms[i].Engine = engine
+			b.checkModerators(t, &c.Live.Rooms[i])
 		}
+	}
+}
+
+// checkModerators tells of moderators whom nothing makes, and of waiting rooms that nobody could open.
+func (b *builder) checkModerators(t *tree, r *Room) {
+	moderator := t.get("moderator")
+	switch password := moderator.get("password"); {
+	case b.toldBelow(t.path):
+	case moderator.ok() && password == nil && moderator.get("pin") == nil:
+		b.add(moderator.at, moderator.path, "a password or a pin is wanted")
+	case !r.ModeratorPassword.IsEmpty() && r.ModeratorPassword.Reveal() == r.Password.Reveal():
+		b.add(password.at, password.path, "it is the same as %s.password: whoever knows that one would be a moderator", t.path)
+	case r.WaitingRoom && r.ModeratorPassword.IsEmpty():
+		at := t.get("waiting_room")
+		b.add(at.at, at.path, "nobody could let anyone in: moderator.password is wanted")
+	case r.KeepMuted && moderator == nil:
+		at := t.get("unmute")
+		b.warn(at.at, at.path, "the room has no moderator")
 	}
 }
 

@@ -285,6 +285,11 @@ type Room struct {
 	Password     Secret // for the page; empty, the default, if there is none
 	PIN          Secret // for menus: 4 to 20 digits, in no other room of the engine; empty, the default, if there is none
 	ModeratorPIN Secret // moderator.pin, likewise
+
+	ModeratorPassword Secret        // moderator.password, for the page; empty, the default: nobody moderates there
+	WaitingRoom       bool          // false by default
+	WaitingTimeout    time.Duration // how long who knocks waits, 10 s to 1 h; 10 min by default
+	KeepMuted         bool          // unmute: whom a moderator has muted cannot unmute itself; false by default
 }
 
 // Route says where calls go, and which: all that it asks must be so. Of To and ToMatch, and of Callers and Caller, one at

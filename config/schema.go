@@ -235,11 +235,17 @@ func roomSettings() []setting {
 			doc: "Asked for on the page. Phones are not asked."},
 		{key: "pin", values: "4 to 20 digits, file:PATH or env:NAME", secret: true, means: "no menu leads there",
 			doc: "What callers enter in a menu of the engine ([menu.md](menu.md)). No two of an engine are the same; quotes keep its zeros."},
-		{key: "moderator", is: mapping, means: "there is none", doc: "Whoever moderates.", keys: []setting{
-			{key: "pin", values: "4 to 20 digits, file:PATH or env:NAME", secret: true, required: true,
+		{key: "moderator", is: mapping, means: "there is none", doc: "Whoever moderates ([rooms.md](rooms.md)): by one of these at least.", keys: []setting{
+			{key: "password", values: "text, file:PATH or env:NAME", secret: true, means: "nobody moderates on the page",
+				doc: "Makes whoever enters it on the page a moderator, and opens the room as well. In a link it stands behind #moderator=."},
+			{key: "pin", values: "4 to 20 digits, file:PATH or env:NAME", secret: true, means: "phones enter as all others",
 				doc: "A PIN of the room for moderators, who enter it in the place of the other."},
 		}},
-		{key: "waiting_room", later: true},
+		{key: "waiting_room", values: "true or false", unset: "false", bare: true,
+			doc: "Whether phones and browsers wait to be let in by a moderator on the page. Moderators enter."},
+		{key: "waiting_timeout", values: "duration, 10s to 1h", unset: "10m", doc: "How long they wait; then they are told that nobody has answered."},
+		{key: "unmute", values: "self or moderator", unset: "self",
+			doc: "Who may unmute whom a moderator has muted. With moderator, callers can raise their hand to ask."},
 	}
 }
 

@@ -152,6 +152,17 @@ func parseBeforeHost(text string) (bool, error) {
 	return false, errors.New("wait or enter is wanted")
 }
 
+// parseUnmute reads who may unmute whom a moderator has muted: whether nobody else may.
+func parseUnmute(text string) (bool, error) {
+	switch text {
+	case "self":
+		return false, nil
+	case "moderator":
+		return true, nil
+	}
+	return false, errors.New("self or moderator is wanted")
+}
+
 // parseLobby reads whether phones knock.
 func parseLobby(text string) (bool, error) {
 	switch text {

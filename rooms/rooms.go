@@ -180,6 +180,7 @@ const (
 type Event struct {
 	Kind EventKind
 	Text string
+	Held bool // with Muted: only a moderator may unmute the phone
 }
 
 // MessageKind says what a phone tells the room.

@@ -91,6 +91,15 @@ func MutedBy(keys Keymap) []Prompt {
 	return append([]Prompt{MutedByModerator, SpeakAgain}, named(keys[ToggleMute])...)
 }
 
+// HeldBy is what tells a caller that a moderator has muted it and alone may unmute it, and how to ask for that where keys
+// has a way.
+func HeldBy(keys Keymap) []Prompt {
+	if keys[Hand] == "" {
+		return []Prompt{MutedByModerator}
+	}
+	return append([]Prompt{MutedByModerator, HelpHand}, named(keys[Hand])...)
+}
+
 // named are the names of keys.
 func named(keys string) []Prompt {
 	var names []Prompt

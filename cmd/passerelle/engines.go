@@ -105,7 +105,7 @@ func asksForPINs(c *config.Config, engine string) bool {
 func (h *house) openEmbedded(engine config.Engine, clock func() time.Duration) (*sfu.SFU, error) {
 	c := sfu.Config{
 		UDP: engine.Embedded.UDP, TCP: engine.Embedded.TCP, AnyRoom: h.config.Live.AnyRoom, MaxParticipants: engine.Embedded.People,
-		Clock: clock, Log: h.log,
+		Clock: clock, Log: h.log, Dial: h.dialFrom(engine.Name), MayDial: h.mayModeratorsDial,
 	}
 	if url := engine.Embedded.PublicURL; url != nil {
 		c.PublicURL = url.String()
@@ -128,6 +128,8 @@ func named(live *config.Live, engine string) []sfu.Named {
 		if room.Engine == engine {
 			all = append(all, sfu.Named{
 				Name: room.Name, Password: room.Password.Reveal(), PIN: room.PIN.Reveal(), ModeratorPIN: room.ModeratorPIN.Reveal(),
+				Moderator: room.ModeratorPassword.Reveal(), WaitingRoom: room.WaitingRoom, WaitingTimeout: room.WaitingTimeout,
+				KeepMuted: room.KeepMuted,
 			})
 		}
 	}

@@ -133,12 +133,12 @@ func (h *house) adopt() ([]config.Change, error) {
 	if late := restarts(changes); len(late) > 0 {
 		return nil, fmt.Errorf("nothing was changed: a restart is needed for %s", strings.Join(late, ", "))
 	}
+	h.put(next)
 	for _, e := range h.engines {
 		if e.sfu != nil {
 			e.sfu.Rename(named(&next.Live, e.name), next.Live.AnyRoom)
 		}
 	}
-	h.put(next)
 	if h.level != nil {
 		h.level.Set(next.Live.Log.Level)
 	}

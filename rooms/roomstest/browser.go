@@ -139,8 +139,23 @@ func (br *Browser) MutePhone(id string, muted bool) error {
 			kind = rooms.Muted
 		}
 		s.mute(muted)
+		s.held = false
 		s.notify(rooms.Event{Kind: kind})
 	})
+}
+
+// KeepPhoneMuted mutes a phone, which cannot unmute itself until a moderator has.
+func (br *Browser) KeepPhoneMuted(id string) error {
+	return br.seat(id, func(s *Seat) {
+		s.mute(true)
+		s.held = true
+		s.notify(rooms.Event{Kind: rooms.Muted, Held: true})
+	})
+}
+
+// LowerHand lowers the hand of a phone, as a moderator can.
+func (br *Browser) LowerHand(id string) error {
+	return br.seat(id, func(s *Seat) { s.notify(rooms.Event{Kind: rooms.Lowered}) })
 }
 
 // RemovePhone takes a phone out of the room.

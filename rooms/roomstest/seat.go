@@ -19,6 +19,7 @@ type Seat struct {
 
 	// Guarded by Backend.mu.
 	who      rooms.Participant
+	held     bool  // muted, and a moderator alone may unmute it
 	gone     error // why the seat is lost; nil while it is not
 	loss     float64
 	messages []rooms.Message
@@ -57,6 +58,9 @@ func (s *Seat) SetMuted(muted bool) error {
 	defer s.g.b.mu.Unlock()
 	if s.gone != nil {
 		return s.gone
+	}
+	if s.held && !muted {
+		return rooms.ErrHeld
 	}
 	s.mute(muted)
 	return nil

@@ -1,7 +1,6 @@
 package sfu
 
 import (
-	"context"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -130,28 +129,4 @@ func (s *SFU) knockFor(named Named, name string, from netip.Prefix, sock *socket
 	var err error
 	p.room, err = s.knock(named, p.knock)
 	return p, err
-}
-
-// Knocks says whether callers have to knock at a room (rooms.Porter).
-func (s *SFU) Knocks(room string) bool { return s.describe(room).WaitingRoom }
-
-// await knocks for a phone and waits for the answer.
-func (s *SFU) await(ctx context.Context, named Named, name string, waiting func()) error {
-	verdict := make(chan error, 1)
-	k := &knock{name: name, kind: "phone", told: func(err error) { verdict <- err }}
-	r, err := s.knock(named, k)
-	if err != nil {
-		return fmt.Errorf("knock at %q: %w", named.Name, err)
-	}
-	waiting()
-	select {
-	case err = <-verdict:
-	case <-ctx.Done():
-		r.withdraw(k)
-		err = ctx.Err()
-	}
-	if err != nil {
-		return fmt.Errorf("knock at %q: %w", named.Name, err)
-	}
-	return nil
 }

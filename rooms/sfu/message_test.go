@@ -201,7 +201,7 @@ func TestDocs(t *testing.T) {
 			t.Errorf("%s is not explained", word)
 		}
 	}
-	for _, state := range []DialState{Calling, Ringing, Busy, NoAnswer, Declined, NoNumber, Forbidden, Limited, Unfinished} {
+	for _, state := range []DialState{Calling, Ringing, Asked, Busy, NoAnswer, Declined, NoNumber, Unreachable, Forbidden, Limited, Unfinished} {
 		if !strings.Contains(lines["desk"], "`"+string(state)+"`") {
 			t.Errorf("the state %s of a call is not explained", state)
 		}

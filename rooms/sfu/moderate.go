@@ -81,7 +81,7 @@ func (r *room) muteOther(id string, muted bool) bool {
 			if muted {
 				kind = rooms.Muted
 			}
-			ready.Queue(s.events, rooms.Event{Kind: kind})
+			ready.Queue(s.events, rooms.Event{Kind: kind, Held: s.held})
 			return true
 		}
 	}

@@ -100,7 +100,7 @@ func (h *house) knockByPhone(t *testing.T, name string) (verdict <-chan error, h
 	out := make(chan error, 1)
 	told := 0
 	go func() {
-		err := h.await(ctx, h.describe("board"), name, func() { told++ })
+		_, err := h.Admit(ctx, rooms.Entry{Room: "Board"}, name, func() { told++ })
 		if told != 1 {
 			err = fmt.Errorf("told %d times that it waits: %w", told, err)
 		}
@@ -129,6 +129,9 @@ func TestAModeratorAdmitsWhoKnocks(t *testing.T) {
 		r, err := h.find("board")
 		return err == nil && len(r.waiting()) == 2
 	})
+	if _, err := h.Admit(t.Context(), rooms.Entry{Room: "board", Moderator: true}, "Boss", func() { t.Error("a moderator waits") }); err != nil {
+		t.Errorf("a moderator: %v", err)
+	}
 	ada := h.host(t, "Ada") // sees those who were there before
 	seen := ada.knocks(t, 2)
 	for _, k := range seen {

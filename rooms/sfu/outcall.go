@@ -13,16 +13,18 @@ type DialState string
 
 // What can become of a call out.
 const (
-	Calling    DialState = "calling"
-	Ringing    DialState = "ringing"
-	Answered   DialState = "answered" // it has a seat: it is not shown any more
-	Busy       DialState = "busy"
-	NoAnswer   DialState = "unanswered"
-	Declined   DialState = "declined"
-	NoNumber   DialState = "unknown"   // nobody has it
-	Forbidden  DialState = "forbidden" // the configuration does not allow it
-	Limited    DialState = "limited"   // ... now: as many as allowed, or as long
-	Unfinished DialState = "failed"    // of some other reason
+	Calling     DialState = "calling"
+	Ringing     DialState = "ringing"
+	Asked       DialState = "asked"    // it is answered, and may have to be confirmed
+	Answered    DialState = "answered" // it has a seat: it is not shown any more
+	Busy        DialState = "busy"
+	NoAnswer    DialState = "unanswered"
+	Declined    DialState = "declined"
+	NoNumber    DialState = "unknown" // nobody has it
+	Unreachable DialState = "unreachable"
+	Forbidden   DialState = "forbidden" // the configuration does not allow it
+	Limited     DialState = "limited"   // ... now: as many as allowed, or as long
+	Unfinished  DialState = "failed"    // of some other reason
 )
 
 // DialFailure is an error of Config.Dial that says why.

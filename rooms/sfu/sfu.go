@@ -52,6 +52,7 @@ type SFU struct {
 var (
 	_ rooms.Backend   = (*SFU)(nil)
 	_ rooms.Reception = (*SFU)(nil)
+	_ rooms.Porter    = (*SFU)(nil)
 )
 
 // New binds the ports and returns an SFU without rooms. A port that cannot be had is a *ListenError.
@@ -96,6 +97,11 @@ func (s *SFU) Rename(named []Named, anyRoom bool) {
 		d.named[key(n.Name)] = n
 	}
 	s.doors.Store(d)
+	for _, r := range s.allRooms() { // whether calls out are allowed may have changed too
+		r.mu.Lock()
+		r.restless = true
+		r.mu.Unlock()
+	}
 }
 
 // Addrs returns the ports as they were bound; tcp is the zero value where there is none.

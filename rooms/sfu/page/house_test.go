@@ -4,6 +4,7 @@ package page_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"net"
@@ -59,7 +60,13 @@ func newHouse(t *testing.T) *house {
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	h.sfu, err = sfu.New(sfu.Config{
 		UDP: netip.MustParseAddrPort("127.0.0.1:0"), AnyRoom: true, MaxParticipants: 40,
-		Named:     []sfu.Named{{Name: "locked", Password: "open sesame"}},
+		Named: []sfu.Named{
+			{Name: "locked", Password: "open sesame"},
+			{Name: "council", Password: "open sesame", Moderator: "gavel & co", WaitingRoom: true, KeepMuted: true},
+			{Name: "quick", Moderator: "gavel", WaitingRoom: true, WaitingTimeout: time.Second},
+			{Name: "desk", Moderator: "gavel"},
+		},
+		Dial: h.dial, MayDial: func() bool { return true },
 		PublicURL: "http://rooms.example:" + port,
 	})
 	if err != nil {
@@ -98,6 +105,8 @@ func (h *house) controls() http.Handler {
 	do("/hangup", h.hangup)
 	do("/remove", func(room, name string) error { return h.sfu.Remove(room, name) })
 	do("/mute", func(room, name string) error { return h.sfu.Mute(room, name, true) })
+	do("/knock", h.knock)
+	do("/hand", h.hand)
 	do("/end", func(_, _ string) error { return h.sfu.Close() })
 	return mux
 }
@@ -122,6 +131,51 @@ func (h *house) call(room, name string, talks bool) error {
 		h.work.Go(func() { talk(ctx, seat) })
 	}
 	return nil
+}
+
+// knock brings a phone to the door of a room, if it is not there yet; it comes in, muted, when it is let in.
+func (h *house) knock(room, name string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.phones[room+"/"+name] != nil {
+		return nil
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	h.phones[room+"/"+name] = &phone{stop: stop}
+	h.work.Go(func() {
+		_, err := h.sfu.Admit(ctx, rooms.Entry{Room: room}, name, func() {})
+		if err == nil {
+			err = h.call(room, name, false)
+		}
+		if err != nil && ctx.Err() == nil && !errors.Is(err, rooms.ErrDenied) && !errors.Is(err, rooms.ErrClosed) {
+			panic(err)
+		}
+	})
+	return nil
+}
+
+// hand raises a phone's hand.
+func (h *house) hand(room, name string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.phones[room+"/"+name].seat.Send(rooms.Message{Kind: rooms.HandRaised})
+}
+
+// dial is a telephone network in which what becomes of a call is its last digit: busy at 0, ringing for ever at 1, and
+// in the room at 2.
+func (h *house) dial(ctx context.Context, room, number string, progress func(sfu.DialState)) error {
+	progress(sfu.Ringing)
+	switch number[len(number)-1] {
+	case '0':
+		return &sfu.DialFailure{State: sfu.Busy, Err: errors.New("486 Busy Here")}
+	case '2':
+		if err := h.call(room, number, false); err != nil {
+			return err
+		}
+		progress(sfu.Answered)
+	}
+	<-ctx.Done()
+	return ctx.Err()
 }
 
 // talk speaks a tone of 440 Hz in syllables, until ctx ends.
@@ -178,6 +232,9 @@ func (h *house) hangupAll() {
 
 func (p *phone) close() error {
 	p.stop()
+	if p.seat == nil { // it never came in
+		return nil
+	}
 	if err := p.seat.Close(); err != nil {
 		return err
 	}

@@ -3,7 +3,7 @@
 //
 //   1. the socket opens, and the server says what the room asks for
 //   2. we send our name, and the offer
-//   3. the server answers, or refuses
+//   3. the server answers, or refuses, or has us wait for a moderator, and then again from 2
 //   4. roster and levels follow, until one side ends it
 
 import { on } from './dom.js';
@@ -12,7 +12,7 @@ import { Peer, SLOTS } from './peer.js';
 // From opening the socket to the answer.
 const PATIENCE = 10_000;
 
-/** @typedef {{name: string, password: string, resume: string, muted: boolean}} Hello */
+/** @typedef {{name: string, password: string, moderator: string, resume: string, muted: boolean}} Hello */
 
 /**
  * Where the room's WebSocket is.
@@ -45,8 +45,8 @@ export function ask(room) {
 }
 
 /**
- * Dispatches "room", "joined", "roster", "levels", "muted", "message", "ended" with the server's message,
- * "refused" with its error, "failed" (never joined), "lost" (was joined), and the peer's "up", "shaky".
+ * Dispatches "room", "waiting", "joined", "roster", "levels", "muted", "message", "desk", "ended" with the server's
+ * message, "refused" with its error, "problem" with one that changes nothing, "failed" (never joined), "lost" (was joined), and the peer's "up", "shaky".
  */
 export class Connection extends EventTarget {
   /** @type {WebSocket} */
@@ -56,6 +56,7 @@ export class Connection extends EventTarget {
   #track;
   #hello;
   #joined = false;
+  #slots = SLOTS;
   #done = false;
   #timer;
   /** What has been read so far; one message is done with before the next begins. */
@@ -117,7 +118,18 @@ export class Connection extends EventTarget {
     switch (message.type) {
       case 'room':
         this.#tell('room', message);
-        await this.#join(message.slots ?? SLOTS);
+        this.#slots = message.slots ?? SLOTS;
+        await this.#join();
+        break;
+      case 'waiting':
+        clearTimeout(this.#timer); // it takes as long as it takes
+        this.#tell('waiting', message);
+        break;
+      case 'admitted': // by a network that may be another one by now
+        this.#timer = setTimeout(() => this.#broken('time'), PATIENCE);
+        this.#peer?.close();
+        this.#peer = null;
+        await this.#join();
         break;
       case 'joined':
         await this.#accept(message);
@@ -126,6 +138,7 @@ export class Connection extends EventTarget {
       case 'levels':
       case 'muted':
       case 'message':
+      case 'desk':
         this.#tell(message.type, message);
         break;
       case 'ended':
@@ -133,16 +146,16 @@ export class Connection extends EventTarget {
         break;
       case 'error':
         // Once inside, an error speaks of one message, not of us: if it is fatal, the socket closes.
-        if (!this.#joined) this.#finish('refused', message);
+        if (this.#joined) this.#tell('problem', message);
+        else this.#finish('refused', message);
         break;
       default: // from a newer server
     }
   }
 
-  /** @param {number} slots */
-  async #join(slots) {
+  async #join() {
     try {
-      this.#peer ??= this.#newPeer(slots);
+      this.#peer ??= this.#newPeer(this.#slots);
       this.send({ type: 'join', ...this.#hello, offer: await this.#peer.offer() });
     } catch (error) {
       this.#finish('refused', { code: 'media', text: String(error) });

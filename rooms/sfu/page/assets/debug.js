@@ -2,9 +2,10 @@
 // moment that somebody presses Join:
 //
 //   room         the room's name
-//   state        idle, joining, in, waiting, rejoining, ended (states.js)
+//   state        idle, joining, knocking, in, waiting, rejoining, ended (states.js)
 //   health       connecting, good, weak, reconnecting
 //   id, people   our own id, and the roster as the server sent it
+//   moderator    whether we are one
 //   levels       the last level heard of each participant, -dBov
 //   pc           the RTCPeerConnection in use (another one after a reconnection), or null
 //   slots        [{mid, track, audio}]: the slots in order, and the element that plays each
@@ -31,6 +32,7 @@ export function expose({ name, session, room, microphone, speakers }) {
     get health() { return room.health; },
     get id() { return session.id; },
     get people() { return session.people; },
+    get moderator() { return session.moderator; },
     get pc() { return session.pc; },
     get slots() { return session.slots.map((slot, i) => ({ ...slot, audio: speakers.elements[i] })); },
     get microphone() { return { track: microphone.track, muted: microphone.muted }; },

@@ -11,7 +11,7 @@ const IN_VAIN = 0.5;
 const IN_VAIN_PICTURES = 12;
 
 /**
- * Dispatches "mute" {muted, quietly}, "leave", and "microphone" (there is none; one is wanted).
+ * Dispatches "mute" {muted, quietly}, "hand" (raised), "leave", and "microphone" (there is none; one is wanted).
  */
 export class Dock extends EventTarget {
   #microphone;
@@ -20,6 +20,8 @@ export class Dock extends EventTarget {
   #loud = 0; // pictures in a row that were loud while muted
   #vain = false;
   #mute = $('#mute');
+  #hand = $('#hand');
+  #raised = false;
   #hint = $('#mute-hint');
   #keys = /** @type {HTMLInputElement} */ ($('#keys'));
 
@@ -28,6 +30,7 @@ export class Dock extends EventTarget {
     super();
     this.#microphone = microphone;
     this.#mute.addEventListener('click', () => this.#toggle());
+    this.#hand.addEventListener('click', () => this.#tell('hand', !this.#raised));
     $('#leave').addEventListener('click', () => this.#tell('leave'));
     this.#keys.checked = recall('keys') !== 'off';
     this.#keys.addEventListener('change', () => {
@@ -47,6 +50,13 @@ export class Dock extends EventTarget {
   /** @returns {boolean} whether nobody can hear us */
   get silent() {
     return this.#microphone.muted || !this.#microphone.track;
+  }
+
+  /** @param {boolean} raised whether our hand is, as everybody sees it */
+  set raised(raised) {
+    if (raised === this.#raised) return;
+    this.#raised = raised;
+    this.draw();
   }
 
   /** @param {boolean} active whether we are in the room */
@@ -72,6 +82,8 @@ export class Dock extends EventTarget {
     $('#mute-icon').setAttribute('href', silent ? '#i-mic-off' : '#i-mic');
     setText($('#mute-text'), t(this.#talking ? 'talking' : silent ? 'unmute' : 'mute'));
     this.#mute.title = this.#keys.checked ? `${t(silent ? 'unmute' : 'mute')} (M)` : '';
+    this.#hand.setAttribute('aria-pressed', String(this.#raised));
+    setText($('#hand-text'), t(this.#raised ? 'lowerHand' : 'raiseHand'));
     const hint = this.#vain ? 'mutedSpeaking' : 'mutedHint';
     const useful = silent && !!this.#microphone.track && (this.#vain || this.#keys.checked);
     setText(this.#hint, useful ? t(hint) : '');

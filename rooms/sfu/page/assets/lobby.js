@@ -13,19 +13,63 @@ import { setTitle, showView } from './views.js';
 /** @typedef {import('./language.js').Key} Key */
 /** @typedef {import('./microphone.js').Trouble} Trouble */
 
+/**
+ * The moderator's password of a link: it stands behind the #, which no server is told.
+ * @param {string} hash location.hash
+ * @returns {string}
+ */
+export function passwordOf(hash) {
+  const found = /(?:^#|&)moderator=([^&]*)/.exec(hash);
+  try {
+    return found ? decodeURIComponent(found[1]) : '';
+  } catch {
+    return found ? found[1] : '';
+  }
+}
+
+/**
+ * Takes the moderator's password out of the address, where it would be sent on with the link, and keeps it as long as
+ * the tab: a page that is loaded anew comes back as it was.
+ * @param {string} room
+ * @returns {string}
+ */
+function invitation(room) {
+  const key = `passerelle.moderator.${room}`;
+  const given = passwordOf(location.hash);
+  try {
+    if (given) sessionStorage.setItem(key, given);
+    if (given) history.replaceState(null, '', location.pathname + location.search);
+    return sessionStorage.getItem(key) ?? '';
+  } catch {
+    return given;
+  }
+}
+
+/**
+ * @param {string} room
+ */
+function forgetInvitation(room) {
+  try {
+    sessionStorage.removeItem(`passerelle.moderator.${room}`);
+  } catch {
+    // Nothing was kept.
+  }
+}
+
 /** @param {string} code of the server @returns {Key} the words for it */
 export function errorKey(code) {
-  const known = ['password', 'tries', 'full', 'room', 'name', 'version', 'media', 'message'];
+  const known = ['password', 'moderator', 'tries', 'full', 'room', 'name', 'version', 'media', 'message', 'declined', 'unanswered'];
   const name = known.includes(code) ? code : 'failed';
   return /** @type {Key} */ (`error${name[0].toUpperCase()}${name.slice(1)}`);
 }
 
-/** The view. Dispatches "join" with {name, password, muted}. */
+/** The view. Dispatches "join" with {name, password, moderator, muted}. */
 export class Lobby extends EventTarget {
   #room;
   #microphone;
   #name = /** @type {HTMLInputElement} */ ($('#name'));
   #password = /** @type {HTMLInputElement} */ ($('#password'));
+  #moderator = /** @type {HTMLInputElement} */ ($('#moderator'));
   #muted = /** @type {HTMLInputElement} */ ($('#join-muted'));
   #button = /** @type {HTMLButtonElement} */ ($('#join'));
   #area = $('#microphone');
@@ -34,6 +78,9 @@ export class Lobby extends EventTarget {
   /** @type {Trouble} */
   #trouble = 'failed';
   #locked = false; // the room has a password
+  #moderated = false; // ... and another one for moderators
+  #waiting = false; // ... and a waiting room
+  #invited = ''; // the moderator's password of the link
   #busy = false; // joining
   #heard = false; // the microphone has shown that it works
   /** @type {Key|''} */
@@ -51,6 +98,7 @@ export class Lobby extends EventTarget {
     const panel = new SoundPanel(this.#area, microphone, speakers);
     on(panel, 'trouble', (error) => this.#inTrouble(error));
     this.#name.value = recall('name');
+    this.#invited = invitation(room);
     setText($('#lobby-title'), room);
     $('#lobby-form').addEventListener('submit', (event) => {
       event.preventDefault();
@@ -58,9 +106,16 @@ export class Lobby extends EventTarget {
     });
     $('#microphone-on').addEventListener('click', () => this.#open());
     $('#microphone-again').addEventListener('click', () => this.#open());
-    for (const field of [this.#name, this.#password]) {
-      field.addEventListener('input', () => this.#complain(field, ''));
+    for (const field of [this.#name, this.#password, this.#moderator]) {
+      field.addEventListener('input', () => {
+        this.#complain(field, '');
+        this.#draw(); // a moderator does not ask
+      });
     }
+    window.addEventListener('hashchange', () => {
+      this.#invited = invitation(room);
+      this.#draw();
+    });
     on(microphone, 'lost', () => {
       if (this.visible) this.#inTrouble(new MicrophoneError('absent'));
     });
@@ -90,6 +145,16 @@ export class Lobby extends EventTarget {
       this.#complain(this.#password, t('errorPassword'));
       this.#password.select();
     }
+    if (problem === 'moderator') {
+      this.#error = '';
+      this.#invited = '';
+      forgetInvitation(this.#room);
+      this.#moderated = true;
+      /** @type {HTMLDetailsElement} */ ($('#moderator-field')).open = true;
+      this.#draw();
+      this.#complain(this.#moderator, t('errorModerator'), true);
+      this.#moderator.select();
+    }
     if (this.#state !== 'trouble' || this.#microphone.track) this.#wake();
   }
 
@@ -99,6 +164,8 @@ export class Lobby extends EventTarget {
       try {
         const message = await ask(this.#room);
         this.#error = message.type === 'error' ? errorKey(message.code) : '';
+        this.#moderated = !!message.moderator;
+        this.#waiting = !!message.waiting;
         if (message.password) this.#lock();
         this.#draw();
         return;
@@ -149,14 +216,19 @@ export class Lobby extends EventTarget {
 
   #lock() {
     this.#locked = true;
-    show($('#password-field'), true);
+    this.#draw();
+  }
+
+  /** @returns {string} the moderator's password, where there is one */
+  get #claim() {
+    return this.#moderated ? this.#moderator.value || this.#invited : '';
   }
 
   async #submit() {
     if (this.#busy) return;
     const name = this.#name.value.trim();
     if (!name) return this.#complain(this.#name, t('nameMissing'), true);
-    if (this.#locked && !this.#password.value) return this.#complain(this.#password, t('passwordMissing'), true);
+    if (this.#locked && !this.#claim && !this.#password.value) return this.#complain(this.#password, t('passwordMissing'), true);
     if (this.#state === 'asleep' || this.#state === 'asking') {
       await this.#open();
       if (!this.#microphone.track) return; // the button now says "only listen"
@@ -166,7 +238,7 @@ export class Lobby extends EventTarget {
     this.#error = '';
     this.#draw();
     this.dispatchEvent(new CustomEvent('join', {
-      detail: { name, password: this.#password.value, muted: this.#muted.checked },
+      detail: { name, password: this.#password.value, moderator: this.#claim, muted: this.#muted.checked },
     }));
   }
 
@@ -191,7 +263,12 @@ export class Lobby extends EventTarget {
     show($('#microphone-on'), this.#state !== 'asking');
     setText($('#microphone-works'), t(this.#heard ? 'microphoneHeard' : 'microphoneTry'));
     setText($('#lobby-error'), this.#error && t(this.#error));
+    const knocks = this.#waiting && !this.#claim;
+    show($('#password-field'), this.#locked && !this.#claim);
+    show($('#moderator-field'), this.#moderated && !this.#invited);
+    show($('#moderator-known'), this.#moderated && !!this.#invited);
+    setText($('#lobby-lead'), t(knocks ? 'lobbyKnock' : 'lobbyLead'));
     this.#button.disabled = this.#busy;
-    setText(this.#button, t(this.#busy ? 'joining' : trouble ? 'joinListen' : 'join'));
+    setText(this.#button, t(this.#busy ? 'joining' : knocks ? 'knock' : trouble ? 'joinListen' : 'join'));
   }
 }

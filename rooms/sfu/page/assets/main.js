@@ -13,6 +13,7 @@ import { Speakers } from './speakers.js';
 import { recall } from './store.js';
 import { roomOf, startPage } from './start.js';
 import { setTitle, showView } from './views.js';
+import { WaitingRoom } from './waiting.js';
 
 /** @returns {boolean} whether this browser lacks what the page stands on */
 function tooOld() {
@@ -27,6 +28,7 @@ function enterRoom(name) {
   speakers.choose(recall('speaker'));
   const lobby = new Lobby(name, microphone, speakers);
   const room = new Room(name, microphone, speakers);
+  const waiting = new WaitingRoom(name);
   const meters = [...document.querySelectorAll('[data-meter]')].map((m) => /** @type {HTMLElement} */ (m));
   const meter = new Meter((level) => {
     for (const node of meters) {
@@ -50,25 +52,31 @@ function enterRoom(name) {
     if (document.visibilityState === 'visible') session?.hurry();
   });
 
-  on(lobby, 'join', ({ name: who, password, muted }) => {
+  on(lobby, 'join', ({ name: who, password, moderator, muted }) => {
     microphone.muted = muted;
     session = new Session(name);
     expose({ name, session, room, microphone, speakers });
     room.follow(session);
     on(session, 'slots', (slots) => speakers.play(slots.map((/** @type {any} */ s) => s.track)));
-    on(session, 'state', ({ state, happening, why }) => {
+    on(session, 'state', ({ state, before, happening, why }) => {
       document.documentElement.dataset.state = state;
       stayAwake(state !== 'ended' && state !== 'idle');
       if (state === 'idle') lobby.show(why);
-      if (state === 'ended') {
+      if (state === 'knocking') waiting.show(who, happening === 'failed');
+      if (state !== 'knocking') waiting.end();
+      if (before === 'knocking' && state === 'in') speakers.chime();
+      if (before === 'knocking' && happening === 'leave') {
+        lobby.show();
+      } else if (state === 'ended') {
         speakers.stop();
         microphone.close();
         showEnd(name, happening === 'refused' ? 'refused' : why, why);
       }
     });
-    session.join({ name: who, password, track: microphone.track, muted: muted || !microphone.track });
+    session.join({ name: who, password, moderator, track: microphone.track, muted: muted || !microphone.track });
   });
   on(room, 'leave', () => session?.leave());
+  on(waiting, 'leave', () => session?.leave());
   $('#rejoin').addEventListener('click', () => {
     lobby.show();
     lobby.look();
@@ -89,12 +97,16 @@ document.addEventListener('language', () => drawEnd());
 function showEnd(name, how, code) {
   const titles = /** @type {const} */ ({
     left: 'endLeft', removed: 'endRemoved', closed: 'endClosed', replaced: 'endReplaced',
-    shutdown: 'endShutdown', refused: 'endRefused',
+    shutdown: 'endShutdown', refused: 'endRefused', declined: 'endDeclined', unanswered: 'endUnanswered',
   });
+  const texts = /** @type {const} */ ({
+    left: 'endText', shutdown: 'endShutdownText', declined: 'endDeclinedText', unanswered: 'endUnansweredText',
+  });
+  if (how === 'refused' && code in texts) how = code;
   drawEnd = () => {
     setText($('#end-title'), t(titles[/** @type {keyof typeof titles} */ (how)] ?? 'endClosed'));
-    setText($('#end-text'), how === 'refused' ? t(errorKey(code))
-      : how === 'shutdown' ? t('endShutdownText') : how === 'left' ? t('endText') : '');
+    const text = texts[/** @type {keyof typeof texts} */ (how)];
+    setText($('#end-text'), how === 'refused' ? t(errorKey(code)) : text ? t(text) : '');
   };
   drawEnd();
   $('#other-room').setAttribute('href', `/${location.search}`);

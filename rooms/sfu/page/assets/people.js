@@ -5,7 +5,7 @@
 /**
  * @param {readonly Person[]} before
  * @param {readonly Person[]} now
- * @returns {{joined: Person[], left: Person[], muted: Person[], unmuted: Person[]}}
+ * @returns {{joined: Person[], left: Person[], muted: Person[], unmuted: Person[], raised: Person[]}}
  */
 export function compare(before, now) {
   const was = new Map(before.map((p) => [p.id, p]));
@@ -16,6 +16,7 @@ export function compare(before, now) {
     left: before.filter((p) => !is.has(p.id)),
     muted: stayed.filter((p) => p.muted && !was.get(p.id)?.muted),
     unmuted: stayed.filter((p) => !p.muted && was.get(p.id)?.muted),
+    raised: now.filter((p) => p.hand && !was.get(p.id)?.hand),
   };
 }
 

@@ -1,6 +1,7 @@
 // The room, once we are in it: people, lights, connection, buttons, dialogs. It shows what the session
 // says and tells the session what was pressed.
 
+import { callWords, Desk } from './desk.js';
 import { $, on, setText, show } from './dom.js';
 import { Dock } from './dock.js';
 import { drawWays } from './invite.js';
@@ -28,6 +29,7 @@ export class Room extends EventTarget {
   #notice = new Notice($('#notice'));
   #link = new Link(() => this.#session?.hurry());
   #dock;
+  #desk = new Desk();
   #panel;
   /** @type {readonly Person[]|null} null before the first roster */
   #people = null;
@@ -78,6 +80,13 @@ export class Room extends EventTarget {
     on(session, 'roster', (people) => this.#roster(people));
     on(session, 'levels', (levels) => this.#tiles.light(levels));
     on(session, 'muted', (muted) => this.#mutedByOther(muted));
+    on(session, 'desk', (desk) => {
+      this.#desk.follow(desk);
+      this.#title();
+    });
+    on(session, 'problem', (code) => {
+      if (code === 'calls') this.#notice.say(t('callsRefused'));
+    });
     on(session, 'message', ({ kind, from, text }) => {
       const name = this.#people?.find((p) => p.id === from)?.name;
       if (kind === 'text' && name) this.#notice.say(t('note', { name, text }));
@@ -91,6 +100,19 @@ export class Room extends EventTarget {
     on(this.#dock, 'leave', () => this.dispatchEvent(new CustomEvent('leave')));
     on(this.#dock, 'mute', ({ muted, quietly }) => this.#mute(muted, quietly));
     on(this.#dock, 'microphone', () => this.#wantMicrophone());
+    on(this.#dock, 'hand', (raised) => this.#session?.setHand(raised));
+    on(this.#desk, 'act', ({ act, whom }) => this.#session?.moderate(act, whom));
+    on(this.#desk, 'knocked', (names) => {
+      this.#notice.say(t('knocked', { names: list(names) }));
+      this.#speakers.knock();
+    });
+    on(this.#desk, 'called', ({ id, number, state }) => {
+      this.#notice.say(t('note', { name: number, text: t(callWords(state)) }), `call ${id}`);
+    });
+    on(this.#tiles, 'more', ({ id, near }) => {
+      const person = this.#people?.find((p) => p.id === id);
+      if (person) this.#desk.open(person, near);
+    });
     on(this.#microphone, 'lost', () => this.#microphoneLost());
     on(this.#panel, 'trouble', () => setText($('#sound-error'), t('deviceFailed')));
     on(this.#panel, 'chosen', () => setText($('#sound-error'), ''));
@@ -122,7 +144,7 @@ export class Room extends EventTarget {
   #state(state, before, why) {
     const session = /** @type {Session} */ (this.#session);
     if (state === 'in') {
-      if (before === 'joining') this.#enter();
+      if (before === 'joining' || before === 'knocking') this.#enter();
       else this.#notice.say(t('backSaid'), 'link');
       this.#link.set(session.mediaUp ? 'good' : 'connecting');
     } else if (state === 'waiting') {
@@ -131,14 +153,18 @@ export class Room extends EventTarget {
       this.#link.lost(why, session.retryAt);
     } else if (state === 'rejoining') {
       this.#link.lost(why, null);
+    } else if (state === 'knocking') { // the place was kept for too long, say
+      if (before !== 'joining') this.#end();
+      this.#people = null;
     } else if (state === 'ended') {
       this.#end();
     }
   }
 
   #enter() {
-    setTitle(this.#name);
     this.#dock.active = true;
+    this.#desk.active = !!this.#session?.moderator;
+    this.#title();
     showView('room');
     this.#stopQuality = watchQuality(() => this.#session?.pc ?? null, (quality) => {
       if (this.#session?.state === 'in' && this.#session.mediaUp) this.#link.set(quality);
@@ -148,6 +174,7 @@ export class Room extends EventTarget {
   #end() {
     this.#stopQuality();
     this.#dock.active = false;
+    this.#desk.active = false;
     this.#link.hide();
     this.#notice.clear();
     show($('#blocked'), false);
@@ -162,8 +189,10 @@ export class Room extends EventTarget {
       const others = people.filter((p) => p.id !== self).length;
       this.#notice.say(others ? t('entered', { count: others }) : t('enteredAlone'));
     } else {
-      const { joined, left } = compare(this.#people, people);
+      const { joined, left, raised } = compare(this.#people, people);
       if (joined.length) this.#notice.say(t('joined', { names: list(joined.map((p) => p.name)) }));
+      const asks = raised.filter((p) => p.id !== self);
+      if (asks.length) this.#notice.say(t('handSaid', { names: list(asks.map((p) => p.name)) }));
       if (left.length) this.#notice.say(t('left', { names: list(left.map((p) => p.name)) }));
     }
     this.#people = people;
@@ -172,7 +201,10 @@ export class Room extends EventTarget {
 
   #draw() {
     const people = this.#people ?? [];
-    this.#tiles.draw(people, this.#session?.id ?? '', !this.#microphone.track);
+    const self = this.#session?.id ?? '';
+    this.#tiles.draw(people, self, !this.#microphone.track, this.#session?.moderator);
+    this.#dock.raised = !!people.find((p) => p.id === self)?.hand;
+    this.#desk.roster(people);
     setText($('#people-count'), t('people', { count: people.length }));
     const alone = people.length <= 1;
     if (alone) drawWays($('#alone-ways'), this.#dial);
@@ -184,11 +216,20 @@ export class Room extends EventTarget {
    * @param {boolean} [quietly] the space bar is held and let go: the button says it
    */
   #mute(muted, quietly = false) {
+    if (!muted && this.#session?.held) {
+      if (!quietly) this.#notice.say(t('heldHint'), 'mute');
+      return;
+    }
     this.#microphone.muted = muted;
     this.#session?.setMuted(muted);
     this.#dock.draw();
     if (!quietly) this.#notice.say(t(muted ? 'mutedSaid' : 'unmutedSaid'), 'mute');
-    setTitle(this.#name, muted ? t('muted') : '');
+    this.#title();
+  }
+
+  #title() {
+    const { waiting } = this.#desk;
+    setTitle(waiting ? `(${waiting}) ${this.#name}` : this.#name, this.#microphone.muted ? t('muted') : '');
   }
 
   /**
@@ -202,7 +243,8 @@ export class Room extends EventTarget {
     } else if (this.#microphone.muted) {
       this.#session?.setMuted(true);
     }
-    this.#notice.say(t(muted ? 'mutedByOther' : 'unmutedByOther'), 'mute');
+    const held = this.#session?.held ? 'heldByOther' : 'mutedByOther';
+    this.#notice.say(t(muted ? held : 'unmutedByOther'), 'mute');
   }
 
   async #wantMicrophone() {

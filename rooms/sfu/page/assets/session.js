@@ -13,13 +13,22 @@ import { delay, next } from './states.js';
  * @property {string} name
  * @property {'browser'|'phone'|'agent'} kind
  * @property {boolean} muted
- * @property {boolean} [hand] is raised
+ * @property {number} [hand] is raised: 1 was the first to ask
+ * @property {boolean} [moderator]
  * @property {boolean} [lost] the connection is; the server keeps the place for a while
  */
 
 /**
+ * @typedef {object} Desk what moderators see
+ * @property {{id: string, name: string, kind: 'browser'|'phone', seconds: number}[]} knocks
+ * @property {{id: string, number: string, state: string}[]} calls
+ * @property {boolean} dial calls out are allowed
+ */
+
+/**
  * Dispatches "state" {state, before, happening, why}, "roster" (people), "levels" ({id: -dBov}), "muted" (boolean: the
- * server asks), "slots" (tracks to play), "media" ('up'|'shaky') and "room" (what it asks for).
+ * server asks), "slots" (tracks to play), "media" ('up'|'shaky'), "room" (what it asks for), "desk", and "problem" (code of an act
+ * that the server refuses).
  */
 export class Session extends EventTarget {
   /** @type {State} */
@@ -27,10 +36,12 @@ export class Session extends EventTarget {
   id = '';
   /** @type {Person[]} */
   people = [];
+  moderator = false;
+  held = false; // muted by a moderator, who alone may change it
   #room;
   #connect;
   #random;
-  #hello = { name: '', password: '', resume: '' };
+  #hello = { name: '', password: '', moderator: '', resume: '' };
   #muted = false;
   /** @type {MediaStreamTrack|null} */
   #track = null;
@@ -71,10 +82,10 @@ export class Session extends EventTarget {
   }
 
   /**
-   * @param {{name: string, password: string, track: MediaStreamTrack|null, muted: boolean}} who
+   * @param {{name: string, password: string, moderator?: string, track: MediaStreamTrack|null, muted: boolean}} who
    */
-  join({ name, password, track, muted }) {
-    this.#hello = { name, password, resume: '' };
+  join({ name, password, moderator = '', track, muted }) {
+    this.#hello = { name, password, moderator, resume: '' };
     this.#track = track;
     this.#muted = muted;
     if (this.#step('join')) this.#attempt();
@@ -86,6 +97,20 @@ export class Session extends EventTarget {
     this.#current?.send({ type: 'mute', muted });
   }
 
+  /** @param {boolean} raised to ask to speak */
+  setHand(raised) {
+    this.#current?.send({ type: 'hand', raised });
+  }
+
+  /**
+   * Does what moderators may; the server sees whether we are one.
+   * @param {'admit'|'decline'|'mute'|'unmute'|'lower'|'remove'|'call'|'hangup'} act
+   * @param {{id?: string, number?: string}} [whom] nobody in particular: everybody
+   */
+  moderate(act, whom = {}) {
+    this.#current?.send({ type: 'moderate', act, ...whom });
+  }
+
   /** @param {MediaStreamTrack|null} track */
   async setTrack(track) {
     this.#track = track;
@@ -94,7 +119,7 @@ export class Session extends EventTarget {
 
   /** Tries again now instead of later: the network is back, or somebody is impatient. */
   hurry() {
-    if (this.state !== 'waiting') return;
+    if (this.state !== 'waiting' && !(this.state === 'knocking' && !this.#coming)) return;
     clearTimeout(this.#timer);
     this.#retry();
   }
@@ -105,7 +130,7 @@ export class Session extends EventTarget {
   }
 
   leave() {
-    this.#current?.send({ type: 'leave' });
+    (this.state === 'knocking' ? this.#coming : this.#current)?.send({ type: 'leave' });
     if (this.#step('leave', 'left')) this.#drop();
   }
 
@@ -113,7 +138,10 @@ export class Session extends EventTarget {
     const c = this.#connect({ ...this.#hello, muted: this.#muted }, this.#track);
     this.#coming = c;
     on(c, 'room', (m) => this.#tell('room', m));
+    on(c, 'waiting', () => this.#step('waiting'));
     on(c, 'joined', (m) => this.#joined(c, m));
+    on(c, 'desk', (m) => this.#tell('desk', m));
+    on(c, 'problem', (m) => this.#tell('problem', m.code));
     on(c, 'refused', (m) => { this.#coming = null; this.#end('refused', m.code); });
     on(c, 'failed', (why) => { this.#coming = null; this.#failed(why); });
     on(c, 'lost', (why) => { if (c === this.#current) this.#lost(why); });
@@ -121,20 +149,21 @@ export class Session extends EventTarget {
     on(c, 'roster', (m) => { this.people = m.people; this.#tell('roster', m.people); });
     on(c, 'levels', (m) => this.#tell('levels', m.levels));
     on(c, 'message', (m) => this.#tell('message', m));
-    on(c, 'muted', (m) => { this.#muted = m.muted; this.#tell('muted', m.muted); });
+    on(c, 'muted', (m) => { this.#muted = m.muted; this.held = !!m.held; this.#tell('muted', m.muted); });
     on(c, 'up', () => { if (c === this.#current) this.#up(); });
     on(c, 'shaky', () => { if (c === this.#current) this.#tell('media', 'shaky'); });
   }
 
   /**
    * @param {Connection} c
-   * @param {{id: string, resume: string, muted?: boolean}} message
+   * @param {{id: string, resume: string, muted?: boolean, moderator?: boolean}} message
    */
   #joined(c, message) {
     this.#current?.close();
     this.#current = c;
     this.#coming = null;
     this.id = message.id;
+    this.moderator = !!message.moderator;
     this.#hello.resume = message.resume;
     if (message.muted !== this.#muted) c.send({ type: 'mute', muted: this.#muted }); // pressed meanwhile
     this.#tell('slots', this.slots);
@@ -172,7 +201,7 @@ export class Session extends EventTarget {
   /** @param {string} why */
   #failed(why) {
     if (!this.#step('failed', why)) return;
-    if (this.state === 'waiting') this.#later();
+    if (this.state === 'waiting' || this.state === 'knocking') this.#later();
   }
 
   #later() {

@@ -57,22 +57,35 @@ export class Speakers extends EventTarget {
   }
 
   /** Three soft notes on the chosen device, to hear that it is the right one. */
-  async chime() {
+  chime() {
+    return this.#notes([523.25, 659.25, 783.99], 0.16);
+  }
+
+  /** Two softer ones: somebody is at the door. */
+  knock() {
+    return this.#notes([392, 392], 0.09);
+  }
+
+  /**
+   * @param {number[]} frequencies one after the other
+   * @param {number} loud
+   */
+  async #notes(frequencies, loud) {
     const context = new AudioContext();
     if (this.#deviceId && 'setSinkId' in context) {
       await /** @type {any} */ (context).setSinkId(this.#deviceId).catch(() => {});
     }
     const gain = new GainNode(context, { gain: 0 });
     gain.connect(context.destination);
-    [523.25, 659.25, 783.99].forEach((frequency, i) => {
+    frequencies.forEach((frequency, i) => {
       const at = context.currentTime + 0.05 + i * 0.16;
       const note = new OscillatorNode(context, { type: 'sine', frequency });
       note.connect(gain);
       note.start(at);
       note.stop(at + 0.16);
-      gain.gain.setTargetAtTime(0.16, at, 0.015);
+      gain.gain.setTargetAtTime(loud, at, 0.015);
       gain.gain.setTargetAtTime(0, at + 0.1, 0.03);
-      if (i === 2) note.addEventListener('ended', () => context.close());
+      if (i === frequencies.length - 1) note.addEventListener('ended', () => context.close());
     });
   }
 

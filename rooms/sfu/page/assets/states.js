@@ -2,21 +2,25 @@
 //
 //   idle      nobody has asked to join, or the room refused: the lobby
 //   joining   the first connection is being made
+//   knocking  in the waiting room, over as many connections as it takes: a moderator has to open
 //   in        in the room
 //   waiting   the connection was lost; the next attempt is some seconds off
 //   rejoining an attempt is under way; the seat is kept by the server meanwhile
 //   ended     left, removed, or the room has gone; nothing follows
 
-/** @typedef {'idle'|'joining'|'in'|'waiting'|'rejoining'|'ended'} State */
-/** @typedef {'join'|'joined'|'refused'|'failed'|'lost'|'back'|'retry'|'ended'|'leave'} Happening */
+/** @typedef {'idle'|'joining'|'knocking'|'in'|'waiting'|'rejoining'|'ended'} State */
+/** @typedef {'join'|'waiting'|'joined'|'refused'|'failed'|'lost'|'back'|'retry'|'ended'|'leave'} Happening */
 
 /** @type {Record<State, Partial<Record<Happening, State>>>} */
 const table = {
   idle: { join: 'joining' },
-  joining: { joined: 'in', refused: 'idle', failed: 'idle', ended: 'ended', leave: 'ended' },
+  joining: { joined: 'in', waiting: 'knocking', refused: 'idle', failed: 'idle', ended: 'ended', leave: 'ended' },
+  knocking: {
+    joined: 'in', waiting: 'knocking', failed: 'knocking', retry: 'knocking', refused: 'ended', ended: 'ended', leave: 'ended',
+  },
   in: { lost: 'waiting', ended: 'ended', leave: 'ended' },
   waiting: { retry: 'rejoining', back: 'in', ended: 'ended', leave: 'ended' },
-  rejoining: { joined: 'in', failed: 'waiting', refused: 'ended', ended: 'ended', leave: 'ended' },
+  rejoining: { joined: 'in', waiting: 'knocking', failed: 'waiting', refused: 'ended', ended: 'ended', leave: 'ended' },
   ended: {},
 };
 

@@ -31,24 +31,35 @@ class Tile {
   #detail = el('span', 'detail');
   #badge = el('span', 'badge');
   #speaking = el('span', 'unseen');
+  #hand = el('span', 'raised');
+  #order = el('span', '');
+  #more = el('button', 'more');
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   #dark;
 
-  constructor() {
+  /** @param {(near: HTMLElement) => void} more what can be done about the person is asked for */
+  constructor(more) {
     this.#badge.append(icon('mic-off'));
-    this.#face.append(el('span', 'light'), el('span', 'disc'), this.#badge);
+    this.#hand.append(icon('hand'), this.#order);
+    this.#more.type = 'button';
+    this.#more.append(icon('more'));
+    this.#more.setAttribute('aria-haspopup', 'dialog');
+    this.#more.addEventListener('click', () => more(this.#more));
+    this.#face.append(el('span', 'light'), el('span', 'disc'), this.#badge, this.#hand);
     this.#face.setAttribute('aria-hidden', 'true');
     const words = el('span', 'words');
     words.append(this.#name, this.#detail, this.#speaking);
-    this.node.append(this.#face, words);
+    this.node.append(this.#face, words, this.#more);
   }
 
   /**
    * @param {Person} person
    * @param {boolean} self
    * @param {boolean} listening self, without a microphone
+   * @param {boolean} hands whether there are several that are raised
+   * @param {boolean} moderating whether we may do something about it
    */
-  draw(person, self, listening) {
+  draw(person, self, listening, hands, moderating) {
     const { node } = this;
     node.dataset.id = person.id;
     node.dataset.kind = person.kind;
@@ -62,12 +73,18 @@ class Tile {
     setText(this.#name, person.name);
     const details = [
       self && t('you'),
+      person.moderator && t('moderator'),
       person.kind === 'phone' && t('phone'),
-      person.hand && t('hand'),
+      person.hand && (hands ? t('handOrder', { order: person.hand }) : t('hand')),
       person.lost ? t('lost') : listening ? t('listening') : person.muted && t('muted'),
     ];
     setText(this.#detail, details.filter(Boolean).join(' · '));
+    node.dataset.hand = String(!!person.hand);
     show(this.#badge, person.muted);
+    show(this.#hand, !!person.hand);
+    setText(this.#order, hands ? String(person.hand ?? '') : '');
+    show(this.#more, moderating && !self);
+    this.#more.setAttribute('aria-label', t('moderateOne', { name: person.name }));
     if (person.muted || person.lost) this.light(127);
   }
 
@@ -87,14 +104,15 @@ class Tile {
   }
 }
 
-/** All of them. */
-export class Tiles {
+/** All of them. Dispatches "more" {id, near}: what can be done about somebody is asked for. */
+export class Tiles extends EventTarget {
   #list;
   /** @type {Map<string, Tile>} */
   #tiles = new Map();
 
   /** @param {HTMLElement} list */
   constructor(list) {
+    super();
     this.#list = list;
   }
 
@@ -102,17 +120,19 @@ export class Tiles {
    * @param {readonly Person[]} people
    * @param {string} self id
    * @param {boolean} listening self has no microphone
+   * @param {boolean} [moderating] self is a moderator
    */
-  draw(people, self, listening) {
+  draw(people, self, listening, moderating = false) {
+    const hands = people.filter((p) => p.hand).length > 1;
     const gone = new Set(this.#tiles.keys());
     order(people, self).forEach((person, place) => {
       gone.delete(person.id);
       let tile = this.#tiles.get(person.id);
       if (!tile) {
-        tile = new Tile();
+        tile = new Tile((near) => this.dispatchEvent(new CustomEvent('more', { detail: { id: person.id, near } })));
         this.#tiles.set(person.id, tile);
       }
-      tile.draw(person, person.id === self, listening && person.id === self);
+      tile.draw(person, person.id === self, listening && person.id === self, hands, moderating);
       const there = this.#list.children[place] ?? null;
       if (there !== tile.node) this.#list.insertBefore(tile.node, there);
     });

@@ -3,10 +3,10 @@
 
 import { $, show } from './dom.js';
 
-/** @typedef {'start'|'lobby'|'room'|'end'|'old'} View */
+/** @typedef {'start'|'lobby'|'waiting'|'room'|'end'|'old'} View */
 
 /** @type {View[]} */
-const views = ['start', 'lobby', 'room', 'end', 'old'];
+const views = ['start', 'lobby', 'waiting', 'room', 'end', 'old'];
 
 /**
  * @param {View} view
@@ -18,7 +18,7 @@ export function showView(view) {
   for (const name of views) show($(`#view-${name}`), name === view);
   // During a call the name of the house leads nowhere: one wrong click would end the call.
   const brand = $('#brand');
-  if (view === 'room') brand.removeAttribute('href');
+  if (view === 'room' || view === 'waiting') brand.removeAttribute('href');
   else brand.setAttribute('href', `/${location.search}`);
   if (!first) {
     window.scrollTo(0, 0);

@@ -71,7 +71,7 @@ test('lost, and back on the same seat', () => {
   assert.equal(made[0].closed, false, 'the old connection sounds on');
   clock.tick(400);
   assert.equal(made.length, 2);
-  assert.deepEqual(made[1].hello, { name: 'Ada', password: 'x', resume: 'r1', muted: false });
+  assert.deepEqual(made[1].hello, { name: 'Ada', password: 'x', moderator: '', resume: 'r1', muted: false });
   made[1].joined();
   assert.equal(made[0].closed, true);
   assert.deepEqual(states, ['joining', 'in', 'waiting', 'rejoining', 'in']);
@@ -168,4 +168,42 @@ test('after leaving nothing is tried any more', () => {
   assert.equal(made.length, 1);
   assert.equal(made[0].closed, true);
   clock.stop();
+});
+
+test('who knocks waits through lost connections, and is let in', () => {
+  const clock = new Clock();
+  /** @type {Fake[]} */
+  const made = [];
+  const session = new Session('board', {
+    connect: (hello) => /** @type {any} */ (made[made.push(new Fake(hello)) - 1]), random: () => 0.5,
+  });
+  session.join({ name: 'Ada', password: '', track: null, muted: false });
+  made[0].say('waiting', { seconds: 600 });
+  assert.equal(session.state, 'knocking');
+  made[0].say('failed', 'socket');
+  assert.equal(session.state, 'knocking');
+  clock.tick(400);
+  assert.equal(made.length, 2, 'nothing is tried again');
+  made[1].say('waiting', { seconds: 600 });
+  made[1].joined();
+  assert.equal(session.state, 'in');
+  clock.stop();
+});
+
+test('who knocks may be declined, and may go', () => {
+  for (const how of ['declined', 'left']) {
+    /** @type {Fake[]} */
+    const made = [];
+    const session = new Session('board', { connect: (hello) => /** @type {any} */ (made[made.push(new Fake(hello)) - 1]) });
+    /** @type {string[]} */
+    const whys = [];
+    session.addEventListener('state', (e) => whys.push(/** @type {any} */ (e).detail.why));
+    session.join({ name: 'Ada', password: '', track: null, muted: false });
+    made[0].say('waiting', { seconds: 600 });
+    if (how === 'left') session.leave();
+    else made[0].say('refused', { code: 'declined' });
+    assert.equal(session.state, 'ended');
+    assert.equal(whys.at(-1), how);
+    assert.deepEqual(made[0].sent, how === 'left' ? [{ type: 'leave' }] : []);
+  }
 });

@@ -14,8 +14,9 @@ async function act(action, values = {}) {
 
 process.once('SIGINT', () => process.exit(1)); // playwright ends its browsers
 
+const only = new RegExp(process.env.PASSERELLE_STATES ?? ''); // some of them, while one works at the page
 for (const [kind, launch] of Object.entries(launchers)) {
-  const mine = states.filter((s) => (s.browser ?? 'talking') === kind && (!s.picture || process.env.PASSERELLE_SHOTS));
+  const mine = states.filter((s) => (s.browser ?? 'talking') === kind && only.test(s.state) && (!s.picture || process.env.PASSERELLE_SHOTS));
   if (!mine.length) continue;
   const browser = await launch();
   for (const scene of mine) await say(browser, scene, { page, act });

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { choose } from '../assets/language.js';
-import { errorKey } from '../assets/lobby.js';
+import { callOver, callWords } from '../assets/desk.js';
+import { errorKey, passwordOf } from '../assets/lobby.js';
 import { loudness } from '../assets/meter.js';
 import { trouble } from '../assets/microphone.js';
 import { preferSilence } from '../assets/peer.js';
@@ -47,9 +48,24 @@ test('the language: the address first, then what was chosen before, then the bro
 });
 
 test('every refusal of the server has words', () => {
-  for (const code of ['password', 'tries', 'full', 'room', 'name', 'version', 'media', 'message', 'socket', 'time', '']) {
+  for (const code of ['password', 'tries', 'full', 'room', 'name', 'version', 'media', 'message', 'moderator', 'declined', 'unanswered', 'socket', 'time', '']) {
     assert.ok(english[/** @type {keyof typeof english} */ (errorKey(code))], code);
   }
+});
+
+test('every state of a call out has words, and is over or not', () => {
+  for (const state of ['calling', 'ringing', 'asked', 'busy', 'unanswered', 'declined', 'unknown', 'unreachable', 'forbidden', 'limited', 'failed', 'newer']) {
+    assert.ok(english[callWords(state)], state);
+    assert.equal(callOver(state), !/^(calling|ringing|asked)$/.test(state), state);
+  }
+});
+
+test('the moderator’s password of a link', () => {
+  assert.equal(passwordOf('#moderator=gavel%20%26%20co'), 'gavel & co');
+  assert.equal(passwordOf('#x=1&moderator=a+b'), 'a+b');
+  assert.equal(passwordOf('#moderator=100%'), '100%');
+  assert.equal(passwordOf('#moderators=x'), '');
+  assert.equal(passwordOf(''), '');
 });
 
 test('a room’s name: the same rule as in page.go', () => {
@@ -68,9 +84,9 @@ test('a room’s name: the same rule as in page.go', () => {
 
 test('two rosters: who came, who went, who fell silent', () => {
   const p = (/** @type {string} */ id, muted = false) => ({ id, name: id, kind: /** @type {const} */ ('browser'), muted });
-  const c = compare([p('a'), p('b'), p('c', true)], [p('b', true), p('c'), p('d')]);
+  const c = compare([p('a'), p('b'), p('c', true)], [{ ...p('b', true), hand: 1 }, p('c'), p('d')]);
   assert.deepEqual(Object.fromEntries(Object.entries(c).map(([k, v]) => [k, v.map((x) => x.id).join()])),
-    { joined: 'd', left: 'a', muted: 'b', unmuted: 'c' });
+    { joined: 'd', left: 'a', muted: 'b', unmuted: 'c', raised: 'b' });
   assert.equal(order([p('a'), p('b'), p('c')], 'b').map((x) => x.id).join(''), 'bac');
 });
 
