@@ -19,6 +19,9 @@ func (c *call) choose(ctx context.Context) error {
 	if err := c.ask(ctx); err != nil {
 		return err
 	}
+	if err := c.askName(ctx); err != nil {
+		return err
+	}
 	if err := c.sit(ctx); err != nil {
 		return err
 	}

@@ -231,6 +231,7 @@ func (b *builder) room(t *tree) Room {
 
 		PIN:          value(b, t.get("pin"), b.parseOwnPIN),
 		ModeratorPIN: value(b, t.get("moderator").get("pin"), b.parseOwnPIN),
+		Announce:     value(b, t.get("announce"), parseAnnounce),
 	}
 }
 

@@ -120,6 +120,7 @@ type Engine struct {
 	// with LiveKit. 0, the default of embedded rooms, is for ever.
 	AloneTimeout time.Duration
 	MaxCall      time.Duration // how long a call may last from its answer, 1 s to 24 h; 12 h by default, 0 is for ever
+	Announce     Announce      // tone by default
 }
 
 // Embedded is our own rooms, in this process.
@@ -277,11 +278,12 @@ type Menu struct {
 
 // Room is an embedded room with a name of its own.
 type Room struct {
-	Name         string // unique; 1 to 64 characters that can be the last part of a URL
-	Engine       string // of Static.Engines, never empty
-	Password     Secret // for the page; empty, the default, if there is none
-	PIN          Secret // for menus: 4 to 20 digits, in no other room of the engine; empty, the default, if there is none
-	ModeratorPIN Secret // moderator.pin, likewise
+	Name         string   // unique; 1 to 64 characters that can be the last part of a URL
+	Engine       string   // of Static.Engines, never empty
+	Password     Secret   // for the page; empty, the default, if there is none
+	PIN          Secret   // for menus: 4 to 20 digits, in no other room of the engine; empty, the default, if there is none
+	ModeratorPIN Secret   // moderator.pin, likewise
+	Announce     Announce // "", the default, is as of the engine
 }
 
 // Route says where calls go, and which: all that it asks must be so. Of To and ToMatch, and of Callers and Caller, one at
