@@ -22,12 +22,19 @@ type news struct {
 type board struct {
 	mu      sync.Mutex
 	now     news
-	present map[string]struct{} // ids
+	present map[string][]int16 // by id; what it said that its name is, nil if nobody asked
 	readers map[chan struct{}]struct{}
+
+	names     *callerNames // of callers to come
+	followers map[chan movement]struct{}
 }
 
-func newBoard() *board {
-	return &board{present: make(map[string]struct{}), readers: make(map[chan struct{}]struct{})}
+func newBoard(n *callerNames) *board {
+	return &board{
+		names:   n,
+		present: make(map[string][]int16), readers: make(map[chan struct{}]struct{}),
+		followers: make(map[chan movement]struct{}),
+	}
 }
 
 // read returns what is known, and a channel that receives when that has changed; stop gives it back.
@@ -79,11 +86,7 @@ func (b *board) write(change func(*news)) {
 // roster notes who comes and goes.
 func (b *board) roster(c rooms.Change) {
 	b.write(func(n *news) {
-		if c.Kind == rooms.Left {
-			delete(b.present, c.Participant.ID)
-		} else {
-			b.present[c.Participant.ID] = struct{}{}
-		}
+		b.moved(c)
 		n.people = len(b.present)
 	})
 }

@@ -69,6 +69,8 @@ type call struct {
 	hand      bool // raised
 	volume    int  // of what the phone hears, in dB
 
+	announcer announcer
+
 	// Transfers.
 	spot      atomic.Pointer[spot] // where it is, for a call that takes over from it
 	replacing *call                // the call that this one takes over from; nil: none
@@ -226,6 +228,7 @@ func (c *call) proceed(ctx context.Context) error {
 		return because(ctx, c.entertain(ctx))
 	}
 	if c.received {
+		defer c.forgetName()
 		if err := c.choose(ctx); err != nil {
 			return because(ctx, err)
 		}

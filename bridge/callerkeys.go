@@ -55,5 +55,5 @@ func (c *call) turn(by int, already ivr.Prompt) {
 	}
 	c.volume += by
 	c.phone.SetVolume(c.volume)
-	c.speaker.note(volumeNote * math.Pow(2, float64(c.volume)/24))
+	c.speaker.note(noteLevel, volumeNote*math.Pow(2, float64(c.volume)/24))
 }

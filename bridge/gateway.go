@@ -70,6 +70,7 @@ type Rooms struct {
 	// AloneTimeout is how long a caller may be the only one in a room, MaxCall how long a call may last;
 	// 0 is for ever.
 	AloneTimeout, MaxCall time.Duration
+	Announce              config.Announce // who comes and goes, unless the room says otherwise; "" is none
 }
 
 // Ports are where phone lines live, one range for each address family; at least one of them is not nil.

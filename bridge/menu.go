@@ -25,6 +25,9 @@ func (c *call) choose(ctx context.Context) error {
 	if err := c.knock(ctx); err != nil {
 		return err
 	}
+	if err := c.askName(ctx); err != nil {
+		return err
+	}
 	if err := c.sit(ctx); err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ const openTimeout = 15 * time.Second
 type openRooms struct {
 	engine  *audio.Engine
 	engines map[string]Rooms
+	names   callerNames
 
 	mu   sync.Mutex
 	open map[destinationKey]*openRoom
@@ -93,7 +94,7 @@ func (o *openRooms) find(key destinationKey) (r *openRoom, first bool) {
 		return r, false
 	}
 	mix := o.engine.NewMix(masked(key.room))
-	board := newBoard()
+	board := newBoard(&o.names)
 	r = &openRoom{
 		key: key, users: 1, mix: mix, board: board, listener: newListener(mix, board), ready: make(chan struct{}),
 	}

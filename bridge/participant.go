@@ -24,7 +24,7 @@ func participant(invite sip.Invite, trunk *config.Trunk, caller string) rooms.Pa
 		Kind: rooms.Phone, Name: phoneName(who.display, caller),
 		Attributes: map[string]string{
 			// What LiveKit's own clients read of a telephone.
-			"sip.callID":      fmt.Sprintf("%016x", id),
+			nameKey:           fmt.Sprintf("%016x", id),
 			"sip.trunkID":     trunk.Name,
 			"sip.phoneNumber": phoneName("", caller),
 			"sip.callStatus":  "active",

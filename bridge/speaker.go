@@ -26,14 +26,25 @@ var _ ivr.Console = (*speaker)(nil)
 
 // say says something after all that is being said.
 func (s *speaker) say(prompts ...ivr.Prompt) *audio.Player {
-	p := s.phone.Play(audio.Sound{PCM: s.voices.Say(s.language, prompts...), After: s.last()})
+	return s.play(s.voices.Say(s.language, prompts...))
+}
+
+// play plays a sound after all that is being said.
+func (s *speaker) play(pcm []int16) *audio.Player {
+	p := s.phone.Play(audio.Sound{PCM: pcm, After: s.last()})
 	s.said = append(slices.DeleteFunc(s.said, over), p)
 	return p
 }
 
-// note plays a short note, over whatever is being said.
-func (s *speaker) note(hertz ...float64) {
-	s.phone.Play(audio.Sound{PCM: ivr.Notes(s.voices.Rate(), noteLevel, hertz...)})
+// note plays short notes at a level in dBov, over whatever is being said.
+func (s *speaker) note(dbov float64, hertz ...float64) {
+	s.phone.Play(audio.Sound{PCM: ivr.Notes(s.voices.Rate(), dbov, hertz...)})
+}
+
+// tell says who came or went, by the name that somebody said, after all that is being said.
+func (s *speaker) tell(m movement) {
+	s.play(m.name)
+	s.say(either(m.left, ivr.HasLeft, ivr.HasJoined))
 }
 
 // over reports whether a sound has been heard.

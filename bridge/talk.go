@@ -19,6 +19,8 @@ const lossInterval = 2 * time.Second
 func (c *call) talk(ctx context.Context) error {
 	changed, stop := c.room.board.read()
 	defer stop()
+	comings, stop := c.notices()
+	defer stop()
 	loss := time.NewTicker(lossInterval)
 	defer loss.Stop()
 	c.stayedAlone = newAlarm(c.rooms().AloneTimeout)
@@ -49,6 +51,8 @@ func (c *call) talk(ctx context.Context) error {
 			if err := c.learn(c.room.board.latest()); err != nil {
 				return err
 			}
+		case m := <-comings:
+			c.announce(m)
 		case <-c.back:
 			c.remind()
 		case <-c.way.lasts.rings():
@@ -188,9 +192,14 @@ func (c *call) lose(lost bool) {
 // lateKey is for how long after the menu a pound key still belongs to it: the PIN was whole without.
 const lateKey = 3 * time.Second
 
+// ofMenu reports whether a key belongs to the menu that the caller has just come from.
+func (c *call) ofMenu(key rune) bool {
+	return key == '#' && c.to.menu != nil && c.gateway.Clock()-c.admitted < lateKey
+}
+
 // press does what a key of the phone means: a command of our own, or a digit for the room.
 func (c *call) press(key rune) {
-	if key == '#' && c.to.menu != nil && c.gateway.Clock()-c.admitted < lateKey {
+	if c.ofMenu(key) {
 		return
 	}
 	command, digits := c.inCall.Press(key)

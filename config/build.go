@@ -236,6 +236,7 @@ func (b *builder) room(t *tree) Room {
 		WaitingRoom:       value(b, t.get("waiting_room"), parseBool),
 		WaitingTimeout:    value(b, t.get("waiting_timeout"), parseDuration(10*time.Second, time.Hour)),
 		KeepMuted:         value(b, t.get("unmute"), parseUnmute),
+		Announce:          value(b, t.get("announce"), parseAnnounce),
 	}
 }
 

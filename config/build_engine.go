@@ -27,6 +27,7 @@ func (b *builder) engine(t *tree) Engine {
 		Meet:         b.meet(meet),
 		AloneTimeout: value(b, t.get("alone_timeout"), parseLimit),
 		MaxCall:      value(b, t.get("max_call"), parseLimit),
+		Announce:     value(b, t.get("announce"), parseAnnounce),
 	}
 }
 

@@ -122,6 +122,7 @@ type Engine struct {
 	// with LiveKit. 0, the default of embedded rooms, is for ever.
 	AloneTimeout time.Duration
 	MaxCall      time.Duration // how long a call may last from its answer, 1 s to 24 h; 12 h by default, 0 is for ever
+	Announce     Announce      // tone by default
 }
 
 // Embedded is our own rooms, in this process.
@@ -290,6 +291,7 @@ type Room struct {
 	WaitingRoom       bool          // false by default
 	WaitingTimeout    time.Duration // how long who knocks waits, 10 s to 1 h; 10 min by default
 	KeepMuted         bool          // unmute: whom a moderator has muted cannot unmute itself; false by default
+	Announce          Announce      // "", the default, is as of the engine
 }
 
 // Route says where calls go, and which: all that it asks must be so. Of To and ToMatch, and of Callers and Caller, one at

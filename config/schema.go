@@ -119,6 +119,8 @@ func engineSettings() []setting {
 		}},
 		{key: "alone_timeout", values: "duration, 1s to 24h, or off", means: "10m with livekit, off with embedded",
 			doc: "How long a call may be in a room where nobody else is; then it is told so and ended."},
+		{key: "announce", values: "tone, name or none", unset: "tone",
+			doc: "How the phones in a room are told who comes and goes: by two notes, by the names that callers of a menu are asked to say, or not at all ([menu.md](menu.md#who-comes-and-goes))."},
 		{key: "max_call", values: "duration, 1s to 24h, or off", unset: "12h", doc: "How long a call may last from its answer; then it is told so and ended."},
 		{key: "whip", later: true},
 	}
@@ -246,6 +248,7 @@ func roomSettings() []setting {
 		{key: "waiting_timeout", values: "duration, 10s to 1h", unset: "10m", doc: "How long they wait; then they are told that nobody has answered."},
 		{key: "unmute", values: "self or moderator", unset: "self",
 			doc: "Who may unmute whom a moderator has muted. With moderator, callers can raise their hand to ask."},
+		{key: "announce", values: "tone, name or none", means: "the engine's", doc: "How the phones there are told who comes and goes."},
 	}
 }
 

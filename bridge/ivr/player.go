@@ -45,6 +45,6 @@ func (p *player) next() bool {
 	}
 	l := p.queue[0]
 	p.queue = p.queue[1:]
-	p.now = p.console.Play(p.voices.Say(l.language, l.words), false)
+	p.now = p.console.Play(p.voices.say(l.language, []Prompt{l.words}, inMenu()), false)
 	return true
 }

@@ -60,7 +60,6 @@ func Open(c Config) (*Voices, error) {
 
 // add adds a voice of a language behind those that there are, and notes it under a name.
 func (v *Voices) add(language, name string, l voice) {
-	l.keepWhole()
 	if len(l) == 0 {
 		return
 	}
@@ -92,28 +91,9 @@ func (v *Voices) addEmbedded() error {
 // Embedded returns the languages that the program comes with: "en", "fr".
 func Embedded() []string { return []string{"en", "fr"} }
 
-// dialogues are those sentences of which several are heard in a row: one voice says all of them.
-func dialogues() [][]Prompt {
-	return [][]Prompt{
-		{Welcome, EnterPIN, WrongPIN, Incomplete, NoInput, TooManyTries, OneMoment, Failed, Goodbye},
-		{
-			Echo, CodecPCMA, CodecPCMU, CodecG722, CodecOpus, LossNone, LossLittle, LossSome, LossMuch,
-			DelayShort, DelayMedium, DelayLong, DelayUnknown,
-		},
-		{SayName, HasJoined, HasLeft},
-	}
-}
-
-// keepWhole takes out of a voice those dialogues that it cannot hold to their end.
-func (l voice) keepWhole() {
-	for _, dialogue := range dialogues() {
-		if l.has(dialogue) {
-			continue
-		}
-		for _, p := range dialogue {
-			delete(l, p)
-		}
-	}
+// inMenu is what one voice says of a menu, to its end: the sentences follow each other there.
+func inMenu() []Prompt {
+	return []Prompt{Welcome, EnterPIN, WrongPIN, Incomplete, NoInput, TooManyTries, OneMoment, Failed, Goodbye}
 }
 
 // has tells whether a voice has all of some prompts.
@@ -133,8 +113,13 @@ func (v *Voices) Told() []string { return v.told }
 // Say returns the sound of prompts one after the other, each with a pause after it, all of them by the first voice that
 // has them all; nothing for a language or a prompt that is not there. The sound of one prompt is decoded once and shared.
 func (v *Voices) Say(language string, prompts ...Prompt) []int16 {
+	return v.say(language, prompts, nil)
+}
+
+// say is Say by a voice that has others as well.
+func (v *Voices) say(language string, prompts, others []Prompt) []int16 {
 	for _, l := range v.languages[language] {
-		if len(prompts) > 0 && l.has(prompts) {
+		if len(prompts) > 0 && l.has(prompts) && l.has(others) {
 			return l.join(prompts, v.rate)
 		}
 	}

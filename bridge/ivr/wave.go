@@ -82,6 +82,19 @@ func louder(pcm []int16, decibels float64) []int16 {
 	return pcm
 }
 
+// Master returns what somebody said as all else is said: without the silence at its ends, at the level of speech, and with a
+// short pause after it; nil if that is no word. pcm is at rate, in Hz, and is left as it is.
+func Master(pcm []int16, rate int) []int16 {
+	said := slices.Clone(trimmed(pcm, rate))
+	if len(said) < samples(shortest, rate) {
+		return nil
+	}
+	return append(louder(said, speechLevel-spoken(said, rate)), make([]int16, samples(hyphen, rate))...)
+}
+
+// shortest is how short a word can be.
+const shortest = 150 * time.Millisecond
+
 // trimmed is pcm without the silence at its ends, down to a moment.
 func trimmed(pcm []int16, rate int) []int16 {
 	step := samples(moment/4, rate)

@@ -79,7 +79,7 @@ func (e *engine) stats() any {
 
 // openEngine takes the ports of an engine.
 func (h *house) openEngine(c config.Engine, clock func() time.Duration) (*engine, error) {
-	e := &engine{name: c.Name, log: h.log.With("engine", c.Name), rooms: bridge.Rooms{AloneTimeout: c.AloneTimeout, MaxCall: c.MaxCall}}
+	e := &engine{name: c.Name, log: h.log.With("engine", c.Name), rooms: bridge.Rooms{AloneTimeout: c.AloneTimeout, MaxCall: c.MaxCall, Announce: c.Announce}}
 	var err error
 	if c.LiveKit == nil {
 		e.sfu, err = h.openEmbedded(c, clock)

@@ -49,6 +49,8 @@ type GatewayConfig struct {
 	Level     string // of the log; "info" where it is empty
 	// Studio has the recordings of Debian's packages speak, where they are installed; else the program's own voices do.
 	Studio bool
+	// Announce is how phones are told who comes and goes; "none" where it is empty.
+	Announce string
 	// Canaries are secrets and numbers that must not be in the log, whole, at any level.
 	Canaries []string
 }
@@ -89,6 +91,9 @@ func StartGateway(t testing.TB, dir string, config GatewayConfig) *Gateway {
 	if config.Drain == 0 {
 		config.Drain = 5 * time.Second
 	}
+	if config.Announce == "" {
+		config.Announce = "none"
+	}
 	if config.Level == "" {
 		config.Level = "info"
 	}
@@ -106,7 +111,7 @@ func StartGateway(t testing.TB, dir string, config GatewayConfig) *Gateway {
 	values := map[string]any{
 		"SIP": g.SIP, "HTTP": g.HTTP, "Browsers": at(2), "Media": netip.AddrPortFrom(phones, g.Media[0]), "LastMedia": g.Media[1],
 		"Calls": config.Calls, "People": config.People, "Drain": config.Drain, "Password": Password, "Level": config.Level, "Untouched": config.Untouched,
-		"Studio": config.Studio,
+		"Studio": config.Studio, "Announce": config.Announce,
 	}
 	values["Phones"], values["MD5"], values["Carriers"], values["Health"], values["Proves"] =
 		config.Phones, config.MD5, config.Carriers, cmp.Or(config.Health, "off"), ""
