@@ -21,7 +21,7 @@ func main() {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serveCommand(), checkCommand(), routeCommand(), knocksCommand(), trunksCommand(), phonesCommand(), voicesCommand(), schemaCommand(), callCommand(), versionCommand())
+	root.AddCommand(serveCommand(), checkCommand(), routeCommand(), doctorCommand(), knocksCommand(), trunksCommand(), phonesCommand(), voicesCommand(), schemaCommand(), callCommand(), versionCommand())
 	if err := root.ExecuteContext(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, "passerelle:", err)
 		os.Exit(exitCode(err))
