@@ -37,7 +37,7 @@ http: {listen: "127.0.0.1:0"}
 		{[]string{"pbx"}, 0, "it calls us, from 127.0.0.9"},
 		{[]string{"carrier", "--wait", "200ms"}, 1, "nobody listens there"},
 		{[]string{"2001"}, 1, "only a gateway that runs can tell"},
-		{[]string{"601"}, 1, "nobody who calls it gets anywhere"},
+		{[]string{"601"}, 1, "it leads nowhere"},
 		{[]string{"601", "--trunk", "pbx", "--json"}, 1, `"level": "bad"`},
 		{[]string{"--config", broken}, 1, "colour"},
 		{[]string{"carier"}, 2, `there is no trunk and no phone "carier"`},

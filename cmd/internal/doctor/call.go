@@ -8,6 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"passerelle/bridge"
+	"passerelle/bridge/numbers"
+	"passerelle/bridge/outgoing"
 	"passerelle/cmd/internal/testphone"
 	"passerelle/codec"
 	"passerelle/codec/g711"
@@ -30,6 +33,15 @@ func (d *Doctor) call(ctx context.Context, s *sheet, t *config.Trunk, at int) {
 		s.bad("the trunk has no servers: it calls us, and nobody calls it").do("add trunks[%d].servers", at)
 		return
 	}
+	to, dialled, denied := bridge.MayCall(&d.Of.Live, t, d.Call.Number)
+	switch {
+	case to.Number.Kind == numbers.Emergency:
+		s.bad("%s is an emergency number: it is not called", d.Call.Number).do("test with another number")
+		return
+	case denied != nil && (d.Of.Live.Outgoing != nil || !harmless(to.Kind)):
+		s.bad("%s is not called: %s", d.Call.Number, denied).do("test with a number that may be called out, or let it be: docs/calling-out.md")
+		return
+	}
 	var kinds []codec.Kind
 	for _, c := range t.Codecs {
 		if c == config.PCMA || c == config.PCMU {
@@ -41,11 +53,12 @@ func (d *Doctor) call(ctx context.Context, s *sheet, t *config.Trunk, at int) {
 	}
 	n := d.network(t.Network)
 	c := testphone.Config{
-		To: withUser(t.Servers[0], d.Call.Number), Codecs: kinds, For: d.Call.Talks, Play: beep(), SRTP: t.SRTP.Policy == config.SRTPRequired,
+		To: withUser(t.Servers[0], dialled), Codecs: kinds, For: d.Call.Talks, Play: beep(), SRTP: t.SRTP.Policy == config.SRTPRequired,
 		DNS: n.DNS, Advertise: advertised(n),
 	}
+	c.From = t.Numbers.Present
 	if r := t.Register; r != nil {
-		c.From, c.FromHost, c.Keys = r.User, or(r.Domain, hostOf(t.Servers[0])), digest.NewKeyring(r.Name, r.Password.Reveal())
+		c.From, c.FromHost, c.Keys = or(t.Numbers.Present, r.User), or(r.Domain, hostOf(t.Servers[0])), digest.NewKeyring(r.Name, r.Password.Reveal())
 	}
 	loudest := math.Inf(-1)
 	c.Heard = func(pcm []int16) error { loudest = max(loudest, levelOf(pcm)); return nil }
@@ -55,6 +68,16 @@ func (d *Doctor) call(ctx context.Context, s *sheet, t *config.Trunk, at int) {
 	defer cancel()
 	report, err := testphone.Call(calling, c)
 	s.called(report, err, ringing, loudest, at)
+}
+
+// harmless reports whether a call to such a number costs no more than calls do: where nothing is said of calls out, whoever
+// sits at the shell may place a test call.
+func harmless(k outgoing.Kind) bool {
+	switch k {
+	case outgoing.Fixed, outgoing.Mobile, outgoing.VoIP, outgoing.TollFree, outgoing.Extension, outgoing.Unknown:
+		return true
+	}
+	return false
 }
 
 // called judges how it went.

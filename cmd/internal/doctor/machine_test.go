@@ -151,8 +151,10 @@ const office = `networks: [{name: voice, listen: ["udp://127.0.7.1:0"]}]
 trunks:
   - {name: pbx, accept: {from: [127.0.7.2]}, numbers: {plan: FR}}
   - {name: carrier, accept: {from: [203.0.113.0/24]}, numbers: {plan: FR}}
+  - {name: line, servers: ["127.0.7.9"], numbers: {plan: FR, ours: ["+33123456700..+33123456709"], present: +33123456700}}
 phones: [{user: 2001, name: Reception, password: canary-secret}, {user: 2002, ha1: {md5: 00112233445566778899aabbccddeeff}}]
 registrar: {from: [10.0.0.0/8]}
+outgoing: {via: [line], allow: [FR]}
 routes: [{from: [carrier], to: "+33123456789", echo: on}, {from: [pbx], to: "600", hours: "sun", zone: UTC, echo: on}]
 `
 
@@ -216,6 +218,7 @@ func TestNumber(t *testing.T) {
 		"from nobody":          number("600", "", ""),
 		"a call for help":      number("112", "", ""),
 		"a phone's":            number("2001", "", ""),
+		"premium":              number("0899123456", "", ""),
 	})
 }
 

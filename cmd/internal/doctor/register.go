@@ -24,6 +24,8 @@ func (d *Doctor) registers(ctx context.Context, s *sheet, t *config.Trunk, at in
 		switch {
 		case told.Registered:
 			s.ok("the gateway has it: registered at %s until %s", told.Server, told.Until.Local().Format(time.TimeOnly))
+		case told.Elsewhere:
+			s.ok("another gateway has it: %s", told.Why)
 		case told.Why == "":
 			s.warn("the gateway is about to register").do("ask again in a few seconds")
 		default:
