@@ -30,7 +30,7 @@ type Call struct {
 // call places it, to the first server that takes it.
 func (d *Doctor) call(ctx context.Context, s *sheet, t *config.Trunk, at int) {
 	if len(t.Servers) == 0 {
-		s.bad("the trunk has no servers: it calls us, and nobody calls it").do("add trunks[%d].servers", at)
+		s.bad("the trunk has no servers: it calls us, and nobody calls it").do("add servers to it, in %s", d.at("trunks[%d]", at))
 		return
 	}
 	to, dialled, denied := bridge.MayCall(&d.Of.Live, t, d.Call.Number)
@@ -49,7 +49,7 @@ func (d *Doctor) call(ctx context.Context, s *sheet, t *config.Trunk, at int) {
 		}
 	}
 	if len(kinds) == 0 {
-		s.warn("trunks[%d].codecs has neither PCMA nor PCMU, and the test phone speaks nothing else: it offers both", at).do("nothing; a refusal may be for that reason")
+		s.warn("%s has neither PCMA nor PCMU, and the test phone speaks nothing else: it offers both", d.at("trunks[%d].codecs", at)).do("nothing; a refusal may be for that reason")
 	}
 	n := d.network(t.Network)
 	c := testphone.Config{
@@ -67,7 +67,7 @@ func (d *Doctor) call(ctx context.Context, s *sheet, t *config.Trunk, at int) {
 	calling, cancel := context.WithTimeout(ctx, d.Call.Rings+d.Call.Talks)
 	defer cancel()
 	report, err := testphone.Call(calling, c)
-	s.called(report, err, ringing, loudest, at)
+	s.called(report, err, ringing, loudest, d.at("trunks[%d]", at))
 }
 
 // harmless reports whether a call to such a number costs no more than calls do: where nothing is said of calls out, whoever
@@ -81,12 +81,12 @@ func harmless(k outgoing.Kind) bool {
 }
 
 // called judges how it went.
-func (s *sheet) called(r testphone.Report, err error, ringing bool, loudest float64, at int) {
+func (s *sheet) called(r testphone.Report, err error, ringing bool, loudest float64, trunk string) {
 	var refused *sip.StatusError
 	switch {
 	case r.Answered():
 	case errors.As(err, &refused):
-		s.bad("%s is refused: %s", r.To, refused).do("%s", cureOfCall(refused.Code, at))
+		s.bad("%s is refused: %s", r.To, refused).do("%s", cureOfCall(refused.Code, trunk))
 		return
 	case ringing:
 		s.warn("%s rings, and nobody answers", r.To).do("answer it: whether sound goes both ways is heard only then")
@@ -133,16 +133,16 @@ func orEnd(err error, end string) string {
 }
 
 // cureOfCall is what to do about a refusal.
-func cureOfCall(code, at int) string {
+func cureOfCall(code int, trunk string) string {
 	switch code {
 	case 401, 407:
-		return fmt.Sprintf("it asks who we are: check trunks[%d].register.login and password, or add register", at)
+		return fmt.Sprintf("it asks who we are: check login and password of register in %s, or add register", trunk)
 	case 403:
 		return "it does not allow this number, or this caller: check with the carrier what may be called, and as whom"
 	case 404, 484, 604:
 		return "it does not know the number: check how the trunk wants numbers written (+33..., 0033..., 0...)"
 	case 488, 606:
-		return fmt.Sprintf("no codec, or no encryption, in common: see what it speaks, and change trunks[%d].codecs or srtp", at)
+		return fmt.Sprintf("no codec, or no encryption, in common: see what it speaks, and change codecs or srtp of %s", trunk)
 	case 480, 486, 600, 603:
 		return "somebody is there, and busy or not willing: try again"
 	case 483:

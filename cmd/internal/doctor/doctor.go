@@ -68,17 +68,18 @@ func (d *Doctor) Everything(ctx context.Context) {
 		d.tell(s)
 	}
 	var sheets []*sheet
+	answers := make([]bool, len(d.Of.Live.Trunks))
 	var group sync.WaitGroup
 	for i := range d.Of.Live.Trunks {
 		t := &d.Of.Live.Trunks[i]
 		s := &sheet{about: "trunk " + t.Name}
 		sheets = append(sheets, s)
-		group.Go(func() { d.guarded(s, func() { d.reach(ctx, s, t, i) }) })
+		group.Go(func() { d.guarded(s, func() { answers[i] = d.reach(ctx, s, t, i) }) })
 	}
 	group.Wait()
 	for i, s := range sheets {
 		if t := &d.Of.Live.Trunks[i]; t.Register != nil { // one after the other: they need the same ports
-			d.guarded(s, func() { d.registers(ctx, s, t, i, d.running, d.held) })
+			d.guarded(s, func() { d.registers(ctx, s, t, i, answers[i]) })
 		}
 		d.tell(s)
 	}
@@ -92,9 +93,9 @@ func (d *Doctor) Trunk(ctx context.Context, i int) {
 	t := &d.Of.Live.Trunks[i]
 	d.asked(ctx)
 	s := &sheet{about: "trunk " + t.Name}
-	d.reach(ctx, s, t, i)
+	answers := d.reach(ctx, s, t, i)
 	if t.Register != nil {
-		d.registers(ctx, s, t, i, d.running, d.held)
+		d.registers(ctx, s, t, i, answers)
 	}
 	d.tell(s)
 	if d.Call != nil {
@@ -126,8 +127,20 @@ func (d *Doctor) asked(ctx context.Context) {
 func (d *Doctor) own(s *sheet, i int) {
 	n := &d.Of.Static.Networks[i]
 	if n.TLS != nil {
-		s.ownCertificate(*n.TLS, fmt.Sprintf("networks[%d].tls", i), advertised(n), d.Roots, d.Now())
+		s.ownCertificate(*n.TLS, d.at("networks[%d].tls", i), advertised(n), d.Roots, d.Now())
 	}
+}
+
+// at is the path of a setting, with the line that has it.
+func (d *Doctor) at(format string, args ...any) string {
+	path := fmt.Sprintf(format, args...)
+	for upper := path; upper != ""; { // what is not said itself, is part of what is
+		if origin := d.Of.Origin(upper); origin != "" && origin != "default" {
+			return path + " (" + origin + ")"
+		}
+		upper = upper[:max(strings.LastIndexByte(upper, '.'), 0)]
+	}
+	return path
 }
 
 // guarded runs one examination; a panic in it is a finding.

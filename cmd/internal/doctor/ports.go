@@ -88,6 +88,7 @@ type tenancy struct {
 func (d *Doctor) ports(ctx context.Context, s *sheet, answers bool) (t tenancy) {
 	var free []string
 	for _, p := range portsOf(&d.Of.Static) {
+		p.setting = d.at("%s", p.setting)
 		err := p.take(ctx)
 		switch {
 		case err == nil:
@@ -152,7 +153,7 @@ func (d *Doctor) taken(s *sheet, p port, answers bool, t *tenancy) {
 func (d *Doctor) media(s *sheet, calls int) {
 	sockets := d.system.sockets("udp")
 	for i, n := range d.Of.Static.Networks {
-		m, setting := n.Media, fmt.Sprintf("networks[%d].media", i)
+		m, setting := n.Media, d.at("networks[%d].media", i)
 		if m.First == 0 {
 			continue
 		}

@@ -17,10 +17,11 @@ import (
 )
 
 // registers says whether the trunk has us registered. A gateway that runs is asked, and its registration left alone; where none
-// does, we register as it would, and take it back.
-func (d *Doctor) registers(ctx context.Context, s *sheet, t *config.Trunk, at int, run running, held tenancy) {
-	setting := fmt.Sprintf("trunks[%d].register", at)
-	if told := run.trunk(t.Name); told != nil {
+// does, we register as it would, and take it back; answers says that a server answers OPTIONS.
+func (d *Doctor) registers(ctx context.Context, s *sheet, t *config.Trunk, at int, answers bool) {
+	setting := d.at("trunks[%d].register", at)
+	held := d.held
+	if told := d.running.trunk(t.Name); told != nil {
 		switch {
 		case told.Registered:
 			s.ok("the gateway has it: registered at %s until %s", told.Server, told.Until.Local().Format(time.TimeOnly))
@@ -34,6 +35,10 @@ func (d *Doctor) registers(ctx context.Context, s *sheet, t *config.Trunk, at in
 		return
 	}
 	n := d.network(t.Network)
+	if !answers {
+		s.warn("not tried to register: no server answers").do("see above")
+		return
+	}
 	if held.gateway.pid != 0 || held.others || len(held.held) > 0 {
 		s.warn("not tried to register: the ports that it would be done from are held").
 			do("stop the gateway for it; or let it be asked: admin: {listen: 127.0.0.1:8081}")
@@ -97,11 +102,11 @@ func warningOf(reply sip.Reply) string {
 func cure(code int, setting string) string {
 	switch code {
 	case 401, 407:
-		return fmt.Sprintf("user or password is wrong: check %[1]s.password, and %[1]s.login, which many carriers want to be another than user", setting)
+		return fmt.Sprintf("user or password is wrong: check password in %[1]s, and login, which many carriers want to be another than user", setting)
 	case 403:
-		return fmt.Sprintf("it knows us and does not want us: check %[1]s.login, password and domain; the account may be locked, or bound to another address", setting)
+		return fmt.Sprintf("it knows us and does not want us: check login, password and domain in %[1]s; the account may be locked, or bound to another address", setting)
 	case 404:
-		return fmt.Sprintf("there is no such account: check %[1]s.user and %[1]s.domain", setting)
+		return fmt.Sprintf("there is no such account: check user and domain in %[1]s", setting)
 	case 0:
 		return "see what the servers answer, above"
 	}

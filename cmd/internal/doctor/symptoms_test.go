@@ -68,7 +68,7 @@ func tidied(text string) string {
 	for _, r := range []struct{ from, to string }{
 		{`in [0-9.]+ m?s`, "in N ms"}, {`((?:127|192|198)\.[0-9.]+):[0-9]{4,5}`, "$1:PORT"}, {`port [0-9]{4,5}`, "port PORT"},
 		{`request of [0-9]+ bytes`, "request of N bytes"},
-		{`[0-9]{2}:[0-9]{2}:[0-9]{2}`, "HH:MM:SS"}, {`are about [0-9]+`, "are about N"}, {`process [0-9]+`, "process N"},
+		{`\([^( ]*/passerelle\.yaml`, "(passerelle.yaml"}, {`[0-9]{2}:[0-9]{2}:[0-9]{2}`, "HH:MM:SS"}, {`are about [0-9]+`, "are about N"}, {`process [0-9]+`, "process N"},
 	} {
 		text = regexp.MustCompile(r.from).ReplaceAllString(text, r.to)
 	}

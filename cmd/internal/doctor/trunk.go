@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -15,17 +14,18 @@ import (
 )
 
 // reach examines the way to a trunk: every target of every server.
-func (d *Doctor) reach(ctx context.Context, s *sheet, t *config.Trunk, at int) {
+// It reports whether any of them answers.
+func (d *Doctor) reach(ctx context.Context, s *sheet, t *config.Trunk, at int) (answers bool) {
 	if len(t.Servers) == 0 {
 		d.inbound(s, t, at)
-		return
+		return false
 	}
 	d.told(s, t)
 	n := d.network(t.Network)
 	var addrs, silent []netip.Addr
 	tried := make(map[locate.Target]bool)
 	for i, uri := range t.Servers {
-		setting := fmt.Sprintf("trunks[%d].servers[%d]", at, i)
+		setting := d.at("trunks[%d].servers[%d]", at, i)
 		var tries []*try
 		var group sync.WaitGroup
 		for _, target := range s.resolve(ctx, uri, n, setting) {
@@ -49,6 +49,7 @@ func (d *Doctor) reach(ctx context.Context, s *sheet, t *config.Trunk, at int) {
 		}
 	}
 	d.accepted(s, t, at, addrs, silent)
+	return len(silent) < len(addrs)
 }
 
 // try is what is found out about one target.
@@ -91,7 +92,7 @@ func (d *Doctor) target(ctx context.Context, s *sheet, e examination, target loc
 		s.seen(d.place(ctx, e, target, o), o.sent, v, target.Addr.Addr())
 		s.rewritten(o.sent, o.answer, v)
 	}
-	s.codecs(o.answer, e.trunk.Codecs, fmt.Sprintf("trunks[%d].codecs", e.at))
+	s.codecs(o.answer, e.trunk.Codecs, d.at("trunks[%d].codecs", e.at))
 	if target.Transport == "udp" {
 		p.pad = padded
 		s.size(target.String(), p.run(ctx), inviteSize(e.trunk, e.uri, o.sent.host), speaks(e.network)("tcp", target.Addr.Addr().Is4()), e.setting)
@@ -129,7 +130,7 @@ func leaving(n *config.Network, transport string) []netip.AddrPort {
 func (d *Doctor) place(ctx context.Context, e examination, target locate.Target, o outcome) place {
 	i := slices.IndexFunc(d.Of.Static.Networks, func(n config.Network) bool { return n.Name == e.network.Name })
 	p := place{
-		setting: fmt.Sprintf("networks[%d].advertise", i), advertise: e.network.Advertise, transport: target.Transport, local: o.local,
+		setting: d.at("networks[%d].advertise", i), advertise: e.network.Advertise, transport: target.Transport, local: o.local,
 	}
 	if host := e.network.Advertise.Host; host != "" {
 		found, _ := net.DefaultResolver.LookupNetIP(ctx, "ip", host) // none is told
@@ -169,7 +170,7 @@ func (d *Doctor) accepted(s *sheet, t *config.Trunk, at int, addrs, silent []net
 		for _, other := range d.Of.Live.Trunks {
 			if other.Name != t.Name && covers(other.From, a) {
 				s.warn("calls from %s are taken for trunk %s's, whose accept.from has that address", a, other.Name).
-					do("take %s out of the accept.from of %s, and put it into trunks[%d].accept.from", a, other.Name, at)
+					do("take %s out of the accept.from of %s, and put it into %s", a, other.Name, d.at("trunks[%d].accept.from", at))
 				return
 			}
 		}
@@ -180,16 +181,16 @@ func (d *Doctor) accepted(s *sheet, t *config.Trunk, at int, addrs, silent []net
 			continue
 		}
 		s.bad("%s, which is close to its servers, was not answered, %d times: %s", k.Address, k.Times, k.Why).
-			do("if that is this trunk's too, add %s to trunks[%d].accept.from", k.Address, at)
+			do("if that is this trunk's too, add %s to %s", k.Address, d.at("trunks[%d].accept.from", at))
 	}
 	switch {
 	case len(outside) == 0:
 	case (t.Health > 0 || t.Register != nil) && len(silent) > 0:
-		s.warn("accept.from has not %s, and calls from there are taken only where it answers us", listed(outside)).do("add what calls you to trunks[%d].accept.from", at)
+		s.warn("accept.from does not have %s, and calls from there are taken only where it answers us", listed(outside)).do("add the addresses that call you to %s", d.at("trunks[%d].accept.from", at))
 	case t.Health > 0 || t.Register != nil:
-		s.ok("accept.from has not %s: calls from there are taken as long as it answers us", listed(outside))
+		s.ok("accept.from does not have %s: calls from there are taken as long as it answers us", listed(outside))
 	default:
-		s.warn("accept.from has not %s: calls from there are not answered", listed(outside)).do("add it to trunks[%d].accept.from, or have its health watched (health: 30s)", at)
+		s.warn("accept.from does not have %s: calls from there are not answered", listed(outside)).do("add it to %s, or have its health watched (health: 30s)", d.at("trunks[%d].accept.from", at))
 	}
 }
 
