@@ -62,7 +62,7 @@ The exit status is 0 where nothing is bad, 1 where something is, 2 where it was 
 	f.StringVar(&o.from, "from", "", "of a number: who calls; without it, that is withheld")
 	f.StringVar(&o.trunk, "trunk", "", "of a number: the trunk that calls, or that is called over; without it, all that may")
 	f.DurationVar(&o.patience, "wait", 4*time.Second, "how long an answer may take")
-	f.DurationVar(&o.talk, "for", 5*time.Second, "how long a test call lasts")
+	f.DurationVar(&o.talk, "for", 12*time.Second, "how long a test call lasts (RTCP says after 10 s whether they hear us)")
 	f.BoolVar(&o.json, "json", false, "print JSON")
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exitError{err, wrongUsage} })
 	c.RunE = func(c *cobra.Command, args []string) error {

@@ -111,7 +111,7 @@ func (s *sheet) called(r testphone.Report, err error, ringing bool, loudest floa
 	case r.RoundTrip > 0:
 		s.ok("they hear us: %.1f %% lost, round trip %s (RTCP)", 100*r.LostByPeer, tidy(r.RoundTrip))
 	default:
-		s.ok("whether they hear us (beeps) only they can say: no RTCP comes from there; %d packets were sent", r.Sent)
+		s.ok("whether they hear us (beeps) only they can say: no RTCP has come from there; %d packets were sent", r.Sent)
 	}
 	if err != nil {
 		s.warn("the call ended with: %s", err).do("nothing, if it was long enough")
