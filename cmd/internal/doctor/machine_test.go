@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -103,7 +104,7 @@ func TestMachine(t *testing.T) {
 	port := at(held.LocalAddr().String())
 	free := fmt.Sprintf(machine, "127.0.7.1:0")
 	taken := fmt.Sprintf(machine, port)
-	noAnswer := func(context.Context, string, string, any) error { return errors.New("connection refused") }
+	noAnswer := func(context.Context, string, string, any) error { return syscall.ECONNREFUSED }
 	golden(t, "testdata/machine.txtar", map[string]func(*testing.T) string{
 		"all is well":                            examine(free, fakeProc(t, plenty), nil),
 		"a port is taken":                        examine(taken, fakeProc(t, plenty, fakeSocket{port, 17, "kamailio", 0}), nil),

@@ -77,6 +77,9 @@ func (s *sheet) unanswered(at string, t locate.Target, o outcome, trunk, us stri
 	case errors.Is(o.err, errSilence) && o.overTCP:
 		s.bad("%s does not answer over UDP, and TCP port %d connects", at, t.Addr.Port()).
 			do("write ;transport=tcp behind the server in %s, or open UDP in the firewalls on the way", trunk)
+	case errors.Is(o.err, errSilence) && t.Transport == "udp" && o.strange:
+		s.bad("%s does not answer, and no ICMP error comes; it was asked from port %d, since the network's own is held", at, o.local.Port()).
+			do("see what it answers the gateway, above (passerelle trunks); if nothing: open UDP to and from port %d in the firewalls on the way, and have %s put on the list of those whom the trunk answers", t.Addr.Port(), us)
 	case errors.Is(o.err, errSilence) && t.Transport == "udp":
 		s.bad("%s does not answer, and no ICMP error comes: packets get lost without a word", at).
 			do("open UDP to and from port %d in the firewalls on the way; have %s put on the list of those whom the trunk answers; check the address in %s", t.Addr.Port(), us, trunk)

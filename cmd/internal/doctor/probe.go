@@ -47,6 +47,7 @@ type outcome struct {
 
 	secure  *tls.ConnectionState // of a handshake that came about
 	asked   bool                 // we were asked for a certificate
+	strange bool                 // it was sent from another port than the network's, which somebody holds
 	stage   string               // where it went wrong: "connect", "handshake", "answer"
 	oldPeer string               // what a peer speaks that we can do no handshake with
 	overTCP bool                 // over UDP there is silence, and TCP connects
@@ -123,7 +124,8 @@ func (p probe) run(ctx context.Context) outcome {
 // overUDP sends it as often as RFC 3261 section 17.1.2.2 says.
 func (p probe) overUDP(ctx context.Context) (o outcome) {
 	o.stage = "connect"
-	conn, err := p.socket()
+	conn, strange, err := p.socket()
+	o.strange = strange
 	if err != nil {
 		o.err = err
 		return o
@@ -181,19 +183,20 @@ func (p probe) take(o *outcome, data []byte, from netip.AddrPort) bool {
 }
 
 // socket opens one of the places to send from.
-func (p probe) socket() (conn *net.UDPConn, err error) {
+func (p probe) socket() (conn *net.UDPConn, strange bool, err error) {
 	for _, from := range p.local {
 		if from.Addr().Is4() != p.target.Addr.Addr().Is4() {
 			continue
 		}
 		if conn, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(from)); err == nil {
-			return conn, nil
+			return conn, strange, nil
 		}
+		strange = true
 	}
 	if err == nil {
 		err = errors.New("the network listens on no address of that family")
 	}
-	return nil, err
+	return nil, strange, err
 }
 
 // localOf is our own address towards the target. Connecting a UDP socket sends nothing.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"syscall"
 	"time"
 
 	"passerelle/bridge"
@@ -29,8 +30,11 @@ type running struct {
 // ask asks it, once.
 func (d *Doctor) ask(ctx context.Context) running {
 	var r running
-	for path, answer := range map[string]any{"/v1/trunks": &r.trunks, "/v1/phones": &r.phones, "/v1/knocks": &r.knocks} {
-		if err := d.Ask(ctx, http.MethodGet, path, answer); err != nil {
+	for _, one := range []struct {
+		path   string
+		answer any
+	}{{"/v1/trunks", &r.trunks}, {"/v1/phones", &r.phones}, {"/v1/knocks", &r.knocks}} {
+		if err := d.Ask(ctx, http.MethodGet, one.path, one.answer); err != nil {
 			return running{err: err}
 		}
 	}
@@ -48,6 +52,8 @@ func (s *sheet) gateway(r running, held bool) {
 		s.bad("the gateway runs, and cannot be asked how it is: %s", r.err).do("see whether it was started with this configuration, and whether admin.token is the one that it began with")
 	case errors.Is(r.err, ErrNoDesk):
 		s.ok("no gateway holds these ports: none runs here, with this configuration")
+	case errors.Is(r.err, syscall.ECONNREFUSED):
+		s.warn("the gateway does not run, or not with this configuration: nobody listens at admin.listen").do("start it, and look again; what follows is what can be seen without it")
 	default:
 		s.warn("the gateway does not run, or not with this configuration: %s", r.err).do("start it, and look again; what follows is what can be seen without it")
 	}

@@ -180,6 +180,11 @@ func TestSymptoms(t *testing.T) {
 		"silent": func(t *testing.T) string {
 			return ward{yaml: trunkAt(udpPeer(t, nil), "")}.trunk(t)
 		},
+		"silent, and the gateway has the port": func(t *testing.T) string {
+			held := udpSocket(t, gatewayIP)
+			yaml := trunkAt(udpPeer(t, nil), "")
+			return ward{yaml: strings.Replace(yaml, "udp://127.0.7.1:0", "udp://"+held.LocalAddr().String(), 1)}.trunk(t)
+		},
 		"silent over UDP, and there over TCP": func(t *testing.T) string {
 			at := udpPeer(t, nil)
 			l, err := net.Listen("tcp4", at)

@@ -95,7 +95,9 @@ func (s *sheet) chain(at, host string, chain []*x509.Certificate, roots *x509.Ce
 	}
 	_, err := leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: within(leaf, now), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
 	var unknown x509.UnknownAuthorityError
+	var invalid x509.CertificateInvalidError
 	switch {
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && wrong: // that has been told
 	case errors.As(err, &unknown) && slices.Equal(leaf.RawIssuer, leaf.RawSubject):
 		wrong = true
 		s.bad("the certificate of %s is signed by itself, and this machine does not know it", at).
