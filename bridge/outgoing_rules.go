@@ -29,3 +29,15 @@ func OutgoingRules(live *config.Live) outgoing.Rules {
 	}
 	return r
 }
+
+// MayCall says what a number is to those who pay for calls over a trunk, how the trunk is told it, and whether it may be
+// called out, whoever of those that outgoing.who names asks for it; the error names the setting that says no.
+func MayCall(live *config.Live, trunk *config.Trunk, number string) (to outgoing.Destination, dialled string, err error) {
+	to = outgoing.Read(planOf(live, trunk), number)
+	rules := OutgoingRules(live)
+	who := outgoing.Moderator
+	if len(rules.Who) > 0 {
+		who = rules.Who[0]
+	}
+	return to, asDialled(to), rules.Allows(outgoing.Call{By: who, Trunk: trunk.Name, To: to})
+}

@@ -14,10 +14,7 @@ import (
 // the call is who asks the ledger for each.
 func (g *Gateway) over(live *config.Live, trunk *config.Trunk, dialled string, who outgoing.Who, from presented) (ways []target) {
 	to := outgoing.Read(planOf(live, trunk), dialled)
-	user := to.Number.Dialled
-	if to.Number.Kind == numbers.World {
-		user = to.Number.E164
-	}
+	user := asDialled(to)
 	var dial sip.Dial
 	from.on(&dial)
 	servers := trunk.Servers
@@ -30,6 +27,14 @@ func (g *Gateway) over(live *config.Live, trunk *config.Trunk, dialled string, w
 		ways = append(ways, target{trunk: trunk, dial: dial, permit: permit})
 	}
 	return ways
+}
+
+// asDialled is a number as a trunk is told it.
+func asDialled(to outgoing.Destination) string {
+	if to.Number.Kind == numbers.World {
+		return to.Number.E164
+	}
+	return to.Number.Dialled
 }
 
 // permit asks the ledger for the leave to make a call.

@@ -57,13 +57,17 @@ func parseTarget(to string) (destination, error) {
 	return destination{}, fmt.Errorf("transport %q is not supported", transport)
 }
 
-// Locate returns the targets of a URI, in the order in which [Server.Dial] would try them; r says whom to ask.
-func Locate(ctx context.Context, r *locate.Resolver, uri string) ([]locate.Target, error) {
+// Locate returns the targets of a URI, in the order in which [Server.Dial] would try them; r says whom to ask, speaks
+// what can be sent, nil is everything.
+func Locate(ctx context.Context, r *locate.Resolver, uri string, speaks func(transport string, ipv4 bool) bool) ([]locate.Target, error) {
 	to, err := parseTarget(uri)
 	if err != nil {
 		return nil, err
 	}
-	return r.Find(ctx, to.query(func(string, bool) bool { return true }))
+	if speaks == nil {
+		speaks = func(string, bool) bool { return true }
+	}
+	return r.Find(ctx, to.query(speaks))
 }
 
 // query is what DNS is asked of a destination.

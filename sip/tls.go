@@ -78,13 +78,13 @@ func secured(c *tls.Config) *tls.Config {
 	c = c.Clone()
 	c.MinVersion = max(c.MinVersion, tls.VersionTLS12)
 	if c.CipherSuites == nil {
-		c.CipherSuites = strongSuites()
+		c.CipherSuites = StrongSuites()
 	}
 	return c
 }
 
-// strongSuites are those of TLS 1.2 that are spoken with everybody.
-func strongSuites() []uint16 {
+// StrongSuites are those of TLS 1.2 that are spoken with everybody.
+func StrongSuites() []uint16 {
 	return []uint16{
 		tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
 		tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
@@ -205,7 +205,7 @@ func (s *streams) greet(ctx context.Context, raw net.Conn, host string) (net.Con
 // agreed logs what a handshake has agreed on; a weaker suite is worth a line at any time.
 func (s *streams) agreed(c tls.ConnectionState, peer netip.AddrPort) {
 	level := slog.LevelDebug
-	if c.Version < tls.VersionTLS13 && !slices.Contains(strongSuites(), c.CipherSuite) {
+	if c.Version < tls.VersionTLS13 && !slices.Contains(StrongSuites(), c.CipherSuite) {
 		level = slog.LevelWarn
 	}
 	s.log.Log(context.Background(), level, "TLS connection", "peer", peer,

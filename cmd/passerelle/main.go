@@ -21,7 +21,10 @@ func main() {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serveCommand(), checkCommand(), routeCommand(), knocksCommand(), trunksCommand(), phonesCommand(), voicesCommand(), schemaCommand(), callCommand(), dialCommand(), versionCommand())
+	root.AddCommand(
+		serveCommand(), checkCommand(), routeCommand(), doctorCommand(), knocksCommand(), trunksCommand(), phonesCommand(),
+		voicesCommand(), schemaCommand(), callCommand(), dialCommand(), versionCommand(),
+	)
 	if err := root.ExecuteContext(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, "passerelle:", err)
 		os.Exit(exitCode(err))

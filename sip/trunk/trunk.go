@@ -134,7 +134,9 @@ type Stats struct {
 	Server     string    `json:"server,omitempty"` // where
 	Until      time.Time `json:"until,omitzero"`   // until when
 	Why        string    `json:"why,omitempty"`    // if it is not registered
-	Servers    []Health  `json:"servers"`
+	// Elsewhere is that another gateway's turn it is to be registered.
+	Elsewhere bool     `json:"elsewhere,omitempty"`
+	Servers   []Health `json:"servers"`
 }
 
 // Health is how one server is.
@@ -149,7 +151,7 @@ type Health struct {
 func (t *Trunk) Stats() Stats {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := Stats{Registered: t.register.up, Why: t.register.reason}
+	s := Stats{Registered: t.register.up, Why: t.register.reason, Elsewhere: t.register.reason == errTurn.Error()}
 	if s.Registered {
 		s.Server, s.Until = t.register.at, t.register.until
 	}

@@ -67,6 +67,9 @@ func (p *phone) call(ctx context.Context) error {
 
 // dial offers, waits for the answer, and talks.
 func (p *phone) dial(ctx context.Context, server *sip.Server, line *rtp.Line, local netip.Addr) error {
+	if a, err := netip.ParseAddr(p.Advertise); err == nil && a.Is4() == local.Is4() {
+		local = a
+	}
 	session := sdp.Session{Local: sdp.Local{
 		Origin:  sdp.Origin{ID: rand.Uint64N(1 << 31), Version: 1},
 		Address: netip.AddrPortFrom(local, line.LocalAddr().Port()),
@@ -87,7 +90,7 @@ func (p *phone) dial(ctx context.Context, server *sip.Server, line *rtp.Line, lo
 	}
 	invited := p.clock()
 	dialog, answer, err := server.Dial(ctx, sip.Dial{
-		To: p.To, From: sip.Address{Display: display, User: user}, Offer: offer,
+		To: p.To, From: sip.Address{Display: display, User: user, Host: p.FromHost}, Offer: offer, Keys: p.Keys,
 		Provisional: func(code int, _ string, _ []byte) {
 			if code == 180 || code == 183 {
 				p.update(func(r *Report) { r.State = "ringing" })

@@ -19,6 +19,7 @@ import (
 	"passerelle/codec"
 	"passerelle/codec/g711"
 	"passerelle/sip"
+	"passerelle/sip/digest"
 	"passerelle/sip/locate"
 	"passerelle/sip/rtp"
 	"passerelle/sip/sdp"
@@ -45,6 +46,11 @@ type Config struct {
 	// TLS says who must vouch for the other side, where To asks for TLS; nil: who this machine trusts.
 	TLS *tls.Config
 	DNS []netip.AddrPort // who is asked where To is; none: whom this machine asks
+	// FromHost is the domain of our address, "": the address that we call from; Keys answers challenges, nil: nobody does.
+	FromHost string
+	Keys     *digest.Keyring
+	// Advertise is where the other side is told to find us, in SIP and SDP; "": the address that it is reached from.
+	Advertise string
 	// Heard takes what is heard, at 8000 Hz and in real time, from one goroutine; nil throws it away. The
 	// samples are valid during the call only.
 	Heard func(pcm []int16) error
@@ -116,6 +122,7 @@ func (p *phone) serve(ctx context.Context, local netip.Addr, resolver *locate.Re
 			MinVersion:     tls.VersionTLS12,
 			GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, errNoCalls },
 		}},
+		Advertise: p.Advertise,
 		Known:     func(netip.AddrPort) bool { return false }, // nobody calls a test phone
 		UserAgent: "Passerelle test phone",
 		Log:       p.Log,
@@ -139,7 +146,7 @@ var errNoCalls = errors.New("nobody calls a test phone")
 
 // towards returns the local address that a SIP URI is reached from: its first target that has an address.
 func towards(ctx context.Context, uri string, resolver *locate.Resolver) (netip.Addr, error) {
-	targets, err := sip.Locate(ctx, resolver, uri)
+	targets, err := sip.Locate(ctx, resolver, uri, nil)
 	if err != nil {
 		return netip.Addr{}, fmt.Errorf("dial sip:ROOM@HOST: %w", err)
 	}

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"passerelle/cmd/internal/doctor"
 )
 
 // TestCarrier has the gateway register with a carrier that asks who it is, be called from there, and take it back.
@@ -39,13 +41,18 @@ func TestKamailioIsACarrier(t *testing.T) {
 	port := Ports(t, 1)
 	at, proving := netip.AddrPortFrom(first, port), netip.AddrPortFrom(second, port)
 	gateway := StartGateway(t, dir, GatewayConfig{
-		Carriers: []string{dead, "sip:" + at.String()}, Health: "5s", Proves: second, MD5: true, Complains: regexp.MustCompile(`server of a trunk is down`),
+		Carriers: []string{dead, "sip:" + at.String()}, Health: "5s", Proves: second, MD5: true, Complains: regexp.MustCompile(`server of a trunk is down`), Admin: true,
 	})
 	carrier := startCarrier(t, dir, at, proving, gateway.SIP)
 	await(t, "the gateway registers", func() bool { return gateway.Counters(t).Trunks["carrier"].Registered })
 	if c := gateway.Counters(t).Trunks["carrier"]; c.Server != "sip:"+at.String() || c.Servers[0].Up || !c.Servers[1].Up {
 		t.Errorf("of two servers, the first of which is dead, the trunk says %+v", c)
 	}
+
+	found := gateway.Examine(t, "carrier")
+	finds(t, found, doctor.Bad, "refuses the connection")
+	finds(t, found, doctor.OK, "it is kamailio")
+	finds(t, found, doctor.OK, "the gateway has it: registered at sip:"+at.String())
 
 	man := Says(t, dir, Man, 0, 1)
 	calls := func(target netip.AddrPort) Scenario {
@@ -63,6 +70,12 @@ func TestKamailioIsACarrier(t *testing.T) {
 	RunSipp(t, dir, "again", calls(at))
 	gateway.Stop(t)
 	carrier.Await(t, "carrier: registers 4711 for 0$", 2*time.Second)
+
+	before := registrations(carrier)
+	finds(t, gateway.Examine(t, "carrier"), doctor.OK, "takes our registration (and we have taken it back)")
+	if n := registrations(carrier); n != before+1 {
+		t.Errorf("the doctor has registered %d times", n-before)
+	}
 }
 
 // registrations counts how often a carrier was registered with.

@@ -7,13 +7,15 @@ import (
 	"regexp"
 	"testing"
 	"time"
+
+	"passerelle/cmd/internal/doctor"
 )
 
 // TestRegisteredPhones has real phones register, and be called: at once, and after the gateway was restarted.
 func TestRegisteredPhones(t *testing.T) {
 	t.Parallel()
 	dir := Folder(t)
-	gateway := StartGateway(t, dir, GatewayConfig{Phones: true, MD5: true, Complains: regexp.MustCompile(`no proof of who it is`)})
+	gateway := StartGateway(t, dir, GatewayConfig{Phones: true, MD5: true, Admin: true, Complains: regexp.MustCompile(`no proof of who it is`)})
 	man, woman := Says(t, dir, Man, 1, 0), Says(t, dir, Woman, 1, 0)
 	ada := StartPhone(t, dir, PhoneConfig{
 		Name: "ada", Microphone: woman.WAV(8000), Registers: "2001@" + gateway.SIP.String(), Transport: "udp", AutoAnswer: true,
@@ -22,6 +24,9 @@ func TestRegisteredPhones(t *testing.T) {
 		Name: "eve", Microphone: woman.WAV(48000), Registers: "2002", At: gateway.SIP, AutoAnswer: true,
 	})
 	awaitBindings(t, gateway, 2)
+	for _, phone := range []string{"2001", "2002"} {
+		finds(t, gateway.Examine(t, phone), doctor.OK, "it answers OPTIONS at ")
+	}
 
 	bob := StartPhone(t, dir, PhoneConfig{Name: "bob", Microphone: man.WAV(8000)})
 	dan := StartPhone(t, dir, PhoneConfig{Name: "dan", Microphone: man.WAV(8000)})
