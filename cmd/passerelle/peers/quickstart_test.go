@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -138,7 +139,8 @@ func (w *walk) run(command string) string {
 	if command == "passerelle serve" {
 		w.gateway = Start(w.t, Command{Name: fmt.Sprint("serve", time.Now().UnixMilli()), Path: Binary(w.t), Args: []string{"serve"}, Dir: w.dir})
 		w.gateway.Await(w.t, `^  takes `, 10*time.Second)
-		return strings.Join(w.gateway.Lines(), "\n") + "\n"
+		said := slices.DeleteFunc(w.gateway.Lines(), func(line string) bool { return strings.HasPrefix(line, "{") }) // its log
+		return strings.Join(said, "\n") + "\n"
 	}
 	shell := exec.CommandContext(w.t.Context(), "bash", "-c", command)
 	shell.Dir = w.dir
