@@ -34,10 +34,13 @@ func orNothing(text string) string {
 	return text
 }
 
-// Changes says what is not the same in next, in the order of their paths. Secrets that are not the same are told and not
-// shown.
+// Changes says what is not the same in next, in the order of their paths. A trunk, a phone or the like that is new or gone is one change, with
+// what was said of it. Secrets that are not the same are told and not shown.
 func (c *Config) Changes(next *Config) []Change {
-	was, is := c.flat(), next.flat()
+	before, after := c.flat(), next.flat()
+	before.fold(after)
+	after.fold(before)
+	was, is := before.values, after.values
 	var all []Change
 	paths := maps.Clone(was)
 	maps.Copy(paths, is)
@@ -97,15 +100,30 @@ func static(path string) bool {
 	return false
 }
 
-// flat returns every value by its path. Elements of lists go by their names, where they have one; routes are one value
-// each, and so are lists of values.
-func (c *Config) flat() map[string]string {
-	all := make(map[string]string)
+// flat is every value by its path. Elements of lists go by their names, where they have one; routes are one value each, and so are
+// lists of values.
+type flat struct {
+	values   map[string]string
+	elements map[string]string // of lists, with what was said of each
+}
+
+func (c *Config) flat() flat {
+	all := flat{make(map[string]string), make(map[string]string)}
 	c.tree.flatten("", all)
 	return all
 }
 
-func (t *tree) flatten(path string, all map[string]string) {
+// fold makes one value of each element that other has not.
+func (f flat) fold(other flat) {
+	for path, said := range f.elements {
+		if _, both := other.elements[path]; !both {
+			maps.DeleteFunc(f.values, func(p, _ string) bool { return strings.HasPrefix(p, path+".") })
+			f.values[path] = said
+		}
+	}
+}
+
+func (t *tree) flatten(path string, all flat) {
 	switch {
 	case t.setting.is == mapping && t.setting.key != "routes":
 		for key, child := range t.keys {
@@ -120,16 +138,31 @@ func (t *tree) flatten(path string, all map[string]string) {
 					break
 				}
 			}
-			item.flatten(fmt.Sprintf("%s[%s]", path, name), all)
+			at := fmt.Sprintf("%s[%s]", path, name)
+			if item.setting.is == mapping && t.setting.key != "routes" {
+				all.elements[at] = inline(item.said().node())
+			}
+			item.flatten(at, all)
 		}
 	default:
-		all[path] = t.inline()
+		all.values[path] = inline(t.node())
 	}
 }
 
+// said is t without what is there because nobody has said anything else.
+func (t *tree) said() *tree {
+	only := *t
+	only.keys = make(map[string]*tree)
+	for key, child := range t.keys {
+		if child.at.source != "" {
+			only.keys[key] = child.said()
+		}
+	}
+	return &only
+}
+
 // inline writes a value in one line of YAML.
-func (t *tree) inline() string {
-	n := t.node()
+func inline(n *yaml.Node) string {
 	plainly(n)
 	text, err := yaml.Marshal(n)
 	if err != nil {

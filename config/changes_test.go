@@ -15,7 +15,7 @@ phones: [{user: 2001, name: Hall, password: finch}, {user: 2002, password: finch
 rooms: [{name: board, password: canary}]
 routes:
   - {from: [a], to: "1", room: board}
-  - {from: [b], to: "2", room: board}
+  - {from: [a], to: "2", room: board}
 `
 	load := func(text string) *Config {
 		t.Helper()
@@ -30,10 +30,14 @@ routes:
 		{"only how it is written", `codecs: [PCMA]`, `codecs: ["PCMA"]`, ""},
 		{"a value", `codecs: [PCMA]`, `codecs: [PCMA, PCMU]`, "trunks[b].codecs: [PCMA] -> [PCMA, PCMU]"},
 		{"trunks go by their names", "  - {name: a, accept: {from: [192.0.2.1]}}\n  - {name: b, accept: {from: [192.0.2.2]}, codecs: [PCMA]}\n", "  - {name: b, accept: {from: [192.0.2.2]}, codecs: [PCMA]}\n  - {name: a, accept: {from: [192.0.2.1]}}\n", ""},
-		{"a route", `to: "2"`, `to: "3"`, `routes[1]: {from: [b], to: "2", room: board, engine: house} -> {from: [b], to: "3", room: board, engine: house}`},
+		{"a route", `to: "2"`, `to: "3"`, `routes[1]: {from: [a], to: "2", room: board, engine: house} -> {from: [a], to: "3", room: board, engine: house}`},
 		{"a default that is said", `version: 1`, "version: 1\ndrain: 1m", "drain: 10m -> 1m"},
 		{"a listener", `127.0.0.1:5060`, `127.0.0.1:5070`, `networks[voice].listen: ['udp://127.0.0.1:5060'] -> ['udp://127.0.0.1:5070'] (takes a restart)`},
 		{"a phone by its user", "name: Hall", "name: Desk", "phones[2001].name: Hall -> Desk"},
+		{"a phone that is new", "phones: [", "phones: [{user: 2003, name: Lobby, password: robin}, ",
+			"phones[2003]: (nothing) -> {user: \"2003\", name: Lobby, password: '***'}\na password of phones or trunks: *** -> ***"},
+		{"a trunk that is gone", "  - {name: b, accept: {from: [192.0.2.2]}, codecs: [PCMA]}\n", "  - {name: c, accept: {from: [192.0.2.2]}}\n",
+			"trunks[b]: {name: b, accept: {from: [192.0.2.2]}, codecs: [PCMA]} -> (nothing)\ntrunks[c]: (nothing) -> {name: c, accept: {from: [192.0.2.2]}}"},
 		{"a phone's password", "password: finch", "password: wren", "a password of phones or trunks: *** -> ***"},
 		{"the realm", "version: 1", "version: 1\nregistrar: {realm: house}", "registrar.realm: passerelle -> house"},
 		{"a trunk that we reach out to", "codecs: [PCMA]", "codecs: [PCMA], servers: [192.0.2.2], health: off",

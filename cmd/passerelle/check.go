@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -54,6 +56,8 @@ func printPending(ctx context.Context, w io.Writer, cfg *config.Config) {
 	var p pending
 	err := ask(ctx, cfg, "/v1/config/changes", &p)
 	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		fmt.Fprintln(w, "no gateway runs with it: nobody listens at", cfg.Static.Admin.Listen)
 	case err != nil:
 		fmt.Fprintln(w, "what would change is not known:", err)
 	case p.File != absolute(cfg.File):
