@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -137,9 +138,7 @@ func (d *Dialog) act(a action, o occasion) error {
 	case sendRefusal:
 		return d.refuse(d.in, o.refusal)
 	case sendUnavailable:
-		if o.refusal.Code == 0 {
-			o.refusal.Code = sip.StatusTemporarilyUnavailable
-		}
+		o.refusal.Code = cmp.Or(o.refusal.Code, sip.StatusTemporarilyUnavailable)
 		return d.refuse(d.in, o.refusal)
 	case sendTerminated:
 		return d.respond(d.in, sip.StatusRequestTerminated, "Request Terminated")
