@@ -11,7 +11,7 @@ import (
 func acquainted(t *testing.T) (a, b *Cluster) {
 	t.Helper()
 	places := map[string][]string{"voice": {"sip:192.0.2.1:5060;transport=tcp"}}
-	a, b = New(Config{Name: "a"}, places), New(Config{Name: "b"}, places)
+	a, b = New(Config{Name: "a"}), New(Config{Name: "b"})
 	b.key = a.key
 	for _, c := range []*Cluster{a, b} {
 		c.meet(map[string]member{"a": {Instance: "x", Places: places}, "b": {Instance: "y", Places: places}})
