@@ -142,6 +142,9 @@ func (c *Cluster) Run(ctx context.Context) error {
 	return nil
 }
 
+// Close is for a Cluster that never runs.
+func (c *Cluster) Close() { c.client.Close() }
+
 // sleep waits, or until an access has failed; false if ctx is done first.
 func (c *Cluster) sleep(ctx context.Context, d time.Duration, listen bool) bool {
 	timer := time.NewTimer(d)
