@@ -213,6 +213,9 @@ func (c *call) find(ctx context.Context) (err error) {
 	if c.invite.Replaces != nil {
 		return c.takeOver(ctx)
 	}
+	if errand, err := c.errand(ctx); errand {
+		return err
+	}
 	c.to, err = routes.route(c.network, c.invite, c.gateway.ServerOf, time.Now())
 	if p := c.to.phone; p != nil { // who it is, and not who it says that it is
 		c.invite.From.Display, c.invite.From.User = p.Name, p.User

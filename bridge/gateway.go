@@ -25,7 +25,7 @@ import (
 	"passerelle/sip/rtp"
 )
 
-// Config is what a Gateway is made of. All fields are needed, Knocks, ServerOf, Devices, Dial, Servers, RingTime, Ledger, Guesses
+// Config is what a Gateway is made of. All fields are needed, Knocks, ServerOf, Devices, Errand, Dial, Servers, RingTime, Ledger, Guesses
 // and Log excepted.
 type Config struct {
 	Live     func() *config.Live // what is in force
@@ -40,6 +40,9 @@ type Config struct {
 	// Devices returns where a phone has registered: devices that ring together, each with the ways to it. Needed where
 	// routes lead to phones, as Dial is.
 	Devices func(user string) [][]registrar.Binding
+	// Errand returns which phone another gateway wants called, and where, with an INVITE that came in on a network; ok is
+	// false where it is no such INVITE. It is asked once for each. Nil: there is no other gateway.
+	Errand func(ctx context.Context, network string, i sip.Invite) (user string, ways []registrar.Binding, ok bool)
 	// Dial calls somebody on a network (sip.Server.Dial). Nil: calls are transferred to rooms only, and nobody is called.
 	Dial func(ctx context.Context, network string, to sip.Dial) (*sip.Dialog, []byte, error)
 	// Servers returns where a trunk is called, SIP URIs in the order of trying, and who answers its challenges, nil if

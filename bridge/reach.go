@@ -9,6 +9,7 @@ import (
 	"passerelle/bridge/ivr"
 	"passerelle/config"
 	"passerelle/sip"
+	"passerelle/sip/registrar"
 )
 
 // A call to somebody who is not in a room: a phone that has registered, every device of which rings, or a number over a trunk
@@ -21,7 +22,11 @@ var errPartner = errors.New("the other phone hung up")
 // devices are those of the phone that the call goes to.
 func (c *call) devices() ([][]target, error) {
 	who := identify(c.invite, c.to.trunk)
-	return c.gateway.devicesOf(c.to.ring, sip.Address{Display: who.display, User: cmp.Or(who.user, "anonymous")})
+	from := sip.Address{Display: who.display, User: cmp.Or(who.user, "anonymous")}
+	if c.to.errand {
+		return [][]target{waysTo(c.to.ring, c.to.ways, from)}, nil
+	}
+	return c.gateway.devicesOf(c.to.ring, from)
 }
 
 // reach rings devices, and makes the one that answers the call's partner.
@@ -47,20 +52,24 @@ func (c *call) reach(ctx context.Context, cancel context.CancelCauseFunc, device
 func (g *Gateway) devicesOf(phone *config.Phone, from sip.Address) (devices [][]target, err error) {
 	if g.Devices != nil {
 		for _, bindings := range g.Devices(phone.User) {
-			var ways []target
-			for _, b := range bindings {
-				ways = append(ways, target{
-					trunk: asTrunk(phone), phone: phone,
-					dial: sip.Dial{To: b.Contact, Flow: &b.Flow, Route: b.Path, From: from},
-				})
-			}
-			devices = append(devices, ways)
+			devices = append(devices, waysTo(phone, bindings, from))
 		}
 	}
 	if len(devices) == 0 {
 		return nil, refuse(480, "the phone %s has not registered", masked(phone.User))
 	}
 	return devices, nil
+}
+
+// waysTo are the ways to one device.
+func waysTo(phone *config.Phone, bindings []registrar.Binding, from sip.Address) (ways []target) {
+	for _, b := range bindings {
+		ways = append(ways, target{
+			trunk: asTrunk(phone), phone: phone,
+			dial: sip.Dial{To: b.Contact, Flow: &b.Flow, Route: b.Path, From: from},
+		})
+	}
+	return ways
 }
 
 // partWith ends the leg to the partner, where there is one.

@@ -11,6 +11,7 @@ import (
 	"passerelle/bridge/numbers"
 	"passerelle/config"
 	"passerelle/sip"
+	"passerelle/sip/registrar"
 	"passerelle/sip/sdp"
 )
 
@@ -21,6 +22,8 @@ type destination struct {
 	engine    string        // where the room lives; "" where there is none
 	room      string        // "" as long as a menu has not found it
 	ring      *config.Phone // the phone that is called, and no room; nil else
+	errand    bool          // of another gateway: ring is called at ways, and nowhere else
+	ways      []registrar.Binding
 	moderator bool          // the caller came with a moderator's PIN
 	out       *config.Trunk // over which the call goes out, and into no room; nil else
 	dials     string        // the number that is called over out

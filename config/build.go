@@ -85,6 +85,7 @@ func (b *builder) build(root *tree) *Config {
 			Sound:    Sound{Limiter: value(b, root.get("sound").get("limiter"), parseSwitch)},
 			State:    value(b, root.get("state").get("dir"), b.secrets.folderOf),
 			Voices:   b.voices(root.get("voices")),
+			Redis:    b.redis(root.get("state").get("redis")),
 		},
 		Live: Live{
 			Trunks:    each(root.get("trunks"), b.trunk),

@@ -51,7 +51,7 @@ func (c *Config) Changes(next *Config) []Change {
 	}
 	told := slices.ContainsFunc(all, func(c Change) bool { return c.Restart })
 	if !told && !reflect.DeepEqual(c.Static, next.Static) {
-		all = append(all, Change{"a secret of networks, engines, http or admin", redacted, redacted, true})
+		all = append(all, Change{"a secret of networks, engines, http, admin or state", redacted, redacted, true})
 	}
 	if !slices.Equal(c.Live.logins(), next.Live.logins()) {
 		all = append(all, Change{"a password of phones or trunks", redacted, redacted, false})

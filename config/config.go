@@ -36,6 +36,7 @@ type Static struct {
 	HTTP     HTTP     // the zero HTTP where no engine is embedded: there is no page then
 	Sound    Sound
 	State    string // state.dir: a folder, as a path; "" is none
+	Redis    *Redis // state.redis: nil, the default: this gateway is alone
 	Admin    *Admin // nil, the default: there is none
 	Voices   Voices
 }

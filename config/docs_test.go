@@ -144,7 +144,7 @@ func TestSample(t *testing.T) {
 	if err := os.WriteFile("passerelle.yaml", data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c, err := Load(source(t, "HALL_PASSWORD=parolier\nBOARD_MODERATORS=gavel\nLIVEKIT_API_KEY=key\nLIVEKIT_API_SECRET=sesame\nCARRIER_PASSWORD=x\n"+
+	c, err := Load(source(t, "HALL_PASSWORD=parolier\nBOARD_MODERATORS=gavel\nLIVEKIT_API_KEY=key\nLIVEKIT_API_SECRET=sesame\nCARRIER_PASSWORD=x\nREDIS_PASSWORD=x\n"+
 		"OFFICE_PASSWORD=x\nPHONE_2001=x\nHA1_2002="+strings.Repeat("0a", 32)+"\nHA1_2002_MD5="+strings.Repeat("0A", 16)+"\n", nil))
 	if err != nil {
 		t.Fatal(err)

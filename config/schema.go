@@ -57,7 +57,13 @@ func schema() *setting {
 		{key: "state", is: mapping, means: "nothing survives", doc: "What survives a restart.", keys: []setting{
 			{key: "dir", values: "path of a folder", means: "after a restart phones register anew, minutes of calls out begin at 0, and whoever guessed PINs is forgiven",
 				doc: "Where it is kept; a relative path begins at the configuration file."},
-			{key: "redis", later: true},
+			{key: "redis", is: mapping, means: "this gateway is alone", doc: "Where several gateways know of each other ([several-gateways.md](several-gateways.md)).", keys: []setting{
+				{key: "url", values: "redis:// or rediss:// URL", required: true, secret: true,
+					doc: "Where the Redis is, with a user and the number of a database where they are wanted: rediss://user@redis.example.org:6379/1."},
+				{key: "password", values: "text, file:PATH or env:NAME", secret: true, means: "none", doc: "Its password."},
+				{key: "prefix", values: "text", unset: `"passerelle:"`, doc: "What all keys begin with: gateways with the same one are together."},
+				{key: "name", values: "name", means: "host name and first address of SIP", doc: "What the others call this gateway. No other one has it."},
+			}},
 		}},
 		outgoingSetting(),
 		{key: "metrics", later: true},

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"context"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -47,6 +48,9 @@ type Config struct {
 	// Challenged tells whether a source must prove who it is before its INVITE is taken (401); peer is what
 	// TLS.Peer said. Nil: nobody must.
 	Challenged func(src netip.AddrPort, peer string) bool
+
+	// Vouched, where set, tells whether an INVITE carries a proof of its own of who sends it, and need not prove it otherwise.
+	Vouched func(context.Context, Invite) bool
 
 	// Registrar keeps where phones are. Each REGISTER must be proved. Nil: 405.
 	Registrar *registrar.Registrar

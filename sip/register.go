@@ -23,6 +23,9 @@ func (s *Server) identified(in inbound) (account string, proved bool) {
 	if s.config.Challenged == nil || !s.config.Challenged(in.from.src, in.from.peer) {
 		return "", true
 	}
+	if v := s.config.Vouched; v != nil && v(s.base, newInvite(in.req, in.from.src, in.from.local)) {
+		return "", true
+	}
 	return s.proved(in)
 }
 

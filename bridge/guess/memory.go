@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"sync"
@@ -95,6 +96,19 @@ func (m *Memory) Read(names []string) []int {
 		}
 	}
 	return all
+}
+
+// Each calls f with every counter that is more than 0, and how long it is still remembered. f may call the Memory.
+func (m *Memory) Each(f func(name string, n int, left time.Duration)) {
+	m.mu.Lock()
+	all := maps.Clone(m.all)
+	m.mu.Unlock()
+	now := time.Now()
+	for name, c := range all {
+		if c.N > 0 && now.Before(c.Until) {
+			f(name, c.N, c.Until.Sub(now))
+		}
+	}
 }
 
 // forget makes room: what is over goes, and if that is not enough, any quarter. Called with mu held, or before anybody else

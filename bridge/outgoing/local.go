@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 
@@ -66,17 +67,17 @@ func (l *Local) Run(ctx context.Context) error {
 	return l.file.Run(ctx, l.dirty, l.snapshot)
 }
 
-func (l *Local) snapshot() any {
+func (l *Local) snapshot() any { return kept{Version: 1, Minutes: l.Minutes()} }
+
+// Minutes returns the minutes that are remembered, by day and by share.
+func (l *Local) Minutes() map[string]map[string]int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	k := kept{Version: 1, Minutes: make(map[string]map[string]int)}
+	all := make(map[string]map[string]int)
 	for day, used := range l.days {
-		k.Minutes[day] = make(map[string]int)
-		for name, n := range used {
-			k.Minutes[day][name] = n
-		}
+		all[day] = maps.Clone(used)
 	}
-	return k
+	return all
 }
 
 // Take implements Store.

@@ -25,6 +25,9 @@ func (h *house) listenAdmin(c config.Admin) (*web, error) {
 	mux.HandleFunc("GET /v1/trunks", func(w http.ResponseWriter, _ *http.Request) { h.say(w, h.trunks()) })
 	mux.HandleFunc("GET /v1/phones", func(w http.ResponseWriter, _ *http.Request) { h.say(w, h.allPhones()) })
 	mux.HandleFunc("POST /v1/phones/{user}/options", h.askPhone)
+	if h.cluster != nil {
+		mux.HandleFunc("GET /v1/gateways", func(w http.ResponseWriter, _ *http.Request) { h.say(w, h.cluster.State()) })
+	}
 	mux.HandleFunc("GET /v1/config/changes", func(w http.ResponseWriter, _ *http.Request) { h.say(w, h.pending()) })
 	mux.HandleFunc("GET /v1/dial/{room}", h.invite)
 	mux.HandleFunc("POST /v1/rooms/{room}/calls", h.callsOut.post)

@@ -50,7 +50,7 @@ func (h *house) askPhone(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "there is no such phone", http.StatusNotFound)
 		return
 	}
-	bindings := h.desks.Bindings(user)
+	bindings := h.desks.Own(user) // other gateways have the flows to theirs
 	answers := make([]desk.Answer, len(bindings))
 	server := h.serverOn(networkOf(live.Phones, user))
 	var asking sync.WaitGroup

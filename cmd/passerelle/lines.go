@@ -55,8 +55,11 @@ func (h *house) openRegistrar() error {
 		Lives: func() (least, most time.Duration) { r := h.live().Registrar; return r.Least, r.Most },
 		File:  file, Log: h.log,
 		Keep: func(user string) bool { return isPhone(h.live(), "", user) },
-		Name: bridge.Masked,
+		Name: bridge.Masked, Store: h.store(),
 	})
+	if h.cluster != nil {
+		h.cluster.OnReturn(h.desks.ShareAll)
+	}
 	return nil
 }
 
@@ -106,7 +109,7 @@ func (h *house) reachOut(trunks []config.Trunk, before []*line) []*line {
 			all = append(all, before[i])
 			continue
 		}
-		c := trunk.Config{Name: t.Name, Servers: t.Servers, Health: t.Health, Log: h.log}
+		c := trunk.Config{Name: t.Name, Servers: t.Servers, Health: t.Health, Turns: h.turns(t), Log: h.log}
 		if r := t.Register; r != nil {
 			c.Register = &trunk.Registration{
 				User: r.User, Domain: r.Domain, Keys: digest.NewKeyring(r.Name, r.Password.Reveal()), Expires: r.Expires,
@@ -139,7 +142,7 @@ func (h *house) devices(user string) [][]registrar.Binding {
 	if !isPhone(h.live(), "", user) {
 		return nil
 	}
-	return h.desks.Devices(user)
+	return h.elsewhere(user, h.desks.Devices(user))
 }
 
 // servers returns how a trunk is called.

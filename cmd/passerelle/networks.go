@@ -39,7 +39,8 @@ func (h *house) listen(i int, n config.Network) (telephony, error) {
 		Origins:   n.Origins,
 		Known: func(src netip.AddrPort) bool {
 			r := h.inForce.Load()
-			return bridge.Known(&r.Live, n.Name, src.Addr()) || h.gateway.Talks(src.Addr()) || r.serverOf(src.Addr()) != ""
+			return bridge.Known(&r.Live, n.Name, src.Addr()) || h.gateway.Talks(src.Addr()) || r.serverOf(src.Addr()) != "" ||
+				h.cluster != nil && h.cluster.Knows(src.Addr())
 		},
 		Digest:    h.proofs,
 		Registrar: h.desks,
@@ -47,6 +48,7 @@ func (h *house) listen(i int, n config.Network) (telephony, error) {
 			r := h.inForce.Load()
 			return peer == "" && bridge.Challenged(&r.Live, n.Name, src.Addr()) && r.serverOf(src.Addr()) == ""
 		},
+		Vouched:     h.vouched,
 		Registers:   func() bool { return len(h.live().Phones) > 0 },
 		MayRegister: func(account string) bool { return isPhone(h.live(), n.Name, account) },
 		Options:     h.gateway.Ready,

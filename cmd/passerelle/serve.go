@@ -19,6 +19,7 @@ import (
 	"passerelle/bridge/audio"
 	"passerelle/bridge/guess"
 	"passerelle/bridge/outgoing"
+	"passerelle/cmd/internal/cluster"
 	"passerelle/cmd/internal/guard"
 	"passerelle/config"
 	"passerelle/sip/digest"
@@ -90,7 +91,8 @@ type house struct {
 	desks   *registrar.Registrar
 	guesses *guess.Memory // of wrong PINs
 	lines   *lines
-	minutes *outgoing.Local // of calls out
+	cluster *cluster.Cluster // nil: this gateway is alone
+	minutes *outgoing.Local  // of calls out
 
 	callsOut *callsOut // that the admin's desk was asked for
 	web      []*web
@@ -145,6 +147,7 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 	if err != nil {
 		return nil, err
 	}
+	h.join()
 	if h.guesses, err = openGuesses(cfg, log); err != nil {
 		return nil, err
 	}
@@ -154,9 +157,10 @@ func build(cfg *config.Config, debug string, log *slog.Logger) (h *house, err er
 	h.gateway = bridge.New(bridge.Config{
 		Live: h.live, Engine: h.engine, Rooms: places, Voices: voices, Networks: networks,
 		Identity: identity, Clock: clock, Knocks: h.knocks, Log: log,
-		ServerOf: h.serverOf, Devices: h.devices, Dial: h.dial, Servers: h.servers, Ledger: outgoing.NewLedger(h.minutes, log),
+		ServerOf: h.serverOf, Devices: h.devices, Errand: h.errand, Dial: h.dial, Servers: h.servers,
+		Ledger: outgoing.NewLedger(h.quotas(), log),
 		Guesses: guess.New(guess.Config{
-			Counters: h.guesses, AMinute: func() int { return h.live().Limits.GuessesPerMinute }, Log: log,
+			Counters: h.wrongPINs(), AMinute: h.guessesAMinute, Log: log,
 		}),
 	})
 
@@ -204,6 +208,9 @@ func (h *house) openDoors() error {
 		return err
 	}
 	h.proofs = digest.NewVerifier(func() *digest.Realm { return h.inForce.Load().realm })
+	if h.cluster != nil {
+		h.proofs.CountIn(h.cluster.Guesses())
+	}
 	for i, network := range h.config.Static.Networks {
 		t, err := h.listen(i, network)
 		if err != nil {
@@ -211,6 +218,7 @@ func (h *house) openDoors() error {
 		}
 		h.phones = append(h.phones, t)
 	}
+	h.announce()
 	h.put(h.config)
 	return nil
 }
@@ -245,6 +253,10 @@ func (h *house) serve(ctx context.Context, signals <-chan os.Signal) error {
 	carry("registrar", h.desks.Run)
 	carry("minutes of calls out", h.minutes.Run)
 	carry("wrong PINs", h.guesses.Run)
+	if h.cluster != nil {
+		carry("bindings that are shared", h.desks.Share)
+		carry("the other gateways", h.cluster.Run)
+	}
 	h.lines.run(groupCtx)
 	defer h.lines.leave()
 	for _, e := range h.engines {
@@ -298,6 +310,9 @@ func (h *house) close() {
 	}
 	for _, e := range h.engines {
 		e.close()
+	}
+	if h.cluster != nil {
+		h.cluster.Close()
 	}
 }
 

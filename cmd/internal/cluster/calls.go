@@ -1,12 +1,14 @@
 package cluster
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"net/netip"
 	"strings"
 	"time"
 )
@@ -54,8 +56,20 @@ func (c *Cluster) Send(gateway, network, phone, binding string) (uri, value stri
 	return m.Places[network][0], seal(c.key, e), true
 }
 
-// Check reads an errand that is for this gateway; an error is that it is none to believe.
-func (c *Cluster) Check(value string) (Errand, error) {
+// Check reads an errand that is for this gateway, and comes from where another one is; an error is that it is none to
+// believe.
+func (c *Cluster) Check(ctx context.Context, value string, from netip.Addr) (Errand, error) {
+	c.mu.Lock()
+	_, err := unseal(c.key, value)
+	c.mu.Unlock()
+	if err != nil {
+		return Errand{}, err
+	}
+	if !c.Knows(from) { // it may have come a moment ago
+		if err := c.beat(ctx); err != nil || !c.Knows(from) {
+			return Errand{}, errNoErrand
+		}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, err := unseal(c.key, value)
@@ -70,8 +84,8 @@ func (c *Cluster) Check(value string) (Errand, error) {
 }
 
 // Do is Check, and takes the errand: it is done once.
-func (c *Cluster) Do(value string) (Errand, error) {
-	e, err := c.Check(value)
+func (c *Cluster) Do(ctx context.Context, value string, from netip.Addr) (Errand, error) {
+	e, err := c.Check(ctx, value, from)
 	if err != nil {
 		return Errand{}, err
 	}

@@ -32,7 +32,7 @@ type Config struct {
 	Database       int
 	TLS            *tls.Config // nil: none
 	Prefix         string      // of all keys
-	Name           string      // of this gateway, which no other one has
+	Name           string      // of this gateway, which no other one has; Announce may set it
 	Log            *slog.Logger
 
 	// Lease is how long a turn lasts that is not renewed; 6 s.
@@ -68,7 +68,7 @@ type Cluster struct {
 	mu      sync.Mutex
 	since   time.Time // of up
 	why     string    // it is away
-	places  map[string][]string
+	places  func(context.Context) map[string][]string
 	redis   string // which one it is
 	told    bool   // it knows what we know
 	key     string // with which gateways prove to each other who they are
@@ -80,8 +80,8 @@ type Cluster struct {
 	tasks   sync.WaitGroup
 }
 
-// New returns a Cluster; nothing is asked before Run. Places are where the others reach us by SIP, URIs by network.
-func New(c Config, places map[string][]string) *Cluster {
+// New returns a Cluster; nothing is asked before Run.
+func New(c Config) *Cluster {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -90,7 +90,7 @@ func New(c Config, places map[string][]string) *Cluster {
 	}
 	logging.Disable() // what fails is ours to tell, once
 	return &Cluster{
-		config: c, log: c.Log, instance: rand.Text(), places: places, key: rand.Text(), since: time.Now(), why: "not asked yet",
+		config: c, log: c.Log, instance: rand.Text(), places: func(context.Context) map[string][]string { return nil }, key: rand.Text(), since: time.Now(), why: "not asked yet",
 		failed: make(chan struct{}, 1), members: make(map[string]member), spent: make(map[string]time.Time), turns: make(map[string]*turn),
 		client: redis.NewClient(&redis.Options{
 			Addr: c.Address, Username: c.User, Password: c.Password, DB: c.Database, TLSConfig: c.TLS, Protocol: 2,
@@ -99,6 +99,15 @@ func New(c Config, places map[string][]string) *Cluster {
 			MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 		}),
 	}
+}
+
+// Announce sets where the others reach us by SIP, URIs by network, which is asked at every beat; and what they call us, where
+// the Config has no name. It is called before Run.
+func (c *Cluster) Announce(name string, places func(context.Context) map[string][]string) {
+	if c.config.Name == "" {
+		c.config.Name = name
+	}
+	c.places = places
 }
 
 // OnReturn has f called, on the goroutine of Run, whenever Redis can be asked again, the first time included. It is called
@@ -132,6 +141,9 @@ func (c *Cluster) Run(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Close is for a Cluster that never runs.
+func (c *Cluster) Close() { c.client.Close() }
 
 // sleep waits, or until an access has failed; false if ctx is done first.
 func (c *Cluster) sleep(ctx context.Context, d time.Duration, listen bool) bool {

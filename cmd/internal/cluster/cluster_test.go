@@ -67,8 +67,14 @@ func open(t *testing.T, address, name string, change func(*Config)) *node {
 	if change != nil {
 		change(&c)
 	}
-	n.Cluster = New(c, map[string][]string{"voice": {"sip:127.0.0.1:5060;transport=tcp"}})
+	n.Cluster = New(c)
+	n.Announce("nobody", at("sip:127.0.0.1:5060;transport=tcp"))
 	return n
+}
+
+// at is a gateway with one network.
+func at(place string) func(context.Context) map[string][]string {
+	return func(context.Context) map[string][]string { return map[string][]string{"voice": {place}} }
 }
 
 // begin runs it until stop, or the end of the test.

@@ -54,7 +54,7 @@ return answer
 
 // beat says that we are there, and learns who else is.
 func (c *Cluster) beat(ctx context.Context) error {
-	record, err := json.Marshal(member{Instance: c.instance, Places: c.places})
+	record, err := json.Marshal(member{Instance: c.instance, Places: c.places(ctx)})
 	if err != nil {
 		return err
 	}

@@ -102,7 +102,7 @@ func TestNeverTwo(t *testing.T) {
 				var all []*turn
 				var group sync.WaitGroup
 				for _, name := range []string{"a", "b", "c"} {
-					c := New(Config{Name: name, Lease: lease}, nil)
+					c := New(Config{Name: name, Lease: lease})
 					defer c.client.Close()
 					k := &turn{Cluster: c, lease: end{w, name}}
 					all = append(all, k)

@@ -44,6 +44,9 @@ type GatewayConfig struct {
 	Guesses  int    // wrong PINs a minute; 1000 where it is 0
 	// LiveKit adds engines, routes and a menu to the embedded rooms; nil leaves it at these.
 	LiveKit *LiveKit
+	// Redis is where several gateways know of each other, host:port; none where it is empty. Name is what they call this one.
+	Redis, Name string
+	At          netip.Addr // of telephony; the loopback one where it is not set
 	// Untouched has no gain and no gate, for tests that go by the level of hums that never end.
 	Untouched bool
 	Level     string // of the log; "info" where it is empty
@@ -104,6 +107,9 @@ func StartGateway(t testing.TB, dir string, config GatewayConfig) *Gateway {
 	if config.IPv6 {
 		phones = netip.IPv6Loopback()
 	}
+	if config.At.IsValid() {
+		phones = config.At
+	}
 	g := &Gateway{
 		GatewayConfig: config, SIP: netip.AddrPortFrom(phones, first), HTTP: at(1), debug: at(3), dir: dir,
 		Media: [2]uint16{media, media + uint16(2*config.Calls) - 1},
@@ -124,6 +130,7 @@ func StartGateway(t testing.TB, dir string, config GatewayConfig) *Gateway {
 			t.Fatal(err)
 		}
 	}
+	values["Redis"], values["Name"] = config.Redis, config.Name
 	values["Desk"] = ""
 	if config.Admin {
 		g.Desk = at(6)
