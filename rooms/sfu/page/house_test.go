@@ -125,6 +125,9 @@ func (h *house) call(room, name string, talks bool) error {
 		return err
 	}
 	h.mu.Lock()
+	if p := h.phones[room+"/"+name]; p != nil && p.seat == nil {
+		p.stop() // it knocks no more
+	}
 	h.phones[room+"/"+name] = &phone{room: r, seat: seat, stop: stop}
 	h.mu.Unlock()
 	if talks {

@@ -135,7 +135,7 @@ export const english = {
   moderator: 'moderator',
   moderateOne: 'Moderate {name}',
   muteAll: 'Mute all',
-  knocking: { one: '{count} person is waiting', other: '{count} people are waiting' },
+  knocking: '{count} waiting',
   knocked: 'Asking to join: {names}.',
   sinceNow: 'just now',
   sinceMinutes: { one: 'for {count} minute', other: 'for {count} minutes' },

@@ -136,7 +136,7 @@ export const french = {
   moderator: 'modération',
   moderateOne: 'Modérer {name}',
   muteAll: 'Couper les micros',
-  knocking: { one: '{count} personne attend', other: '{count} personnes attendent' },
+  knocking: '{count} en attente',
   knocked: 'À la porte : {names}.',
   sinceNow: 'à l’instant',
   sinceMinutes: { one: 'depuis {count} minute', other: 'depuis {count} minutes' },

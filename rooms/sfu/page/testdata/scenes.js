@@ -213,6 +213,26 @@ export const states = [
     },
   },
   {
+    state: 'picture of a moderator',
+    picture: true,
+    as: { viewport: { width: 1120, height: 760 }, reducedMotion: 'no-preference' },
+    async play({ page, address, act, context }) {
+      await host({ page, address, room: 'desk' });
+      await act('silent', { room: 'desk', name: 'Meeting room 4' });
+      const other = await context.newPage();
+      await join({ page: other, address }, 'desk', 'Grace Hopper');
+      await page.bringToFront();
+      await act('hand', { room: 'desk', name: 'Meeting room 4' });
+      await act('knock', { room: 'desk', name: caller });
+      await act('knock', { room: 'desk', name: 'Élodie Marchand' });
+      await dial(page, '01 99 00 12 31');
+      await page.waitForSelector('#calls .line:has-text("ringing…")');
+      await page.locator('#call-open').blur();
+      await page.waitForTimeout(7000); // nothing is said any more
+      for (const name of [caller, 'Élodie Marchand', 'Meeting room 4']) await act('hangup', { room: 'desk', name });
+    },
+  },
+  {
     state: 'room, on a telephone, dark, in French',
     as: { ...narrow, ...dark, ...french },
     async play({ page, address, want }) {
@@ -494,7 +514,7 @@ export const states = [
       await knocks({ page, act });
       await page.waitForFunction(() => document.querySelector('#notice')?.textContent?.includes('Asking to join:'));
       want((await page.title()).startsWith('(3) council'), 'the title does not say how many');
-      want((await text(page, '#door-title')) === '3 people are waiting', 'they are not counted');
+      want((await text(page, '#door-title')) === '3 waiting', 'they are not counted');
       await page.waitForTimeout(6500);
     },
   },
@@ -515,7 +535,7 @@ export const states = [
     async play({ page, address, act, want }) {
       await host({ page, address });
       await knocks({ page, act });
-      want((await text(page, '#door-title')) === '3 personnes attendent', 'they are not counted');
+      want((await text(page, '#door-title')) === '3 en attente', 'they are not counted');
       await page.waitForTimeout(6500);
     },
   },
