@@ -206,6 +206,7 @@ export const english = {
   endText: 'Goodbye, and until next time.',
   endShutdownText: 'Wait a minute, then join again.',
   rejoin: 'Join again',
+  askAgain: 'Ask again',
   otherRoom: 'Another room',
 
   oldTitle: 'This browser is too old',

@@ -207,6 +207,7 @@ export const french = {
   endText: 'Au revoir, et à bientôt.',
   endShutdownText: 'Attendez une minute, puis entrez de nouveau.',
   rejoin: 'Entrer de nouveau',
+  askAgain: 'Redemander',
   otherRoom: 'Une autre salle',
 
   oldTitle: 'Ce navigateur est trop ancien',
