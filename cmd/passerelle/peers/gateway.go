@@ -61,7 +61,8 @@ type GatewayConfig struct {
 // Doors are the PINs of an embedded room, and the number of the menu that asks for them.
 type Doors struct{ Number, PIN, Moderator string }
 
-// Password is what the gateway's one room with a password, "board", asks of browsers.
+// Password is what the gateway's one room with a password, "board", asks of browsers, and what makes moderators of its one
+// room with a waiting room, "room-council".
 const Password = "kerfuffle"
 
 // Gateway is a running passerelle of a test. Any "room-..." of letters and digits is a room, dialled by

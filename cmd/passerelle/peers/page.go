@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"net/url"
 	"testing"
 	"time"
 )
@@ -8,7 +9,19 @@ import (
 // Join opens a room's page and joins by its form, as somebody would; it returns when sound can flow.
 func (b *Browser) Join(t testing.TB, g *Gateway, room, password string) {
 	t.Helper()
-	b.Open(t, g.Page(room))
+	b.joinAt(t, g.Page(room), password)
+}
+
+// Moderate is Join for a moderator, by the link that has the password.
+func (b *Browser) Moderate(t testing.TB, g *Gateway, room, password string) {
+	t.Helper()
+	b.joinAt(t, g.Page(room)+"#moderator="+url.QueryEscape(password), "")
+	b.Await(t, `document.querySelector('#moderation').checkVisibility()`, 5*time.Second)
+}
+
+func (b *Browser) joinAt(t testing.TB, page, password string) {
+	t.Helper()
+	b.Open(t, page)
 	b.Await(t, `document.querySelector('#name')?.checkVisibility()`, 10*time.Second)
 	b.Fill(t, "#name", b.Name)
 	b.Await(t, `document.querySelector('#microphone').dataset.state != 'asleep' || document.querySelector('#microphone-on').click() || true`, 5*time.Second)

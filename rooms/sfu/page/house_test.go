@@ -65,6 +65,7 @@ func newHouse(t *testing.T) *house {
 			{Name: "council", Password: "open sesame", Moderator: "gavel & co", WaitingRoom: true, KeepMuted: true},
 			{Name: "quick", Moderator: "gavel", WaitingRoom: true, WaitingTimeout: time.Second},
 			{Name: "desk", Moderator: "gavel"},
+			{Name: "cabinet", Moderator: "gavel", WaitingRoom: true},
 		},
 		Dial: h.dial, MayDial: func() bool { return true },
 		PublicURL: "http://rooms.example:" + port,
@@ -113,6 +114,12 @@ func (h *house) controls() http.Handler {
 
 // call brings a phone into a room; one that does not talk is muted.
 func (h *house) call(room, name string, talks bool) error {
+	h.mu.Lock()
+	p := h.phones[room+"/"+name]
+	h.mu.Unlock()
+	if p != nil && p.seat != nil {
+		return nil // it is there
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	r, err := h.sfu.Open(ctx, room, nobody{})
 	if err != nil {
@@ -125,6 +132,9 @@ func (h *house) call(room, name string, talks bool) error {
 		return err
 	}
 	h.mu.Lock()
+	if p := h.phones[room+"/"+name]; p != nil && p.seat == nil {
+		p.stop() // it knocks no more
+	}
 	h.phones[room+"/"+name] = &phone{room: r, seat: seat, stop: stop}
 	h.mu.Unlock()
 	if talks {
@@ -141,11 +151,17 @@ func (h *house) knock(room, name string) error {
 		return nil
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	h.phones[room+"/"+name] = &phone{stop: stop}
+	p := &phone{stop: stop}
+	h.phones[room+"/"+name] = p
 	h.work.Go(func() {
 		_, err := h.sfu.Admit(ctx, rooms.Entry{Room: room}, name, func() {})
 		if err == nil {
 			err = h.call(room, name, false)
+		}
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if err != nil && h.phones[room+"/"+name] == p {
+			delete(h.phones, room+"/"+name)
 		}
 		if err != nil && ctx.Err() == nil && !errors.Is(err, rooms.ErrDenied) && !errors.Is(err, rooms.ErrClosed) {
 			panic(err)

@@ -106,6 +106,7 @@ function showEnd(name, how, code) {
   drawEnd = () => {
     setText($('#end-title'), t(titles[/** @type {keyof typeof titles} */ (how)] ?? 'endClosed'));
     const text = texts[/** @type {keyof typeof texts} */ (how)];
+    setText($('#rejoin'), t(how === 'declined' || how === 'unanswered' ? 'askAgain' : 'rejoin'));
     setText($('#end-text'), how === 'refused' ? t(errorKey(code)) : text ? t(text) : '');
   };
   drawEnd();

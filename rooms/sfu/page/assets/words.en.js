@@ -135,7 +135,7 @@ export const english = {
   moderator: 'moderator',
   moderateOne: 'Moderate {name}',
   muteAll: 'Mute all',
-  knocking: { one: '{count} person is waiting', other: '{count} people are waiting' },
+  knocking: '{count} waiting',
   knocked: 'Asking to join: {names}.',
   sinceNow: 'just now',
   sinceMinutes: { one: 'for {count} minute', other: 'for {count} minutes' },
@@ -206,6 +206,7 @@ export const english = {
   endText: 'Goodbye, and until next time.',
   endShutdownText: 'Wait a minute, then join again.',
   rejoin: 'Join again',
+  askAgain: 'Ask again',
   otherRoom: 'Another room',
 
   oldTitle: 'This browser is too old',

@@ -136,7 +136,7 @@ export const french = {
   moderator: 'modération',
   moderateOne: 'Modérer {name}',
   muteAll: 'Couper les micros',
-  knocking: { one: '{count} personne attend', other: '{count} personnes attendent' },
+  knocking: '{count} en attente',
   knocked: 'À la porte : {names}.',
   sinceNow: 'à l’instant',
   sinceMinutes: { one: 'depuis {count} minute', other: 'depuis {count} minutes' },
@@ -207,6 +207,7 @@ export const french = {
   endText: 'Au revoir, et à bientôt.',
   endShutdownText: 'Attendez une minute, puis entrez de nouveau.',
   rejoin: 'Entrer de nouveau',
+  askAgain: 'Redemander',
   otherRoom: 'Une autre salle',
 
   oldTitle: 'Ce navigateur est trop ancien',
