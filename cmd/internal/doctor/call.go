@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"passerelle/config"
 	"passerelle/sip"
 	"passerelle/sip/digest"
+	"passerelle/sip/rtp"
 )
 
 // Call is a test call: a call from this machine, as the trunk knows it, with the trunk's account, to a number. It is not the
@@ -55,6 +57,7 @@ func (d *Doctor) call(ctx context.Context, s *sheet, t *config.Trunk, at int) {
 	c := testphone.Config{
 		To: withUser(t.Servers[0], dialled), Codecs: kinds, For: d.Call.Talks, Play: beep(), SRTP: t.SRTP.Policy == config.SRTPRequired,
 		DNS: n.DNS, Advertise: advertised(n),
+		Ports: func(local netip.Addr) (*rtp.Ports, error) { return mediaPorts(n.Media, local) },
 	}
 	c.From = t.Numbers.Present
 	if r := t.Register; r != nil {
@@ -68,6 +71,15 @@ func (d *Doctor) call(ctx context.Context, s *sheet, t *config.Trunk, at int) {
 	defer cancel()
 	report, err := testphone.Call(calling, c)
 	s.called(report, err, ringing, loudest, d.at("trunks[%d]", at))
+}
+
+// mediaPorts are the network's: a firewall may let sound through to them only.
+func mediaPorts(m config.Media, local netip.Addr) (*rtp.Ports, error) {
+	addr := m.Addr
+	if addr.IsUnspecified() || addr.Is4() != local.Is4() {
+		addr = local
+	}
+	return rtp.NewPorts(addr, m.First, m.Last)
 }
 
 // harmless reports whether a call to such a number costs no more than calls do: where nothing is said of calls out, whoever

@@ -219,7 +219,10 @@ func TestNumber(t *testing.T) {
 		"from nobody":          number("600", "", ""),
 		"a call for help":      number("112", "", ""),
 		"a phone's":            number("2001", "", ""),
-		"premium":              number("0899123456", "", ""),
+		"a call for help that has somewhere to go": func(t *testing.T) string {
+			return ward{yaml: strings.Replace(office, "outgoing:", "emergency: {numbers: FR, via: line}\noutgoing:", 1)}.findings(t, func(ctx context.Context, d *Doctor) { d.Number(ctx, "15", "", "") })
+		},
+		"premium": number("0899123456", "", ""),
 	})
 }
 

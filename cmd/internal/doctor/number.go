@@ -75,9 +75,13 @@ func (d *Doctor) trace(s *sheet, who string, t *config.Trunk, number, from strin
 	trace := bridge.Explain(&d.Of.Live, bridge.Ask{
 		Trunk: t, Called: number, Caller: from, Transport: transportTo(d.network(t.Network)), At: d.Now(), Header: func(string) []string { return nil },
 	})
-	if to, _, _ := bridge.MayCall(&d.Of.Live, t, number); to.Number.Kind == numbers.Emergency {
-		s.warn("from %s: an emergency number; %s", who, trace.End).
-			do("see that everybody there has another way to call for help: nobody is connected by this gateway (docs/routes.md)")
+	if i := slices.IndexFunc(trace.Steps, func(step bridge.Step) bool { return step.Asked == "help" }); i >= 0 {
+		if trace.Steps[i].Yes {
+			s.ok("from %s: an emergency number; %s", who, trace.End)
+		} else {
+			s.warn("from %s: an emergency number; %s: %s", who, trace.Steps[i].Why, trace.End).
+				do("if people call for help from there, name the trunk for that in emergency.via, and trust (trusted: true) the trunk that they come by; else see that they have another telephone")
+		}
 		return true
 	}
 	var read, route string

@@ -3,9 +3,11 @@ package doctor
 import (
 	"context"
 	"crypto/tls"
+	"math"
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"passerelle/cmd/internal/testphone"
 	"passerelle/config"
@@ -89,5 +91,63 @@ func TestInviteSize(t *testing.T) {
 	sent, said := <-sizes, inviteSize(trunk, uri, gatewayIP)
 	if said < sent || said > sent+250 { // the gateway's has a P-Asserted-Identity, and a name
 		t.Errorf("an INVITE has %d bytes, and we say %d", sent, said)
+	}
+}
+
+// TestTestCall judges calls that went in all sorts of ways.
+func TestTestCall(t *testing.T) {
+	answered := testphone.Report{To: "sip:+33123456789@carrier.example", Setup: time.Second, Up: 12 * time.Second, Codec: "PCMA", Sent: 600}
+	with := func(change func(*testphone.Report)) testphone.Report { r := answered; change(&r); return r }
+	heard := with(func(r *testphone.Report) { r.Received, r.Jitter = 600, 2*time.Millisecond })
+	judged := func(r testphone.Report, err error, ringing bool, loudest float64) func(*testing.T) string {
+		return func(*testing.T) string {
+			s := &sheet{about: "test call"}
+			s.called(r, err, ringing, loudest, "trunks[0] (passerelle.yaml:3)")
+			var out strings.Builder
+			p := Printer{W: &out}
+			for _, f := range s.findings {
+				p.Print(f)
+			}
+			return out.String()
+		}
+	}
+	refused := func(code int, reason string) func(*testing.T) string {
+		return judged(testphone.Report{To: answered.To}, &sip.StatusError{Code: code, Reason: reason}, false, 0)
+	}
+	golden(t, "testdata/call.txtar", map[string]func(*testing.T) string{
+		"heard both ways": judged(with(func(r *testphone.Report) {
+			*r = heard
+			r.RoundTrip, r.SRTP = 20*time.Millisecond, "AES_CM_128_HMAC_SHA1_80"
+		}), nil, true, -20),
+		"no RTCP":         judged(heard, nil, true, -20),
+		"nothing heard":   judged(answered, nil, true, math.Inf(-1)),
+		"silence":         judged(heard, nil, true, -80),
+		"lost on the way": judged(with(func(r *testphone.Report) { *r = heard; r.RoundTrip, r.LostByPeer = time.Second, 0.25 }), nil, true, -20),
+		"broken off":      judged(heard, sip.ErrGone, true, -20),
+		"rings for ever":  judged(testphone.Report{To: answered.To}, nil, true, 0),
+		"silent":          judged(testphone.Report{To: answered.To}, sip.ErrNoAnswer, false, 0),
+		"given up":        judged(testphone.Report{To: answered.To, End: "we hung up"}, nil, false, 0),
+		"401":             refused(401, "Unauthorized"), "403": refused(403, "Forbidden"), "404": refused(404, "Not Found"), "486": refused(486, "Busy Here"),
+		"488": refused(488, "Not Acceptable Here"), "483": refused(483, "Too Many Hops"), "500": refused(500, "Server Internal Error"),
+	})
+}
+
+// TestCallIsNotPlaced: what may not be called is not.
+func TestCallIsNotPlaced(t *testing.T) {
+	for _, test := range []struct{ number, outgoing, want string }{
+		{"112", "", "an emergency number"}, {"112", "outgoing: {via: [carrier], allow: [FR]}\n", "an emergency number"},
+		{"0899123456", "", "is not called"}, {"0123456789", "outgoing: {via: [carrier], allow: [BE]}\n", "outgoing.allow"},
+	} {
+		yaml := strings.Replace(trunkAt(closedPort(t), ""), `srtp: "off"`, `srtp: "off", numbers: {plan: FR, present: "+33123456700"}`, 1) + test.outgoing
+		w := ward{yaml: strings.ReplaceAll(yaml, "file:own.pem", "file:"+writeOwn(t))}
+		got := w.findings(t, func(ctx context.Context, d *Doctor) {
+			d.Call = &Call{Number: test.number, Rings: time.Millisecond}
+			s := &sheet{about: "test call"}
+			d.call(ctx, s, &d.Of.Live.Trunks[0], 0)
+			d.tell(s)
+		})
+		if !strings.Contains(got, "  bad   "+test.number) || !strings.Contains(got, test.want) {
+			t.Errorf("%s, %q: got\n%s", test.number, test.outgoing, got)
+		}
 	}
 }

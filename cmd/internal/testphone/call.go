@@ -51,7 +51,10 @@ func (p *phone) call(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ports, err := rtp.NewPorts(local, 0, 0)
+	if p.Ports == nil {
+		p.Ports = func(local netip.Addr) (*rtp.Ports, error) { return rtp.NewPorts(local, 0, 0) }
+	}
+	ports, err := p.Ports(local)
 	if err != nil {
 		return err
 	}
@@ -67,6 +70,9 @@ func (p *phone) call(ctx context.Context) error {
 
 // dial offers, waits for the answer, and talks.
 func (p *phone) dial(ctx context.Context, server *sip.Server, line *rtp.Line, local netip.Addr) error {
+	if a := line.LocalAddr().Addr(); !a.IsUnspecified() {
+		local = a
+	}
 	if a, err := netip.ParseAddr(p.Advertise); err == nil && a.Is4() == local.Is4() {
 		local = a
 	}

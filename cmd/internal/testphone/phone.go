@@ -51,6 +51,8 @@ type Config struct {
 	Keys     *digest.Keyring
 	// Advertise is where the other side is told to find us, in SIP and SDP; "": the address that it is reached from.
 	Advertise string
+	// Ports returns those of the sound, for the address that the other side is reached from; nil: free ones of that.
+	Ports func(local netip.Addr) (*rtp.Ports, error)
 	// Heard takes what is heard, at 8000 Hz and in real time, from one goroutine; nil throws it away. The
 	// samples are valid during the call only.
 	Heard func(pcm []int16) error
