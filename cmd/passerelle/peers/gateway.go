@@ -124,7 +124,7 @@ func StartGateway(t testing.TB, dir string, config GatewayConfig) *Gateway {
 			t.Fatal(err)
 		}
 	}
-	values["Desk"] = ""
+	values["Desk"], values["Admin"] = "", config.Admin
 	if config.Admin {
 		g.Desk = at(6)
 		values["Desk"] = g.Desk
