@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings the real peers that the tests talk to: phones (sipp, baresip, linphonec), a proxy (kamailio), a browser (chromium) and what
+# Brings the real peers that the tests talk to: phones (sipp, baresip, linphonec), a proxy (kamailio), networks of their own (ip), a browser (chromium) and what
 # drives it (node, playwright-core in .cache/node). Does nothing, and says nothing, when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -18,6 +18,7 @@ sox sox
 ffmpeg ffmpeg
 node nodejs
 npm npm
+ip iproute2
 END
 if [ "${#missing[@]}" -gt 0 ]; then
 	sh .ci/install.sh "${missing[@]}"

@@ -34,8 +34,8 @@ func orNothing(text string) string {
 	return text
 }
 
-// Changes says what is not the same in next, in the order of their paths. A trunk, a phone or the like that is new or gone is one change, with
-// what was said of it. Secrets that are not the same are told and not shown.
+// Changes says what is not the same in next, in the order of their paths. What has settings of its own and is new or gone, such as a trunk, is one
+// change, with what was said of it. Secrets that are not the same are told and not shown.
 func (c *Config) Changes(next *Config) []Change {
 	before, after := c.flat(), next.flat()
 	before.fold(after)
@@ -104,7 +104,7 @@ func static(path string) bool {
 // lists of values.
 type flat struct {
 	values   map[string]string
-	elements map[string]string // of lists, with what was said of each
+	elements map[string]string // of lists, and settings that have settings, with what was said of each
 }
 
 func (c *Config) flat() flat {
@@ -115,17 +115,23 @@ func (c *Config) flat() flat {
 
 // fold makes one value of each element that other has not.
 func (f flat) fold(other flat) {
-	for path, said := range f.elements {
-		if _, both := other.elements[path]; !both {
-			maps.DeleteFunc(f.values, func(p, _ string) bool { return strings.HasPrefix(p, path+".") })
-			f.values[path] = said
+	folded := "\x00" // no path begins so
+	for _, path := range slices.Sorted(maps.Keys(f.elements)) {
+		if _, both := other.elements[path]; both || strings.HasPrefix(path, folded) {
+			continue
 		}
+		folded = path + "."
+		maps.DeleteFunc(f.values, func(p, _ string) bool { return strings.HasPrefix(p, folded) })
+		f.values[path] = f.elements[path]
 	}
 }
 
 func (t *tree) flatten(path string, all flat) {
 	switch {
 	case t.setting.is == mapping && t.setting.key != "routes":
+		if path != "" {
+			all.elements[path] = inline(t.said().node())
+		}
 		for key, child := range t.keys {
 			child.flatten(join(path, key), all)
 		}
@@ -138,11 +144,7 @@ func (t *tree) flatten(path string, all flat) {
 					break
 				}
 			}
-			at := fmt.Sprintf("%s[%s]", path, name)
-			if item.setting.is == mapping && t.setting.key != "routes" {
-				all.elements[at] = inline(item.said().node())
-			}
-			item.flatten(at, all)
+			item.flatten(fmt.Sprintf("%s[%s]", path, name), all)
 		}
 	default:
 		all.values[path] = inline(t.node())

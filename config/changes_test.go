@@ -38,6 +38,8 @@ routes:
 			"phones[2003]: (nothing) -> {user: \"2003\", name: Lobby, password: '***'}\na password of phones or trunks: *** -> ***"},
 		{"a trunk that is gone", "  - {name: b, accept: {from: [192.0.2.2]}, codecs: [PCMA]}\n", "  - {name: c, accept: {from: [192.0.2.2]}}\n",
 			"trunks[b]: {name: b, accept: {from: [192.0.2.2]}, codecs: [PCMA]} -> (nothing)\ntrunks[c]: (nothing) -> {name: c, accept: {from: [192.0.2.2]}}"},
+		{"settings that were not there", "codecs: [PCMA]", "codecs: [PCMA], servers: [192.0.2.2], register: {user: 4711, password: kite}, health: off",
+			"trunks[b].health: (nothing) -> off\ntrunks[b].register: (nothing) -> {user: \"4711\", password: '***'}\ntrunks[b].servers: (nothing) -> [192.0.2.2]\na password of phones or trunks: *** -> ***"},
 		{"a phone's password", "password: finch", "password: wren", "a password of phones or trunks: *** -> ***"},
 		{"the realm", "version: 1", "version: 1\nregistrar: {realm: house}", "registrar.realm: passerelle -> house"},
 		{"a trunk that we reach out to", "codecs: [PCMA]", "codecs: [PCMA], servers: [192.0.2.2], health: off",

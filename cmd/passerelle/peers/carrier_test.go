@@ -3,8 +3,10 @@
 package peers
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -41,9 +43,11 @@ func TestKamailioIsACarrier(t *testing.T) {
 	port := Ports(t, 1)
 	at, proving := netip.AddrPortFrom(first, port), netip.AddrPortFrom(second, port)
 	gateway := StartGateway(t, dir, GatewayConfig{
-		Carriers: []string{dead, "sip:" + at.String()}, Health: "5s", Proves: second, MD5: true, Complains: regexp.MustCompile(`server of a trunk is down`), Admin: true,
+		Carriers: []string{dead, "sip:" + at.String()}, Health: "5s", Proves: second, MD5: true, Admin: true, Complains: regexp.MustCompile(`server of a trunk is down`),
 	})
-	carrier := startCarrier(t, dir, at, proving, gateway.SIP)
+	woman := Says(t, dir, Woman, 0.5, 0)
+	subscriber := StartPhone(t, dir, PhoneConfig{Name: "ada", Shows: "+33199001234", Microphone: woman.WAV(8000), AutoAnswer: true})
+	carrier := startCarrier(t, dir, at, proving, gateway.SIP, netip.AddrPortFrom(Loopback(), subscriber.SIP))
 	await(t, "the gateway registers", func() bool { return gateway.Counters(t).Trunks["carrier"].Registered })
 	if c := gateway.Counters(t).Trunks["carrier"]; c.Server != "sip:"+at.String() || c.Servers[0].Up || !c.Servers[1].Up {
 		t.Errorf("of two servers, the first of which is dead, the trunk says %+v", c)
@@ -66,6 +70,20 @@ func TestKamailioIsACarrier(t *testing.T) {
 	if n := gateway.Counters(t).Gateway.Answered; n != 2 {
 		t.Errorf("the gateway has answered %d calls, want 2", n)
 	}
+
+	// Whoever sits in a room calls the subscriber, over the carrier, which asks who that is.
+	said := Says(t, dir, Man, 0, 0.5)
+	bob := Call(t, dir, gateway, Dialling{Name: "bob", Number: "room-out"})
+	gateway.dials(t, "room-out", "0199001234", 0, "in the room")
+	carrier.Await(t, `carrier: is asked for \+33199001234 by \+33199004711$`, time.Second)
+	bob.Say(t, said)
+	bob.Hangup(t)
+	subscriber.Quit(t)
+	const while = 500 * time.Millisecond // a busy machine may stand still for: who hears whom is the question here
+	whom := Quality{Median: 0.9, GainDB: 1.5, Gap: while, Clipped: while, Drifts: true}
+	bob.Heard(t).Hears(t, woman, whom)
+	Listen(t, "ada", subscriber.Heard(t)).Hears(t, said, whom)
+	gateway.dials(t, "room-out", "0899001234", 2, "premium")
 	await(t, "the registration is refreshed", func() bool { return registrations(carrier) > 1 })
 	RunSipp(t, dir, "again", calls(at))
 	gateway.Stop(t)
@@ -75,6 +93,20 @@ func TestKamailioIsACarrier(t *testing.T) {
 	finds(t, gateway.Examine(t, "carrier"), doctor.OK, "takes our registration (and we have taken it back)")
 	if n := registrations(carrier); n != before+1 {
 		t.Errorf("the doctor has registered %d times", n-before)
+	}
+}
+
+// dials has the shell call a number into a room, and expects an exit status and what it says.
+func (g *Gateway) dials(t *testing.T, room, number string, status int, says string) {
+	t.Helper()
+	dial := exec.CommandContext(t.Context(), Binary(t), "dial", "--config", g.file(), room, number)
+	out, err := dial.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	if got := dial.ProcessState.ExitCode(); got != status || !strings.Contains(string(out), says) {
+		t.Errorf("dial %s: status %d, want %d and %q:\n%s", number, got, status, says, out)
 	}
 }
 
@@ -89,12 +121,13 @@ func registrations(carrier *Process) (n int) {
 }
 
 // startCarrier starts a Kamailio as a carrier and waits until it answers.
-func startCarrier(t *testing.T, dir string, at, second, gateway netip.AddrPort) *Process {
+func startCarrier(t *testing.T, dir string, at, second, gateway, subscriber netip.AddrPort) *Process {
 	t.Helper()
 	dir = Sub(t, dir, fmt.Sprint("carrier", at.Port()))
 	settings := filepath.Join(dir, "kamailio.cfg")
 	writeTemplate(t, Data("kamailio", "carrier.cfg.tmpl"), settings, map[string]any{
-		"Address": at, "Second": second, "SecondHost": second.Addr(), "Modules": kamailioModules(t), "Gateway": gateway, "Password": Password, "Expires": 10,
+		"Address": at, "Second": second, "SecondHost": second.Addr(), "Modules": kamailioModules(t), "Host": at.Addr(),
+		"Gateway": gateway, "GatewayHost": gateway.Addr(), "Subscriber": subscriber, "Password": Password, "Expires": 10,
 	})
 	process := Start(t, Command{
 		Name: "kamailio", Path: "kamailio", Dir: dir,
@@ -132,8 +165,8 @@ func TestProofCarrierDies(t *testing.T) {
 			Name: "uac_talk", Target: target, Number: "4711", Talk: time.Second, From: netip.MustParseAddr("127.0.0.89"), Files: []string{man.Raw("ulaw")},
 		})
 	}
-	one := startCarrier(t, dir, first, spare(first), gateway.SIP)
-	two := startCarrier(t, dir, second, spare(second), gateway.SIP)
+	one := startCarrier(t, dir, first, spare(first), gateway.SIP, gateway.SIP)
+	two := startCarrier(t, dir, second, spare(second), gateway.SIP, gateway.SIP)
 	awaitLong(t, "the gateway registers with the first server", 30*time.Second, at(first))
 	call("first", first)
 	one.Stop(syscall.SIGTERM, 5*time.Second)
@@ -141,7 +174,7 @@ func TestProofCarrierDies(t *testing.T) {
 	awaitLong(t, "the gateway registers with the second server", 40*time.Second, at(second))
 	t.Logf("registered with the second server %v after the first died", time.Since(died).Round(time.Second))
 	call("second", second)
-	one = startCarrier(t, dir, first, spare(first), gateway.SIP)
+	one = startCarrier(t, dir, first, spare(first), gateway.SIP, gateway.SIP)
 	began := time.Now()
 	awaitLong(t, "the gateway registers with the first server again", 40*time.Second, at(first))
 	t.Logf("and with the first again %v after it came back", time.Since(began).Round(time.Second))

@@ -132,7 +132,7 @@ func StartGateway(t testing.TB, dir string, config GatewayConfig) *Gateway {
 		}
 	}
 	values["Redis"], values["Name"] = config.Redis, config.Name
-	values["Desk"] = ""
+	values["Desk"], values["Admin"] = "", config.Admin
 	if config.Admin {
 		g.Desk = at(6)
 		values["Desk"] = g.Desk

@@ -76,8 +76,10 @@ func TestReloads(t *testing.T) {
 	bob.Hangup(t)
 	awaitBindings(t, gateway, 0)
 	ada.Quit(t)
-	Listen(t, "ada", ada.Heard(t)).HearsOnce(t, said, OverG711())
-	bob.Heard(t).HearsOnce(t, woman, OverG711())
+	unnoticed := OverG711()
+	unnoticed.Gap = 60 * time.Millisecond // a busy machine may skip as much; the packets are counted, below
+	Listen(t, "ada", ada.Heard(t)).HearsOnce(t, said, unnoticed)
+	bob.Heard(t).HearsOnce(t, woman, unnoticed)
 	if a := bob.Media.Account(); a.Missing > 0 {
 		t.Errorf("bob has lost sound: %v", a)
 	}
