@@ -49,6 +49,9 @@ func HowToDial(live *config.Live, room, pin string, at time.Time) (in DialIn, ok
 	return in, in.Number != "" || in.User != ""
 }
 
+// Shown is the number as people write it.
+func (in DialIn) Shown() string { return grouped(in.Number) }
+
 // readAnywhere reads the number of a route under the plan of a trunk whose calls it takes, the first that makes a number
 // of the world of it.
 func readAnywhere(live *config.Live, r *config.Route) numbers.Number {

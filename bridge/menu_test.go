@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"passerelle/bridge/guess"
 	"passerelle/bridge/ivr"
 	"passerelle/codec"
 	"passerelle/codec/g711"
@@ -161,6 +163,76 @@ func TestAModeratorsPINMakesAModerator(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// book is guess.Counters that keep what was added.
+type book struct {
+	guess.Memory
+	mu    sync.Mutex
+	added []string
+}
+
+func (b *book) Add(name string, n int, life time.Duration) int {
+	b.mu.Lock()
+	b.added = append(b.added, fmt.Sprint(strings.Fields(name)[0], " ", n))
+	b.mu.Unlock()
+	return b.Memory.Add(name, n, life)
+}
+
+// TestWhoGuessesIsCounted holds that a wrong PIN counts, that a right one is given back, and that whoever is trusted is not
+// counted.
+func TestWhoGuessesIsCounted(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		rule, pin string
+		trusted   bool
+		want      string
+	}{
+		{"a wrong PIN", "1234", false, "all 1, from 1, wrong 1"},
+		{"the right PIN", "0042", false, "all 1, all -1"},
+		{"a trusted trunk", "1234", true, ""},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			t.Parallel()
+			var counted book
+			r := newMenuRig(t, &reception{pins: map[string]string{"0042": "board"}})
+			r.live.Trunks[0].Trusted = test.trusted
+			r.live.Routes[len(r.live.Routes)-1].From = []string{"loopback"}
+			r.gateway.Guesses = guess.New(guess.Config{Counters: &counted})
+			p, err := r.call("pin-"+test.pin, codec.PCMA)
+			must(t, p, err)
+			if test.pin == "0042" {
+				eventually(t, "the room open", func() bool { return len(r.backend.Rooms()) == 1 })
+			} else {
+				p.says("fr", ivr.WrongPIN)
+			}
+			counted.mu.Lock()
+			defer counted.mu.Unlock()
+			if got := strings.Join(counted.added, ", "); got != test.want {
+				t.Errorf("counted is %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestWhoGuesses(t *testing.T) {
+	trunk := &config.Trunk{Name: "operator"}
+	for _, test := range []struct {
+		rule, caller string
+		to           destination
+		want         guess.Caller
+	}{
+		{"a number", "+33199000123", destination{trunk: trunk}, guess.Caller{Trunk: "operator", Number: "+33199000123"}},
+		{"none is shown", "", destination{trunk: trunk}, guess.Caller{Trunk: "operator"}},
+		{"a name is nobody's own", "alice", destination{trunk: trunk}, guess.Caller{Trunk: "operator"}},
+		{"a phone of ours", "2001", destination{trunk: trunk, phone: new(config.Phone)}, guess.Caller{Trunk: "operator", Number: "2001", Trusted: true}},
+		{"a trusted trunk", "2001", destination{trunk: &config.Trunk{Name: "pbx", Trusted: true}}, guess.Caller{Trunk: "pbx", Number: "2001", Trusted: true}},
+	} {
+		test.to.caller = test.caller
+		if got := (&call{to: test.to}).guesser(); got != test.want {
+			t.Errorf("%s: got %+v, want %+v", test.rule, got, test.want)
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"rsc.io/qr"
 
 	"passerelle/bridge"
+	"passerelle/rooms/sfu"
 )
 
 // invitation is the answer of GET /v1/dial/ROOM.
@@ -46,6 +47,22 @@ func (h *house) invite(w http.ResponseWriter, r *http.Request) {
 	}
 	all.QR = "data:image/png;base64," + base64.StdEncoding.EncodeToString(code.PNG())
 	h.say(w, all)
+}
+
+// waysInto is how the page invites telephones: by number, and by SIP where it is said where that is.
+func (h *house) waysInto(room string) []sfu.Way {
+	in, ok := bridge.HowToDial(h.live(), room, "", time.Now())
+	if !ok {
+		return nil
+	}
+	w := sfu.Way{Number: in.Shown(), PIN: in.PIN}
+	if advertised(h.config.Static.Networks[0].Advertise) != "" {
+		w.URI = in.SIP(h.sipHost(""))
+	}
+	if w.Number == "" && w.URI == "" {
+		return nil
+	}
+	return []sfu.Way{w}
 }
 
 // sipHost is where phones find this gateway: at what is advertised, else at the first listener; where that is on all

@@ -105,7 +105,7 @@ func asksForPINs(c *config.Config, engine string) bool {
 func (h *house) openEmbedded(engine config.Engine, clock func() time.Duration) (*sfu.SFU, error) {
 	c := sfu.Config{
 		UDP: engine.Embedded.UDP, TCP: engine.Embedded.TCP, AnyRoom: h.config.Live.AnyRoom, MaxParticipants: engine.Embedded.People,
-		Clock: clock, Log: h.log, Dial: h.dialFrom(engine.Name), MayDial: h.mayModeratorsDial,
+		Clock: clock, Log: h.log, Dial: h.dialFrom(engine.Name), MayDial: h.mayModeratorsDial, Ways: h.waysInto,
 	}
 	if url := engine.Embedded.PublicURL; url != nil {
 		c.PublicURL = url.String()

@@ -70,7 +70,7 @@ func (r *room) admit(ask request, name string, moderator bool, sock *socket, p *
 	p.ear.owner = b
 	sock.send(encode(joinedMessage{
 		Type: "joined", ID: b.id, Answer: answer, Resume: b.resume, Slots: len(p.ear.slots), Muted: b.muted,
-		Moderator: b.moderator,
+		Moderator: b.moderator, Dial: r.s.ways(r.name),
 	}))
 	r.restless = r.restless || b.moderator
 	return b, nil

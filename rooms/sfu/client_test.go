@@ -85,7 +85,7 @@ type said struct {
 	Kind     string           `json:"kind"`
 	Muted    bool             `json:"muted"`
 	Held     bool             `json:"held"`
-	Dial     bool             `json:"dial"`
+	Dial     any              `json:"dial"`
 	Knocks   []knockOnPage    `json:"knocks"`
 	Calls    []callOnPage     `json:"calls"`
 	Password bool             `json:"password"`
@@ -105,6 +105,7 @@ type visitor struct {
 type client struct {
 	h    *house
 	room string
+	ways any // how telephones come there, as the server said when it joined
 	ws   *websocket.Conn
 	pc   *webrtc.PeerConnection
 	mic  *webrtc.TrackLocalStaticRTP
@@ -250,7 +251,7 @@ func (h *house) join(ctx context.Context, v visitor) (*client, error) {
 		_ = ws.CloseNow()
 		return nil, &refusedError{answer}
 	}
-	c.id, c.resume = answer.ID, answer.Resume
+	c.id, c.resume, c.ways = answer.ID, answer.Resume, answer.Dial
 	if err := c.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer.Answer}); err != nil {
 		return nil, fmt.Errorf("%w in %s", err, answer.Answer)
 	}

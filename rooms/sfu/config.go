@@ -23,6 +23,8 @@ type Config struct {
 	Named []Named
 	// AnyRoom lets whoever comes first open a room that Named does not have.
 	AnyRoom bool
+	// Ways tells whoever is in a room how telephones come there; nil tells nothing. It must not block.
+	Ways func(room string) []Way
 	// PublicURL is where the page is seen from outside ("https://rooms.example.org"); a WebSocket must
 	// come from there. Empty means from the host that it was sent to.
 	PublicURL string
@@ -39,6 +41,13 @@ type Config struct {
 	Clock func() time.Duration
 	// Log is where the rooms and pion write; nil means nowhere.
 	Log *slog.Logger
+}
+
+// Way is how telephones come into a room, as the page shows it.
+type Way struct {
+	Number string `json:"number,omitempty"` // for people, such as +33 1 23 45 67 89
+	URI    string `json:"uri,omitempty"`    // for SIP telephones
+	PIN    string `json:"pin,omitempty"`    // asked for then
 }
 
 // Named is a room that the configuration knows.

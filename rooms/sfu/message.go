@@ -187,7 +187,8 @@ type (
 		Slots  int    `json:"slots"`
 		Muted  bool   `json:"muted"`
 		// Moderator says that this browser is one.
-		Moderator bool `json:"moderator"`
+		Moderator bool  `json:"moderator"`
+		Dial      []Way `json:"dial,omitempty"`
 	}
 	deskMessage struct {
 		Type   string        `json:"type"` // desk

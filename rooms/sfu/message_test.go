@@ -120,7 +120,7 @@ func TestCleanName(t *testing.T) {
 
 func TestMessagesAreWrittenAsTheyAreRead(t *testing.T) {
 	for _, message := range []any{
-		&roomMessage{"room", "board", true, 8, true, true}, &joinedMessage{"joined", "b1", "v=0", "R", 8, true, true},
+		&roomMessage{"room", "board", true, 8, true, true}, &joinedMessage{"joined", "b1", "v=0", "R", 8, true, true, []Way{{"+33 1 23 45 67 89", "sip:board@gw.example", "0042117"}}},
 		&waitingMessage{"waiting", 600}, &admittedMessage{"admitted"},
 		&deskMessage{"desk", []knockOnPage{{"k1", "Bob", "phone", 3}}, []callOnPage{{"c2", "112", "busy"}}, true},
 		&rosterMessage{"roster", []personOnPage{{"b1", "Ada", "browser", true, 2, true, true}}},
@@ -182,6 +182,8 @@ func TestDocs(t *testing.T) {
 		switch name {
 		case "roster":
 			fields = append(fields, reflect.VisibleFields(reflect.TypeOf(personOnPage{}))...)
+		case "joined":
+			fields = append(fields, reflect.VisibleFields(reflect.TypeOf(Way{}))...)
 		case "desk":
 			fields = append(fields, reflect.VisibleFields(reflect.TypeOf(knockOnPage{}))...)
 			fields = append(fields, reflect.VisibleFields(reflect.TypeOf(callOnPage{}))...)

@@ -1,9 +1,17 @@
 package sfu
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/coder/websocket/wsjson"
+
+	"passerelle/bridge/guess"
 	"passerelle/rooms"
 )
 
@@ -36,6 +44,73 @@ func TestAPINOpensItsRoom(t *testing.T) {
 	check("a new PIN", "5550000", board)
 	check("the PIN that was", "0042117", rooms.Entry{})
 	check("the moderator's that was", "9942117", rooms.Entry{})
+}
+
+// TestWaysAreForThoseInside holds that whoever is in a room is told how telephones come there, and nobody before.
+func TestWaysAreForThoseInside(t *testing.T) {
+	h := newHouse(t, Config{
+		Named: []Named{{Name: "board", Password: "sesame", PIN: "0042117"}, {Name: "attic"}},
+		Ways: func(room string) []Way {
+			if room != "board" {
+				return nil
+			}
+			return []Way{{Number: "+33 1 23 45 67 89", PIN: "0042117"}}
+		},
+	})
+	ws, _, err := h.dial(t.Context(), "board")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := wsjson.Write(t.Context(), ws, request{Type: sayJoin, Name: "Eve", Password: "simsim", Offer: "v=0"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, text, err := ws.Read(t.Context()); err != nil || strings.Contains(string(text), "0042117") || !strings.Contains(string(text), refusePassword) {
+		t.Errorf("before it is in, somebody is told %s, %v", text, err)
+	}
+	_ = ws.CloseNow()
+	ada := h.enter(t, visitor{room: "board", name: "Ada", password: "sesame"})
+	if got, want := fmt.Sprint(ada.ways), "[map[number:+33 1 23 45 67 89 pin:0042117]]"; got != want {
+		t.Errorf("who is in is told %s, want %s", got, want)
+	}
+	if bob := h.enter(t, visitor{room: "attic", name: "Bob"}); bob.ways != nil {
+		t.Errorf("where no telephone comes, Bob is told %s", bob.ways)
+	}
+}
+
+// TestNoRoomAndWrongPINAreTheSame holds that nobody learns why a PIN opens nothing, by the answer or by its time.
+func TestNoRoomAndWrongPINAreTheSame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := new(SFU)
+		s.Rename([]Named{{Name: "board", PIN: "0042117"}, {Name: "gone", PIN: "0042118"}}, true)
+		s.Rename([]Named{{Name: "board", PIN: "0042117"}, {Name: "attic"}}, true)
+		type outcome struct {
+			right bool
+			err   error
+			took  time.Duration
+		}
+		var first outcome
+		for i, pin := range []string{"5550000", "0042118", "0042116", "004211", "board"} {
+			guard := guess.New(guess.Config{}) // for each the same past: none
+			visit := guard.Visit(guess.Caller{Trunk: "operator", Number: "+33199000123"})
+			began := time.Now()
+			var got outcome
+			got.right, got.err = visit.Try(t.Context(), func(ctx context.Context) (bool, error) {
+				_, err := s.Find(ctx, pin)
+				if errors.Is(err, rooms.ErrNoRoom) {
+					return false, nil
+				}
+				return err == nil, err
+			})
+			visit.End()
+			got.took = time.Since(began)
+			if i == 0 {
+				first = got
+			}
+			if got != first || got.right || got.err != nil {
+				t.Errorf("PIN %d: %+v, want %+v", i, got, first)
+			}
+		}
+	})
 }
 
 // BenchmarkFind compares the answers: the first and the last PIN, one that is nearly right, and none at all.

@@ -223,6 +223,14 @@ func (s *SFU) enter(name string) (*room, error) {
 	return r, nil
 }
 
+// ways are how telephones come into a room.
+func (s *SFU) ways(room string) []Way {
+	if s.cfg.Ways == nil {
+		return nil
+	}
+	return s.cfg.Ways(room)
+}
+
 // find returns a room that is open.
 func (s *SFU) find(name string) (*room, error) {
 	s.mu.Lock()

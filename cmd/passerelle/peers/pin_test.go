@@ -49,8 +49,27 @@ func TestPIN(t *testing.T) {
 	heard := Listen(t, "Ada", ada.Heard(t))
 	heard.HearsOnce(t, man, AmongMany())
 	heard.HearsOnce(t, woman, AmongMany())
+	invites(t, gateway, ada)
 	ada.Close()
 	leavesNoPIN(t, gateway)
+}
+
+// invites has the page say how telephones come, and programs be told likewise: this is who may see a PIN.
+func invites(t *testing.T, gateway *Gateway, ada *Browser) {
+	t.Helper()
+	ada.Click(t, "#invite-open")
+	ada.Await(t, fmt.Sprintf(`document.querySelector('#invite-ways').innerText.includes('%s') && document.querySelector('#invite-ways').innerText.includes('%s')`,
+		gateway.Doors.Number, doorPIN), 5*time.Second)
+	ada.Screenshot(t, "invite.png")
+	response, err := http.Get("http://" + gateway.Desk.String() + "/v1/dial/room-door")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || !strings.Contains(string(body), "tel:7000,,"+doorPIN+"%23") || strings.Contains(string(body), moderatorPIN) {
+		t.Errorf("/v1/dial/room-door: %s, %v", body, err)
+	}
 }
 
 // frenchDoor listens to the question, presses the PIN, and speaks.
