@@ -135,7 +135,10 @@ func (c *call) prepare(ctx context.Context, d *sip.Dialog, cancel context.Cancel
 	c.unprepare()
 	c.countOut()
 	c.dialog, c.invite, c.session = d, reversed(d.Invite()), sdp.Session{}
-	c.log = c.log.With("call", c.invite.CallID)
+	if c.plain == nil {
+		c.plain = c.log
+	}
+	c.log = c.plain.With("call", c.invite.CallID)
 	c.introduce()
 	if err := c.gateway.admit(c, cancel); err != nil {
 		return nil, err
