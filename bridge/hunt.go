@@ -77,7 +77,7 @@ func (h *hunt) device(ctx context.Context, ways []target) (leg *call, err error)
 		rang := false
 		to := h.to
 		to.rings = func(leg *call, code int, reason string) {
-			rang = true
+			rang = rang || code == ringsThere
 			if h.to.rings != nil {
 				h.to.rings(leg, code, reason)
 			}

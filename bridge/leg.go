@@ -43,6 +43,9 @@ type audience struct {
 	waits  func()                                   // again and again, while nothing else is told
 }
 
+// ringsThere is the provisional answer that says so (RFC 3261 section 21.1.2); others only say that something happens.
+const ringsThere = 180
+
 // ring is a provisional answer.
 type ring struct {
 	code   int
