@@ -133,13 +133,23 @@ func (b *board) follow() (comings <-chan movement, stop func()) {
 // moved notes who is there, and tells those who follow. Called with mu held.
 func (b *board) moved(c rooms.Change) {
 	name, there := b.present[c.Participant.ID]
+	called := b.called[c.Participant.ID]
+	delete(b.called, c.Participant.ID)
 	switch {
 	case c.Kind == rooms.Left && there:
 		delete(b.present, c.Participant.ID)
+		if called { // it has never come
+			return
+		}
 	case c.Kind != rooms.Left && !there:
 		name = b.names.of(c.Participant.Attributes[nameKey])
 		b.present[c.Participant.ID] = name
+	case c.Kind != rooms.Left && called:
 	default:
+		return
+	}
+	if c.Participant.Calling {
+		b.called[c.Participant.ID] = true
 		return
 	}
 	if c.Participant.Kind == rooms.Agent { // a recorder is announced by what it does

@@ -79,6 +79,34 @@ func TestBoardTellsOfMovements(t *testing.T) {
 	}
 }
 
+// TestBoardTellsWhoHasCome: who is called comes when answering, and does not go without having come.
+func TestBoardTellsWhoHasCome(t *testing.T) {
+	b := newBoard(nil)
+	change := func(kind rooms.ChangeKind, id string, calling bool) {
+		b.roster(rooms.Change{Kind: kind, Participant: rooms.Participant{ID: id, Kind: rooms.Phone, Calling: calling}})
+	}
+	comings, stop := b.follow()
+	defer stop()
+	change(rooms.Joined, "busy", true)
+	change(rooms.Changed, "busy", true)
+	change(rooms.Left, "busy", true)
+	change(rooms.Joined, "answers", true)
+	if len(comings) > 0 {
+		t.Errorf("told of %+v, who is being called", <-comings)
+	}
+	change(rooms.Changed, "answers", false)
+	change(rooms.Changed, "answers", false)
+	change(rooms.Left, "answers", false)
+	for _, left := range []bool{false, true} {
+		if got := <-comings; got.who != "answers" || got.left != left {
+			t.Errorf("got %+v", got)
+		}
+	}
+	if len(comings) > 0 || len(b.called) > 0 {
+		t.Error("something is left")
+	}
+}
+
 // TestAnnounces: what a room says of itself goes before its engine.
 func TestAnnounces(t *testing.T) {
 	for _, tt := range []struct {

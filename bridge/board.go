@@ -22,6 +22,7 @@ type news struct {
 type board struct {
 	mu      sync.Mutex
 	now     news
+	called  map[string]bool    // by id, of those of present who are still being called
 	present map[string][]int16 // by id; what it said that its name is, nil if nobody asked
 	readers map[chan struct{}]struct{}
 
@@ -31,8 +32,8 @@ type board struct {
 
 func newBoard(n *callerNames) *board {
 	return &board{
-		names:   n,
-		present: make(map[string][]int16), readers: make(map[chan struct{}]struct{}),
+		names:  n,
+		called: make(map[string]bool), present: make(map[string][]int16), readers: make(map[chan struct{}]struct{}),
 		followers: make(map[chan movement]struct{}),
 	}
 }

@@ -79,6 +79,7 @@ type call struct {
 	next      *move                // of moves, that talk has taken
 
 	// A leg, which is a call of ours (leg.go).
+	plain      *slog.Logger     // log, before the INVITE has an ID
 	part       bool             // of another call
 	counted    bool             // it is admitted
 	prepared   bool             // line and phone are there

@@ -3,8 +3,7 @@ package bridge
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
+	"crypto/rand"
 	"log/slog"
 	"strings"
 	"sync"
@@ -136,7 +135,7 @@ func (c *callOut) address() error {
 
 // who is how the room sees who is called, from the beginning.
 func (c *callOut) who() rooms.Participant {
-	display, number := "", c.asked.Number
+	display, number, trunk := "", c.asked.Number, phones
 	if c.asked.Trunk == "" {
 		c.phone = phoneOf(c.live, number)
 	}
@@ -144,14 +143,11 @@ func (c *callOut) who() rooms.Participant {
 		display = c.phone.Name
 	} else if trunks := c.trunks(); len(trunks) > 0 {
 		c.called = outgoing.Read(planOf(c.live, trunks[0]), number)
-		number = c.called.Number.Text()
+		number, trunk = c.called.Number.Text(), trunks[0].Name
 	}
-	return rooms.Participant{
-		Kind: rooms.Phone, Name: phoneName(display, number),
-		Attributes: map[string]string{
-			"sip.phoneNumber": phoneName("", number), "sip.callStatus": "active", "is_authenticated": "false",
-		},
-	}
+	who := participant(sip.Invite{CallID: rand.Text(), From: sip.Address{Display: display}}, &config.Trunk{Name: trunk}, number)
+	who.Calling = true
+	return who
 }
 
 // devices finds who is to be rung: a phone that registers, else a number over trunks.
@@ -216,11 +212,14 @@ func (c *callOut) ring(ctx context.Context) (*call, error) {
 			calls: func(t target) {
 				c.tell(Progress{State: Calling, Trunk: either(t.phone == nil, t.trunk.Name, "")})
 			},
-			rings: func(*call, int, string) {
-				c.herald.ring(c.tone())
-				c.tell(Progress{State: Ringing})
+			rings: func(_ *call, code int, _ string) {
+				if code == ringsThere {
+					c.herald.ring(c.tone())
+					c.tell(Progress{State: Ringing})
+				}
 			},
 			sounds: func(leg *call) {
+				c.tell(Progress{State: Ringing})
 				leg.hears(c.cancel)
 				c.herald.lend(leg)
 			},
@@ -250,6 +249,9 @@ func (c *callOut) settle(ctx context.Context, leg *call) error {
 		}
 	}
 	c.herald.handOver(leg)
+	if err := leg.seat.Arrived(); err != nil {
+		leg.log.Warn("the room was not told who has come", "error", err)
+	}
 	c.joined = true
 	c.tell(Progress{State: Joined})
 	return nil
@@ -301,91 +303,4 @@ func (c *callOut) tell(p Progress) {
 	if c.progress != nil {
 		c.progress(p)
 	}
-}
-
-// CallFailed is why nobody came.
-type CallFailed struct {
-	Why    string     // in plain words
-	Code   int        // SIP status; 0 if there is none
-	Reason string     // of the other end (RFC 3326); "" if it gave none
-	Words  ivr.Prompt // that the room heard; "" if none
-	Err    error
-}
-
-// Error is the plain words, and what is behind them.
-func (f *CallFailed) Error() string {
-	var more []string
-	if f.Code != 0 {
-		more = append(more, fmt.Sprintf("SIP %d", f.Code))
-	}
-	if f.Reason != "" {
-		more = append(more, f.Reason)
-	}
-	if len(more) == 0 {
-		return f.Why
-	}
-	return f.Why + " (" + strings.Join(more, ", ") + ")"
-}
-
-// Unwrap is what is behind it.
-func (f *CallFailed) Unwrap() error { return f.Err }
-
-// failure is a way in which a call out fails, in words.
-type failure struct {
-	why    string
-	words  ivr.Prompt // said in the room; "": nothing
-	code   int
-	reason string
-	// setting is the key of the configuration that does not let the call out; "" if that is not why.
-	setting string
-}
-
-// failureOf says why a call out has failed or ended.
-func failureOf(err error) failure {
-	var status *sip.StatusError
-	var own *refusal
-	var denied *outgoing.Refusal
-	switch {
-	case errors.Is(err, errSpent), errors.Is(err, errTimeUp), errors.Is(err, rooms.ErrRemoved), errors.Is(err, rooms.ErrClosed), errors.Is(err, errTransferred), errors.Is(err, errEnded), errors.Is(err, errReplaced):
-		return failure{why: err.Error()}
-	case errors.As(err, &denied):
-		return failure{why: denied.Error(), setting: denied.Key, words: either(denied.Reason == outgoing.Denied, ivr.CallNotAllowed, ivr.CallFailed)}
-	case errors.As(err, &status):
-		f := refusedThere(status)
-		f.code, f.reason = status.Code, status.Because.String()
-		return f
-	case errors.As(err, &own):
-		return failure{why: own.text, words: ivr.NotReachable, code: own.code}
-	case errors.Is(err, errRangOut):
-		return failure{why: "nobody answered", words: ivr.NoAnswer}
-	case errors.Is(err, errNoConsent):
-		return failure{why: "it was answered, and nobody wanted to join", words: ivr.NoAnswer}
-	case errors.Is(err, sip.ErrBye):
-		return failure{why: "the other end hung up", words: ivr.CallRefused}
-	case errors.Is(err, context.Canceled), errors.Is(err, errDrained):
-		return failure{why: "it was hung up here"}
-	}
-	return failure{why: "no connection: " + fmt.Sprint(err), words: ivr.CallFailed}
-}
-
-// refusedThere puts the answer of the other end into words. Where it gives a cause of the telephone network (Q.850), that says
-// more than the status that it was made into.
-func refusedThere(s *sip.StatusError) failure {
-	cause := 0
-	if s.Because.Protocol == "Q.850" {
-		cause = s.Because.Cause
-	}
-	switch {
-	case cause == 17, s.Code == 486, s.Code == 600:
-		return failure{why: "the number is busy", words: ivr.Busy}
-	case cause == 1, cause == 22, cause == 28, s.Code == 404, s.Code == 410, s.Code == 484, s.Code == 604:
-		return failure{why: "the number is not in service", words: ivr.NumberUnknown}
-	case cause == 18, cause == 19, s.Code == 408:
-		return failure{why: "nobody answered", words: ivr.NoAnswer}
-	case cause == 20, s.Code == 480:
-		return failure{why: "the number cannot be reached at the moment", words: ivr.NotReachable}
-	case cause == 21, s.Code == 603, s.Code == 403, s.Code == 607, s.Code == 608:
-		return failure{why: "the call was refused", words: ivr.CallRefused}
-	}
-	return failure{why: "no connection", words: ivr.CallFailed}
 }

@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"passerelle/codec"
 	"passerelle/config"
 	"passerelle/rooms"
+	"passerelle/sip"
 	"passerelle/sip/registrar"
 )
 
@@ -102,6 +104,13 @@ func (r *rig) nothingLeft() {
 	})
 }
 
+// calling reports whether somebody is called into the lobby, as those there see it.
+func (r *rig) calling() bool {
+	watcher := r.backend.Join("lobby", "watcher")
+	defer func() { _ = watcher.Leave() }()
+	return slices.ContainsFunc(watcher.Roster(), func(p rooms.Participant) bool { return p.Calling })
+}
+
 func TestCallOut(t *testing.T) {
 	t.Parallel()
 	phones := newRig(t, nil)
@@ -115,10 +124,16 @@ func TestCallOut(t *testing.T) {
 		t.Errorf("called: %q", strings.SplitN(invite, "\r\n", 2)[0])
 	}
 	carol.says(invite, 180, "")
-	ben.hears(440) // the French ringing tone, unless the room speaks English
+	ben.hears(440) // the ringing tone of France
+	if !r.calling() {
+		t.Error("the room does not see that somebody is called")
+	}
 	carol.says(invite, 200, carol.answer(invite))
 	carol.await("ACK")
 	o.await(Joined)
+	if r.calling() {
+		t.Error("the room does not see that somebody has come")
+	}
 	carol.whistle(700)
 	ben.hears(700)
 	ben.whistle(1000)
@@ -137,24 +152,18 @@ func TestCallOut(t *testing.T) {
 	r.nothingLeft()
 }
 
-// Why nobody comes is said in the room, in the words of the telephone network where there are some, and returned.
+// Why nobody comes is said in the room, and returned in plain words, those of the telephone network where there are some.
 func TestCallOutThatIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		rule   string
 		number string
 		code   int
-		reason string
 		words  ivr.Prompt
 		want   string
 	}{
-		{"busy", "0123456789", 486, `Q.850;cause=17;text="User busy"`, ivr.Busy, "the number is busy (SIP 486, Q.850 17 User busy)"},
-		{"the cause says more than the status", "0123456789", 480, "Q.850;cause=19", ivr.NoAnswer, "nobody answered (SIP 480, Q.850 19)"},
-		{"unknown", "0123456789", 404, "", ivr.NumberUnknown, "the number is not in service (SIP 404)"},
-		{"declined", "0123456789", 603, "", ivr.CallRefused, "the call was refused (SIP 603)"},
-		{"away", "0123456789", 480, "", ivr.NotReachable, "the number cannot be reached at the moment (SIP 480)"},
-		{"not there", "0123456789", 488, "", ivr.CallFailed, "no connection (SIP 488)"},
-		{"not allowed", "0899123456", 0, "", ivr.CallNotAllowed, "it is a premium number of FR, and fixed, mobile, phones may be called (outgoing.kinds)"},
+		{"busy", "0123456789", 486, ivr.Busy, "the number is busy (SIP 486, Q.850 17 User busy)"},
+		{"not allowed", "0899123456", 0, ivr.CallNotAllowed, "it is a premium number of FR, and fixed, mobile, phones may be called (outgoing.kinds)"},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			t.Parallel()
@@ -164,11 +173,7 @@ func TestCallOutThatIsRefused(t *testing.T) {
 			must(t, ben, err)
 			o := r.callOut(c.number)
 			if c.code > 0 {
-				var more []string
-				if c.reason != "" {
-					more = append(more, "Reason: "+c.reason)
-				}
-				carol.says(carol.await("INVITE"), c.code, "", more...)
+				carol.says(carol.await("INVITE"), c.code, "", `Reason: Q.850;cause=17;text="User busy"`)
 			}
 			ben.says("en", c.words)
 			var failed *CallFailed
@@ -181,6 +186,37 @@ func TestCallOutThatIsRefused(t *testing.T) {
 			ben.hangup()
 			r.nothingLeft()
 		})
+	}
+}
+
+// The cause of the telephone network says more than the status that it was made into.
+func TestFailuresInWords(t *testing.T) {
+	there := func(code, cause int) error {
+		e := &sip.StatusError{Code: code, Reason: "No"}
+		if cause > 0 {
+			e.Because = sip.Reason{Protocol: "Q.850", Cause: cause}
+		}
+		return fmt.Errorf("dial: %w", e)
+	}
+	for _, c := range []struct {
+		err   error
+		words ivr.Prompt
+		code  int
+	}{
+		{there(486, 0), ivr.Busy, 486}, {there(600, 0), ivr.Busy, 600}, {there(480, 17), ivr.Busy, 480},
+		{there(480, 19), ivr.NoAnswer, 480}, {there(408, 0), ivr.NoAnswer, 408}, {there(480, 18), ivr.NoAnswer, 480},
+		{there(480, 0), ivr.NotReachable, 480}, {there(500, 20), ivr.NotReachable, 500},
+		{there(404, 0), ivr.NumberUnknown, 404}, {there(484, 0), ivr.NumberUnknown, 484}, {there(503, 1), ivr.NumberUnknown, 503},
+		{there(603, 0), ivr.CallRefused, 603}, {there(403, 0), ivr.CallRefused, 403}, {there(480, 21), ivr.CallRefused, 480},
+		{there(488, 0), ivr.CallFailed, 488}, {there(503, 0), ivr.CallFailed, 503}, {there(502, 38), ivr.CallFailed, 502},
+		{errRangOut, ivr.NoAnswer, 0}, {fmt.Errorf("x: %w", errNoConsent), ivr.NoAnswer, 0}, {sip.ErrNoAnswer, ivr.CallFailed, 0},
+		{refuse(480, "the phone 2••1 has not registered"), ivr.NotReachable, 480},
+		{&outgoing.Refusal{Reason: outgoing.Denied, Why: "no"}, ivr.CallNotAllowed, 0}, {&outgoing.Refusal{Reason: outgoing.Busy, Why: "no"}, ivr.CallFailed, 0},
+		{context.Canceled, "", 0}, {errDrained, "", 0}, {rooms.ErrRemoved, "", 0}, {errTransferred, "", 0},
+	} {
+		if f := failureOf(c.err); f.words != c.words || f.code != c.code || f.why == "" {
+			t.Errorf("%v: %+v, want %s and %d", c.err, f, c.words, c.code)
+		}
 	}
 }
 

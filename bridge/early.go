@@ -22,7 +22,11 @@ type early struct {
 func (c *call) listener(ctx context.Context, cancel context.CancelCauseFunc) audience {
 	e := &early{call: c, cancel: cancel}
 	return audience{
-		rings:  func(*call, int, string) { e.rings(ctx) },
+		rings: func(_ *call, code int, _ string) {
+			if code == ringsThere {
+				e.rings(ctx)
+			}
+		},
 		sounds: func(leg *call) { e.sounds(ctx, leg) },
 		gone:   e.gone,
 		waits: func() { // whoever is not spoken to need not be heard

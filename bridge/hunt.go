@@ -77,7 +77,7 @@ func (h *hunt) device(ctx context.Context, ways []target) (leg *call, err error)
 		rang := false
 		to := h.to
 		to.rings = func(leg *call, code int, reason string) {
-			rang = true
+			rang = rang || code == ringsThere
 			if h.to.rings != nil {
 				h.to.rings(leg, code, reason)
 			}
@@ -87,7 +87,7 @@ func (h *hunt) device(ctx context.Context, ways []target) (leg *call, err error)
 		if err == nil || ctx.Err() != nil || rang || !elsewhere(err) {
 			return leg, err
 		}
-		leg.log.Info("a way out leads nowhere", "to", masked(leg.invite.From.User), "trunk", way.trunk.Name, "reason", err)
+		leg.log.Info("a way out leads nowhere", "trunk", way.trunk.Name, "reason", err)
 	}
 	return nil, err
 }

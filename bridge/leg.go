@@ -43,6 +43,9 @@ type audience struct {
 	waits  func()                                   // again and again, while nothing else is told
 }
 
+// ringsThere is the provisional answer that says so (RFC 3261 section 21.1.2); others only say that something happens.
+const ringsThere = 180
+
 // ring is a provisional answer.
 type ring struct {
 	code   int
@@ -135,7 +138,10 @@ func (c *call) prepare(ctx context.Context, d *sip.Dialog, cancel context.Cancel
 	c.unprepare()
 	c.countOut()
 	c.dialog, c.invite, c.session = d, reversed(d.Invite()), sdp.Session{}
-	c.log = c.log.With("call", c.invite.CallID)
+	if c.plain == nil {
+		c.plain = c.log
+	}
+	c.log = c.plain.With("call", c.invite.CallID)
 	c.introduce()
 	if err := c.gateway.admit(c, cancel); err != nil {
 		return nil, err

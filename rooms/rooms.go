@@ -82,6 +82,8 @@ type Seat interface {
 	Events() <-chan Event
 	// SetMuted tells the room that the phone has muted or unmuted itself; ErrHeld if it may not.
 	SetMuted(muted bool) error
+	// Arrived tells the room that who is called has come (Participant.Calling).
+	Arrived() error
 	// Send sends a raised hand, digits or text to the room.
 	Send(Message) error
 	// Loss returns the fraction, 0 to 1, of this seat's packets lost on the way to the room or its
@@ -123,6 +125,8 @@ type Participant struct {
 	Muted bool
 	// Moderator says that the participant may moderate, where the rooms have moderators.
 	Moderator bool
+	// Calling: it is still being called, and nobody is there yet (Seat.Arrived).
+	Calling bool
 	// Attributes are further properties for backends that carry them (LiveKit); none holds a whole
 	// phone number.
 	Attributes map[string]string
@@ -135,7 +139,7 @@ type ChangeKind uint8
 const (
 	Joined ChangeKind = iota
 	Left
-	Changed // name, mute, or attributes
+	Changed // name, mute, arrival, or attributes
 )
 
 // Change is one line of the roster's story.

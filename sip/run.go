@@ -156,8 +156,7 @@ func (d *Dialog) act(a action, o occasion) error {
 	case sendRefresh:
 		d.refresh()
 	case sendOKAndTerminated:
-		_ = d.respond(o.in, sip.StatusOK, "OK")
-		return d.respond(d.in, sip.StatusRequestTerminated, "Request Terminated")
+		return d.leftEarly(o.in)
 	case resendAnswer:
 		return o.again.in.tx.Respond(o.again.res)
 	case sendBye:
@@ -178,6 +177,12 @@ func (d *Dialog) act(a action, o occasion) error {
 		d.cancel()
 	}
 	return nil
+}
+
+// leftEarly answers a BYE in an early dialog.
+func (d *Dialog) leftEarly(bye inbound) error {
+	_ = d.respond(bye, sip.StatusOK, "OK")
+	return d.respond(d.in, sip.StatusRequestTerminated, "Request Terminated")
 }
 
 // answer sends our 2xx to the INVITE: with our answer, or our offer where it had none, or nothing where that was in a

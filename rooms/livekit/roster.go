@@ -111,6 +111,10 @@ func participantOf(p *livekit.ParticipantInfo) rooms.Participant {
 	case livekit.ParticipantInfo_AGENT, livekit.ParticipantInfo_EGRESS, livekit.ParticipantInfo_INGRESS:
 		who.Kind = rooms.Agent
 	}
+	if who.Kind == rooms.Phone {
+		status := who.Attributes[statusAttribute]
+		who.Calling = status == statusDialing || status == "ringing"
+	}
 	for _, t := range p.GetTracks() {
 		if t.GetType() == livekit.TrackType_AUDIO && t.GetSource() == livekit.TrackSource_MICROPHONE {
 			who.Muted = t.GetMuted()

@@ -29,6 +29,13 @@ const (
 // telephones is how the identities of telephones begin, those of LiveKit's own gateway too.
 const telephones = "sip_"
 
+// statusAttribute is where clients read how far a call has come; those of dialing and ringing have not come yet.
+const (
+	statusAttribute = "sip.callStatus"
+	statusDialing   = "dialing"
+	statusActive    = "active"
+)
+
 // handAttribute is where Meet, and whoever follows it, reads that a hand is raised: since when.
 const handAttribute = "handRaisedAt"
 
@@ -47,6 +54,7 @@ type seat struct {
 	mu     sync.Mutex
 	muted  bool
 	untold bool   // the room does not know of muted yet
+	comes  bool   // it is still being called
 	hand   string // since when it is up; "" while it is not
 	sid    string // of the track
 	data   *webrtc.DataChannel
@@ -65,7 +73,7 @@ func (c *Cluster) newSeat(ctx context.Context, room string, who rooms.Participan
 		who.ID = c.identity()
 	}
 	who.Attributes = maps.Clone(who.Attributes)
-	st := &seat{c: c, who: who, muted: who.Muted, events: make(chan rooms.Event, ready.EventsKept), open: make(chan struct{})}
+	st := &seat{c: c, who: who, muted: who.Muted, comes: who.Calling, events: make(chan rooms.Event, ready.EventsKept), open: make(chan struct{})}
 	st.voice.clock = c.cfg.Clock
 	st.voice.muted.Store(who.Muted)
 	st.link = c.newLink(room, who.ID, func() (string, error) { return c.cfg.seatToken(room, who.ID, st.asNow()) }, st)
@@ -95,17 +103,23 @@ func (st *seat) awaitOpen(ctx context.Context) error {
 	}
 }
 
-// asNow returns the participant as a token of now describes it: with its hand up, if it is.
+// asNow returns the participant as a token of now describes it: with its hand up, if it is, and being called.
 func (st *seat) asNow() rooms.Participant {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	who := st.who
+	if st.hand == "" && !st.comes {
+		return who
+	}
+	who.Attributes = maps.Clone(who.Attributes)
+	if who.Attributes == nil {
+		who.Attributes = make(map[string]string)
+	}
 	if st.hand != "" {
-		who.Attributes = maps.Clone(who.Attributes)
-		if who.Attributes == nil {
-			who.Attributes = make(map[string]string)
-		}
 		who.Attributes[handAttribute] = st.hand
+	}
+	if st.comes {
+		who.Attributes[statusAttribute] = statusDialing
 	}
 	return who
 }
@@ -188,11 +202,34 @@ func (st *seat) raise(since string) error {
 	st.mu.Lock()
 	st.hand = since
 	st.mu.Unlock()
-	m := &livekit.UpdateParticipantMetadata{Attributes: map[string]string{handAttribute: since}}
-	if err := st.link.session().send(&livekit.SignalRequest{Message: &livekit.SignalRequest_UpdateMetadata{UpdateMetadata: m}}); err != nil {
+	if err := st.show(handAttribute, since); err != nil {
 		return fmt.Errorf("raise a hand: %w", err)
 	}
 	return nil
+}
+
+// Arrived tells the room that who is called has come.
+func (st *seat) Arrived() error {
+	if gone := st.gone.Load(); gone != nil {
+		return fmt.Errorf("arrive: %w", *gone)
+	}
+	st.mu.Lock()
+	was := st.comes
+	st.comes = false
+	st.mu.Unlock()
+	if !was {
+		return nil
+	}
+	if err := st.show(statusAttribute, statusActive); err != nil {
+		return fmt.Errorf("arrive: %w", err)
+	}
+	return nil
+}
+
+// show changes an attribute of the phone.
+func (st *seat) show(key, value string) error {
+	m := &livekit.UpdateParticipantMetadata{Attributes: map[string]string{key: value}}
+	return st.link.session().send(&livekit.SignalRequest{Message: &livekit.SignalRequest_UpdateMetadata{UpdateMetadata: m}})
 }
 
 // Close leaves the seat, and waits until nothing of it runs. It may be called more than once.

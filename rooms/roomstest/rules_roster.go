@@ -12,6 +12,7 @@ func rosterRules() []rule {
 	return []rule{
 		{"everybody is told in the roster, those before too", everybodyTold},
 		{"the room sees a seat as a phone", seenAsPhone},
+		{"who is called is so until it has come", calledUntilArrived},
 		{"ids are unique however people are called", idsUnique},
 		{"a voice ends before its owner leaves", voiceEndsFirst},
 		{"mute in step both ways", muteInStep},
@@ -60,6 +61,23 @@ func seenAsPhone(t *testing.T, h Harness) {
 		p, ok := find(ada, s.ID())
 		return ok && p.Kind == rooms.Phone && p.Name == "+33 1 •• •• •• 89" && p.Muted
 	})
+}
+
+func calledUntilArrived(t *testing.T, h Harness) {
+	ada := h.Join(t, "board", "Ada")
+	room, l := enter(t, h, "board")
+	s, err := room.Seat(t.Context(), rooms.Participant{Name: "Bob", Kind: rooms.Phone, Calling: true})
+	if err != nil {
+		t.Fatalf("Seat: %v", err)
+	}
+	defer func() { _ = s.Close() }()
+	for _, calling := range []bool{true, false} {
+		l.wait("the listener is told", func() bool { p, ok := l.people[s.ID()]; return ok && p.Calling == calling })
+		eventually(t, "Ada is told", func() bool { p, ok := find(ada, s.ID()); return ok && p.Calling == calling })
+		if err := s.Arrived(); err != nil {
+			t.Fatalf("Arrived: %v", err)
+		}
+	}
 }
 
 func idsUnique(t *testing.T, h Harness) {

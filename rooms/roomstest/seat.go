@@ -66,6 +66,20 @@ func (s *Seat) SetMuted(muted bool) error {
 	return nil
 }
 
+// Arrived tells the room that who is called has come.
+func (s *Seat) Arrived() error {
+	s.g.b.mu.Lock()
+	defer s.g.b.mu.Unlock()
+	if s.gone != nil {
+		return s.gone
+	}
+	if s.who.Calling {
+		s.who.Calling = false
+		s.g.room.tell(rooms.Changed, s.who)
+	}
+	return nil
+}
+
 // Send keeps the message for a test to see (see [Browser.Messages]).
 func (s *Seat) Send(m rooms.Message) error {
 	s.g.b.mu.Lock()

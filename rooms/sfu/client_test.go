@@ -434,7 +434,7 @@ func (c *client) Roster() []rooms.Participant {
 		if p.Kind == "phone" {
 			kind = rooms.Phone
 		}
-		all = append(all, rooms.Participant{ID: p.ID, Name: p.Name, Kind: kind, Muted: p.Muted})
+		all = append(all, rooms.Participant{ID: p.ID, Name: p.Name, Kind: kind, Muted: p.Muted, Calling: p.Calling})
 	}
 	return all
 }

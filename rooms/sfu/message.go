@@ -236,6 +236,7 @@ type personOnPage struct {
 	Lost  bool   `json:"lost,omitempty"` // the connection is; the place is kept for a while
 
 	Moderator bool `json:"moderator,omitempty"`
+	Calling   bool `json:"calling,omitempty"` // it is still being called
 }
 
 // knockOnPage is one who waits at the door, longest first.
@@ -262,7 +263,7 @@ func onPage(who rooms.Participant) personOnPage {
 	case rooms.Agent:
 		kind = "agent"
 	}
-	return personOnPage{ID: who.ID, Name: who.Name, Kind: kind, Muted: who.Muted, Moderator: who.Moderator}
+	return personOnPage{ID: who.ID, Name: who.Name, Kind: kind, Muted: who.Muted, Moderator: who.Moderator, Calling: who.Calling}
 }
 
 // encode writes a message of ours, which cannot fail.

@@ -123,7 +123,7 @@ func TestMessagesAreWrittenAsTheyAreRead(t *testing.T) {
 		&roomMessage{"room", "board", true, 8, true, true}, &joinedMessage{"joined", "b1", "v=0", "R", 8, true, true, []Way{{"+33 1 23 45 67 89", "sip:board@gw.example", "0042117"}}},
 		&waitingMessage{"waiting", 600}, &admittedMessage{"admitted"},
 		&deskMessage{"desk", []knockOnPage{{"k1", "Bob", "phone", 3}}, []callOnPage{{"c2", "112", "busy"}}, true},
-		&rosterMessage{"roster", []personOnPage{{"b1", "Ada", "browser", true, 2, true, true}}},
+		&rosterMessage{"roster", []personOnPage{{"b1", "Ada", "browser", true, 2, true, true, true}}},
 		&levelsMessage{"levels", map[string]uint8{"b1": 38}}, &mutedMessage{"muted", true, true},
 		&noteMessage{"message", "p1", "digits", "12#"}, &endedMessage{"ended", endClosed}, &errorMessage{"error", refuseFull, "full"},
 	} {

@@ -62,6 +62,16 @@ func (s *seat) SetMuted(muted bool) error {
 	return err
 }
 
+// Arrived tells the room that who is called has come.
+func (s *seat) Arrived() error {
+	return s.do("arrive", func(r *room) {
+		if s.who.Calling {
+			s.who.Calling = false
+			r.tell(rooms.Changed, s.who)
+		}
+	})
+}
+
 // Send sends a message to everybody in the room.
 func (s *seat) Send(m rooms.Message) error {
 	if len(m.Text) > maxNote {

@@ -39,6 +39,7 @@ type GatewayConfig struct {
 	Carriers []string
 	Health   string
 	Proves   netip.Addr
+	Ways     []Way  // trunks over which France may be called out
 	Admin    bool   // it can be asked, at Desk
 	Doors    *Doors // the embedded room "room-door" has PINs, and a menu; nil: there is none
 	Guesses  int    // wrong PINs a minute; 1000 where it is 0
@@ -56,6 +57,12 @@ type GatewayConfig struct {
 	Announce string
 	// Canaries are secrets and numbers that must not be in the log, whole, at any level.
 	Canaries []string
+}
+
+// Way is a trunk to call out over, with its servers, SIP URIs.
+type Way struct {
+	Name    string
+	Servers []string
 }
 
 // Doors are the PINs of an embedded room, and the number of the menu that asks for them.
@@ -132,7 +139,7 @@ func StartGateway(t testing.TB, dir string, config GatewayConfig) *Gateway {
 		}
 	}
 	values["Redis"], values["Name"] = config.Redis, config.Name
-	values["Desk"], values["Admin"] = "", config.Admin
+	values["Ways"], values["Desk"], values["Admin"] = config.Ways, "", config.Admin
 	if config.Admin {
 		g.Desk = at(6)
 		values["Desk"] = g.Desk

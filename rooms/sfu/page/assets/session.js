@@ -15,6 +15,7 @@ import { delay, next } from './states.js';
  * @property {boolean} muted
  * @property {number} [hand] is raised: 1 was the first to ask
  * @property {boolean} [moderator]
+ * @property {boolean} [calling] is being called, and has not come yet
  * @property {boolean} [lost] the connection is; the server keeps the place for a while
  */
 

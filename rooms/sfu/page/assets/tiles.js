@@ -75,6 +75,7 @@ class Tile {
       self && t('you'),
       person.moderator && t('moderator'),
       person.kind === 'phone' && t('phone'),
+      person.calling && t('callCalling'),
       person.hand && (hands ? t('handOrder', { order: person.hand }) : t('hand')),
       person.lost ? t('lost') : listening ? t('listening') : person.muted && t('muted'),
     ];
