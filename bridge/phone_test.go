@@ -23,7 +23,8 @@ func TestCaller(t *testing.T) {
 			{Name: "carrier", Register: &config.Login{User: "4711"}, Servers: []string{"sip:x"}},
 		},
 		Phones:    []config.Phone{{User: "2001", Name: "Reception", Codecs: []config.Codec{config.PCMA}}},
-		Registrar: config.Registrar{From: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}},
+		Registrar: config.Registrar{From: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("198.51.100.7/32")}},
+		Emergency: "FR",
 		Routes: []config.Route{
 			{From: []string{"phones"}, To: "board", Room: "board-of-phones"},
 			{From: []string{"carrier"}, To: "+33123456789", Room: "carrier"},
@@ -49,6 +50,8 @@ func TestCaller(t *testing.T) {
 		{"a phone", "10.1.1.1", "2001", "board", "", true, true, "phones board-of-phones"},
 		{"a phone, by a route for whoever is trusted", "10.1.1.1", "2001", "lobby", "", true, true, "phones lobby"},
 		{"a phone that has not proved it", "10.1.1.1", "", "board", "", true, true, ""},
+		{"a phone that has not proved it, and calls for help", "10.1.1.1", "", "112", "", true, true, "phones "},
+		{"and in another house", "198.51.100.7", "", "112", "", true, true, ""},
 		{"a phone that is no more", "10.1.1.1", "2002", "board", "", true, true, ""},
 		{"the server that we registered with", "198.51.100.1", "", "4711", "+33123456789", false, true, "carrier carrier"},
 		{"and it says whom it wants", "198.51.100.1", "", "+33123456789", "x", false, true, "carrier carrier"},
@@ -68,7 +71,7 @@ func TestCaller(t *testing.T) {
 		if text != c.want {
 			t.Errorf("%s: got %q, %v, want %q", c.rule, text, err, c.want)
 		}
-		if (got.phone != nil) != (err == nil && got.trunk.Name == phones) {
+		if (got.phone != nil) != (err == nil && got.trunk.Name == phones && c.account != "") {
 			t.Errorf("%s: the phone is %v", c.rule, got.phone)
 		}
 	}

@@ -156,6 +156,9 @@ type Ask struct {
 // route finds where a call goes. What it has found out is in the destination's trace, also where it is refused.
 func (d *directory) route(network string, invite sip.Invite, serverOf func(netip.Addr) string, at time.Time) (destination, error) {
 	trunk, phone := caller(d.live, network, invite, serverOf)
+	if trunk == nil && invite.Peer == "" && CallsForHelp(d.live, network, invite.Source.Addr(), invite.RequestURI.User) {
+		trunk = someone(network)
+	}
 	if trunk == nil {
 		t := Trace{End: fmt.Sprintf("no trunk accepts calls from %s", invite.Source.Addr()), Code: 403}
 		return destination{trace: t}, t.refusal()

@@ -154,6 +154,39 @@ func mayCall(live *config.Live, trunk *config.Trunk, host string) (*config.Trunk
 	return trunk, slices.ContainsFunc(x.Nets, covers)
 }
 
+// paid returns the trunk that is called out over (outgoing.via) whose server or address a host is, nil if it is nobody's:
+// whoever is transferred there calls out, and outgoing says what may be called.
+func (g *Gateway) paid(live *config.Live, host string) *config.Trunk {
+	if live.Outgoing == nil {
+		return nil
+	}
+	a, err := netip.ParseAddr(host)
+	a = a.Unmap().WithZone("")
+	for _, name := range live.Outgoing.Via {
+		t := trunkNamed(live, name)
+		switch {
+		case t == nil:
+		case slices.ContainsFunc(t.Servers, func(uri string) bool { return strings.EqualFold(hostOf(uri), host) }),
+			err == nil && slices.ContainsFunc(t.From, func(p netip.Prefix) bool { return p.Contains(a) }),
+			err == nil && g.ServerOf != nil && g.ServerOf(a) == name:
+			return t
+		}
+	}
+	return nil
+}
+
+// hostOf is the host of a trunk's server, a SIP URI.
+func hostOf(uri string) string {
+	_, rest, _ := strings.Cut(uri, ":")
+	rest, _, _ = strings.Cut(rest, ";")
+	if inside, ok := strings.CutPrefix(rest, "["); ok {
+		host, _, _ := strings.Cut(inside, "]")
+		return host
+	}
+	host, _, _ := strings.Cut(rest, ":")
+	return host
+}
+
 // protected returns whom to call, the way that this call came where the address does not say; never outside of TLS
 // where the call is inside.
 func (c *call) protected(r sip.Referral) (string, error) {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"passerelle/bridge/outgoing"
 	"passerelle/codec"
 	"passerelle/config"
 	"passerelle/sip"
@@ -345,6 +346,64 @@ func TestMayCall(t *testing.T) {
 		if _, got := mayCall(live, &live.Trunks[2], host); got {
 			t.Errorf("%q: a trunk that refuses transfers calls", host)
 		}
+	}
+}
+
+// A transfer to a trunk that is called out over is a call out: as one of that trunk's numbers, and as far as outgoing allows.
+func TestTransferThatCallsOut(t *testing.T) {
+	t.Parallel()
+	r, _ := transferRig(t, allowing())
+	ada, carol := r.late().up(), r.called()
+	live := r.gateway.Live()
+	live.Trunks = append(live.Trunks, config.Trunk{
+		Name: "carrier", Servers: []string{"sip:" + carol.conn.LocalAddr().String()}, Numbers: config.Numbers{Plan: "FR", Present: "+33199999999"},
+	})
+	live.Outgoing = &config.Outgoing{Via: []string{"carrier"}, Regions: []string{"FR"}, Kinds: []string{"fixed"}}
+	store, err := outgoing.NewLocal("", r.gateway.Log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.gateway.Ledger = outgoing.NewLedger(store, r.gateway.Log)
+	ada.send("REFER", 2, "", "Refer-To: <"+strings.Replace(carol.uri(), "carol", "0899123456", 1)+">")
+	ada.told("403")
+	ada.send("REFER", 3, "", "Refer-To: <"+strings.Replace(carol.uri(), "carol", "0123456789", 1)+">")
+	invite := carol.await("INVITE sip:0123456789@")
+	if from := headerOf(invite, "From"); !strings.Contains(from, "sip:+33199999999@") {
+		t.Errorf("it calls as %s", from)
+	}
+	carol.says(invite, 486, "")
+	ada.told("486")
+}
+
+func TestPaid(t *testing.T) {
+	g := &Gateway{Config: Config{ServerOf: func(a netip.Addr) string {
+		if a == netip.MustParseAddr("198.51.100.1") {
+			return "carrier"
+		}
+		return ""
+	}}}
+	live := &config.Live{
+		Trunks: []config.Trunk{
+			{Name: "carrier", Servers: []string{"sip:Sip.Carrier.example:5080;transport=tcp", "sip:[2001:db8::1]:5060"}},
+			{Name: "pbx", From: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/28")}},
+			{Name: "spare", Servers: []string{"sip:192.0.2.40"}},
+		},
+		Outgoing: &config.Outgoing{Via: []string{"carrier", "pbx"}},
+	}
+	for host, want := range map[string]string{
+		"sip.carrier.example": "carrier", "carrier.example": "", "2001:db8::1": "carrier", "198.51.100.1": "carrier", "::ffff:198.51.100.1": "carrier",
+		"192.0.2.7": "pbx", "192.0.2.40": "", "": "",
+	} {
+		got := ""
+		if trunk := g.paid(live, host); trunk != nil {
+			got = trunk.Name
+		}
+		if got != want {
+			t.Errorf("%q is %q, want %q", host, got, want)
+		}
+	}
+	if live.Outgoing = nil; g.paid(live, "sip.carrier.example") != nil {
+		t.Error("nothing is called out, and a transfer is")
 	}
 }
 

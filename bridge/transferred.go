@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 
+	"passerelle/bridge/outgoing"
 	"passerelle/config"
 	"passerelle/sip"
 )
@@ -27,11 +28,15 @@ func (c *call) transfer(ctx context.Context, trunk *config.Trunk, to string, r s
 
 	// 2. Ring. What can be heard before the answer is for the room too.
 	live := c.gateway.Live()
-	dial := sip.Dial{To: to, Replaces: r.Replaces, ReferredBy: r.By}
-	present(trunk, planOf(live, trunk), c.caller(), false).on(&dial)
+	way := target{trunk: trunk, dial: sip.Dial{To: to, Replaces: r.Replaces, ReferredBy: r.By}}
+	if paid := c.gateway.paid(live, r.Target.Host); paid != nil {
+		trunk, way.trunk = paid, paid
+		way.permit = c.gateway.permit(live, c.gateway.directory().callOut(outgoing.Route, paid, r.Target.User))
+	}
+	present(trunk, planOf(live, trunk), c.caller(), false).on(&way.dial)
 	ringing := hunt{
 		gateway: c.gateway, cancel: cancel,
-		devices: [][]target{{{trunk: trunk, dial: dial}}},
+		devices: [][]target{{way}},
 		leg: func(t target) *call {
 			out := c.gateway.newLeg(live, t)
 			out.inherit(p, trunk)

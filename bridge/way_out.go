@@ -2,8 +2,10 @@ package bridge
 
 import (
 	"context"
+	"net/netip"
 
 	"passerelle/bridge/ivr"
+	"passerelle/bridge/numbers"
 	"passerelle/bridge/outgoing"
 	"passerelle/config"
 	"passerelle/sip"
@@ -37,6 +39,20 @@ func (d *directory) help(q *question, to destination) destination {
 	return to
 }
 
+// CallsForHelp reports whether a call from src to user is one for help of a phone in the house, which gets through also where
+// it does not prove which phone it is: addresses of everybody's are not in the house.
+func CallsForHelp(live *config.Live, network string, src netip.Addr, user string) bool {
+	if src = src.Unmap(); !src.IsPrivate() && !src.IsLoopback() || !mayBePhone(live, network, src) {
+		return false
+	}
+	return planOf(live, someone(network)).Read(user).Kind == numbers.Emergency
+}
+
+// someone is what a phone has of a trunk that has not proved which it is.
+func someone(network string) *config.Trunk {
+	return &config.Trunk{Name: phones, Network: network, Gain: true, Gate: true, SRTP: config.SRTP{Policy: config.SRTPOptional}}
+}
+
 // out leads a call out over a trunk, if what was dialled may be called there.
 func (d *directory) out(name string, q *question, to destination) (destination, error) {
 	note := &to.trace
@@ -66,8 +82,11 @@ func (d *directory) callOut(by outgoing.Who, trunk *config.Trunk, dialled string
 func (c *call) waysOut() ([][]target, error) {
 	who := identify(c.invite, c.to.trunk)
 	own := sip.Address{Display: who.display, User: c.to.caller}
-	if p := c.to.phone; p != nil && p.Number != "" {
-		own.User = p.Number
+	if c.to.trunk.Name == phones { // who calls what it likes itself
+		own = sip.Address{}
+	}
+	if p := c.to.phone; p != nil {
+		own = sip.Address{Display: p.Name, User: p.Number}
 	}
 	from := present(c.to.out, planOf(c.live, c.to.out), own, who.user == "" && !c.to.emergency)
 	ways := c.gateway.over(c.live, c.to.out, c.to.dials, outgoing.Route, from)

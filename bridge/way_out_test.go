@@ -197,3 +197,44 @@ func refusedWith(t *testing.T, err error, code int) {
 		t.Errorf("got %v, want %d", err, code)
 	}
 }
+
+// TestAsWhomItGoesOut: a phone is its own number, whatever it says that it is; a caller of a trunk is the one that trunk says.
+func TestAsWhomItGoesOut(t *testing.T) {
+	t.Parallel()
+	r := carrierRig(t, newRig(t, nil).called())
+	live := r.gateway.Live()
+	carrier := &live.Trunks[1]
+	carrier.Numbers.Ours = []config.Range{{First: "+33199999900", Last: "+33199999999"}}
+	desk := &config.Phone{User: "2001", Name: "Desk", Number: "+33199999901"}
+	bare := &config.Phone{User: "2002", Name: "Bare"}
+	for _, test := range []struct {
+		rule  string
+		from  *config.Trunk
+		phone *config.Phone
+		says  string // who calls, by its own account
+		want  string
+		leave bool // somebody is asked for it
+		help  bool
+	}{
+		{"a phone with a number", asTrunk(desk), desk, "+33199999942", "+33199999901", true, false},
+		{"a phone without one", asTrunk(bare), bare, "+33199999942", "+33199999999", true, false},
+		{"one that has not proved which it is", someone(""), nil, "+33199999942", "+33199999999", false, true},
+		{"a trunk's caller", &live.Trunks[0], nil, "+33199999942", "+33199999942", true, false},
+		{"a trunk's caller of elsewhere", &live.Trunks[0], nil, "+33199000123", "+33199999999", true, false},
+		{"a call for help", asTrunk(desk), desk, "", "+33199999901", false, true},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			c := blankCall(r.gateway, "")
+			c.live = live
+			c.invite.From.User = test.says
+			c.to = destination{trunk: test.from, phone: test.phone, caller: test.says, out: carrier, dials: "0123456789", emergency: test.help}
+			ways, err := c.waysOut()
+			if err != nil || len(ways) != 1 || len(ways[0]) != 1 {
+				t.Fatalf("%v, %v", ways, err)
+			}
+			if w := ways[0][0]; w.dial.Asserted.User != test.want || (w.permit != nil) != test.leave || test.says != "" && w.dial.From.User != test.want {
+				t.Errorf("it calls as %+v, asking for leave is %v; want %s, %v", w.dial.From, w.permit != nil, test.want, test.leave)
+			}
+		})
+	}
+}

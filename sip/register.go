@@ -18,7 +18,8 @@ import (
 // Flow is how messages reach a phone.
 type Flow = registrar.Flow
 
-// identified returns who an INVITE is from, where its source must prove that; false where it is answered: 401.
+// identified returns who an INVITE is from, where its source must prove that; false where it is answered: 401. A wrong
+// password, and a lock-out, keep nobody from calling for help.
 func (s *Server) identified(in inbound) (account string, proved bool) {
 	if s.config.Challenged == nil || !s.config.Challenged(in.from.src, in.from.peer) {
 		return "", true
@@ -26,32 +27,53 @@ func (s *Server) identified(in inbound) (account string, proved bool) {
 	if v := s.config.Vouched; v != nil && v(s.base, newInvite(in.req, in.from.src, in.from.local)) {
 		return "", true
 	}
-	return s.proved(in)
+	account, challenges, err := s.check(in)
+	if (errors.Is(err, digest.ErrWrong) || errors.Is(err, digest.ErrLocked)) && s.config.Help != nil && s.config.Help(in.from.src, userOf(&in.req.Recipient)) {
+		return "", true
+	}
+	return account, s.believes(in, challenges, err)
 }
 
 // proved returns whose credentials a request has; false where it is answered: 401, or 403 where nobody can prove anything.
 func (s *Server) proved(in inbound) (account string, proved bool) {
+	account, challenges, err := s.check(in)
+	return account, s.believes(in, challenges, err)
+}
+
+// errNobodyCan is why a proof is not looked at.
+var errNobodyCan = errors.New("nobody has a password here")
+
+// check looks at the credentials of a request.
+func (s *Server) check(in inbound) (account string, challenges []string, err error) {
 	if s.config.Digest == nil {
-		s.respond(in, sip.StatusForbidden, in.tag)
-		return "", false
+		return "", nil, errNobodyCan
 	}
 	req := in.req
-	account, challenges, err := s.config.Digest.Check(digest.Request{
+	account, challenges, err = s.config.Digest.Check(digest.Request{
 		Method: string(req.Method), URI: req.Recipient.String(), Body: req.Body(),
 		Authorization: headerValues(req, "authorization"), Source: in.from.src.Addr(), AtHome: s.atHome(in),
 	})
-	if err == nil {
-		return account, true
-	}
 	if errors.Is(err, digest.ErrWrong) || errors.Is(err, digest.ErrLocked) {
 		s.log.Warn("no proof of who it is", "method", req.Method, "source", in.from.src, "error", err)
+	}
+	return account, challenges, err
+}
+
+// believes reports whether a proof was one, and answers a request for which it was not.
+func (s *Server) believes(in inbound, challenges []string, err error) bool {
+	switch {
+	case err == nil:
+		return true
+	case errors.Is(err, errNobodyCan):
+		s.respond(in, sip.StatusForbidden, in.tag)
+		return false
 	}
 	var asked []sip.Header
 	for _, c := range challenges {
 		asked = append(asked, sip.NewHeader("WWW-Authenticate", c))
 	}
 	s.respond(in, sip.StatusUnauthorized, in.tag, asked...)
-	return "", false
+	return false
 }
 
 // atHome tells whether a phone is registered from where a request comes.

@@ -25,6 +25,7 @@ func switchboard(t *testing.T, h HandlerFunc) (testServer, *registrar.Registrar)
 	s := serve(t, Config{
 		Digest: verifier, Registrar: r,
 		Challenged:  func(_ netip.AddrPort, peer string) bool { return peer == "" },
+		Help:        func(_ netip.AddrPort, user string) bool { return user == "112" },
 		MayRegister: func(account string) bool { return account != "trunk" },
 		Limits:      Limits{KeepAlive: 20 * time.Millisecond},
 	}, h)
@@ -135,6 +136,49 @@ func TestCallOfAPhoneIsProved(t *testing.T) {
 		}
 		if got := wait(t, accounts); got != "2001" {
 			t.Errorf("got account %q", got)
+		}
+	})
+}
+
+// TestACallForHelpNeedsNoProof: it is asked for, to know who calls; a wrong one, and too many of them, keep nobody from it.
+func TestACallForHelpNeedsNoProof(t *testing.T) {
+	networks(t, func(t *testing.T, network string) {
+		accounts := make(chan string, 1)
+		s, _ := switchboard(t, func(ctx context.Context, d *Dialog) {
+			accounts <- d.Invite().Account
+			d.Reject(ctx, Refusal{Code: 486})
+		})
+		p := s.peer(network, "")
+		cseq := 0
+		invite := func(to string, code int, proof ...string) heardMessage {
+			cseq++
+			branch := fmt.Sprint("invite", cseq)
+			p.send(strings.Replace(p.request("INVITE", branch, cseq, "", testSDP, proof...), "INVITE sip:room@", "INVITE sip:"+to+"@", 1))
+			answer := p.expect(code)
+			p.send(p.request("ACK", branch, cseq, answer.toTag(), ""))
+			return answer
+		}
+		try := func(to, password string, code int) {
+			t.Helper()
+			keys := digest.NewKeyring("2001", password)
+			keys.Take(challengesIn(t, invite(to, 401)), false)
+			invite(to, code, "Authorization: "+keys.Answer("INVITE", "sip:"+to+"@"+p.target, nil)[0].Value)
+		}
+		for _, c := range []struct {
+			password, account string
+		}{{"secret", "2001"}, {"guess", ""}} {
+			try("112", c.password, 486)
+			if got := wait(t, accounts); got != c.account {
+				t.Errorf("with password %q it is %q who calls for help, want %q", c.password, got, c.account)
+			}
+		}
+		for range 8 {
+			try("room", "guess", 401)
+		}
+		try("room", "secret", 401) // it is locked out
+		try("112", "secret", 486)
+		if got := wait(t, accounts); got != "" {
+			t.Errorf("locked out, it is %q who calls for help", got)
 		}
 	})
 }

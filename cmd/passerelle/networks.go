@@ -48,7 +48,10 @@ func (h *house) listen(i int, n config.Network) (telephony, error) {
 			r := h.inForce.Load()
 			return peer == "" && bridge.Challenged(&r.Live, n.Name, src.Addr()) && r.serverOf(src.Addr()) == ""
 		},
-		Vouched:     h.vouched,
+		Vouched: h.vouched,
+		Help: func(src netip.AddrPort, user string) bool {
+			return bridge.CallsForHelp(h.live(), n.Name, src.Addr(), user)
+		},
 		Registers:   func() bool { return len(h.live().Phones) > 0 },
 		MayRegister: func(account string) bool { return isPhone(h.live(), n.Name, account) },
 		Options:     h.gateway.Ready,
