@@ -47,7 +47,7 @@ func startCouple(t *testing.T, dir string, net byte, complains string) *couple {
 	await(t, "they know each other", func() bool {
 		return strings.Count(asked(t, p.one, "/v1/gateways")+asked(t, p.two, "/v1/gateways"), `"alive":true`) == 4
 	})
-	p.carrier = startCarrier(t, dir, p.at, netip.AddrPortFrom(host(4), port), p.one.SIP)
+	p.carrier = startCarrier(t, dir, p.at, netip.AddrPortFrom(host(4), port), p.one.SIP, p.one.SIP)
 	return p
 }
 
