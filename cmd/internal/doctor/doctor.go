@@ -30,7 +30,7 @@ type Config struct {
 	Roots    *x509.CertPool   // whom this machine trusts; nil: as the system says
 	Now      func() time.Time // this machine's clock
 	Proc     string           // "/proc"
-	Self     string           // what a process of the gateway is called
+	Self     string           // what this program is called
 	Agent    string           // what we call ourselves
 	Patience time.Duration    // for an answer
 	Call     *Call            // a test call to place over the trunk; nil: none

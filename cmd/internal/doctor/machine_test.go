@@ -280,6 +280,15 @@ func TestStrangers(t *testing.T) {
 	}
 }
 
+func TestOurs(t *testing.T) {
+	d := New(Config{Self: "passerelle-2026-11"})
+	for name, want := range map[string]bool{"passerelle": true, "passerelle-2026": true, "passerelle-2026-11": false, "kamailio": false, "": false} {
+		if got := d.ours(process{1, name}); got != want {
+			t.Errorf("%q: got %v", name, got)
+		}
+	}
+}
+
 func TestHolds(t *testing.T) {
 	for _, test := range []struct {
 		held, wanted string

@@ -9,7 +9,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -221,15 +220,5 @@ func certificate(t *testing.T, by *authority, name string, days int, weak bool) 
 	return c
 }
 
-// closedPort is a port of the peer's where nobody listens.
-func closedPort(t *testing.T) string {
-	t.Helper()
-	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.ParseIP(peerIP)})
-	l, err2 := net.Listen("tcp4", peerIP+":0")
-	if err := errors.Join(err, err2); err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	defer l.Close()
-	return l.Addr().String()
-}
+// closed is where nobody listens.
+const closed = "127.0.7.4:5060"

@@ -130,7 +130,7 @@ func (d *Doctor) taken(s *sheet, p port, answers bool, t *tenancy) {
 	}
 	var names []string
 	for _, owner := range d.system.owners(holding) {
-		if owner.name == d.Self {
+		if d.ours(owner) {
 			t.gateway, t.held = owner, append(t.held, p)
 			return
 		}
@@ -147,6 +147,11 @@ func (d *Doctor) taken(s *sheet, p port, answers bool, t *tenancy) {
 	default:
 		s.bad("%s is taken, by a program of somebody else's", p).do("run this as root to see by which (or: ss -lnp), and stop it, or choose another port in %s", p.setting)
 	}
+}
+
+// ours reports whether a process is a gateway: of the same name as this program, which the kernel cuts after 15 bytes.
+func (d *Doctor) ours(p process) bool {
+	return p.name == "passerelle" || p.name != "" && p.name == d.Self[:min(len(d.Self), 15)]
 }
 
 // media looks at the ports of sound.
@@ -182,7 +187,7 @@ func (d *Doctor) neighbours(s *sheet, sockets []socket, m config.Media, setting 
 	count := 0
 	for _, o := range within {
 		owner, known := owners[o.inode]
-		if owner.name == d.Self || !known {
+		if d.ours(owner) || !known {
 			continue
 		}
 		count++

@@ -74,10 +74,7 @@ func (p probe) request(o *outcome) []byte {
 	if o.sent.host == "" {
 		o.sent.host = o.local.Addr().String()
 	}
-	host := o.sent.host
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
+	host := bracketed(o.sent.host)
 	lines := []string{
 		"OPTIONS " + p.uri + " SIP/2.0",
 		fmt.Sprintf("Via: SIP/2.0/%s %s:%d;branch=%s;rport", strings.ToUpper(p.target.Transport), host, o.sent.port, o.sent.branch),
@@ -96,6 +93,14 @@ func (p probe) request(o *outcome) []byte {
 		}
 		lines = append(lines, "X-Padding: "+strings.Repeat("x", 80))
 	}
+}
+
+// bracketed is a host as it stands in a URI.
+func bracketed(host string) string {
+	if strings.Contains(host, ":") && !strings.HasPrefix(host, "[") {
+		return "[" + host + "]"
+	}
+	return host
 }
 
 // run sends it and waits.

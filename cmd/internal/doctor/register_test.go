@@ -53,11 +53,7 @@ func TestRegister(t *testing.T) {
 	at, bindings := carrier(t, nil)
 	with := func(register string) func(*testing.T) string {
 		return func(t *testing.T) string {
-			text := ward{yaml: strings.Replace(trunkAt(at.String(), ""), `srtp: "off"`, `srtp: "off", register: `+register, 1)}.examined(t)
-			if n := bindings.Stats().Bindings; n != 0 {
-				t.Errorf("%d bindings are left", n)
-			}
-			return text
+			return ward{yaml: strings.Replace(trunkAt(at.String(), ""), `srtp: "off"`, `srtp: "off", register: `+register, 1)}.examined(t)
 		}
 	}
 	golden(t, "testdata/register.txtar", map[string]func(*testing.T) string{
@@ -66,10 +62,13 @@ func TestRegister(t *testing.T) {
 		"no such account":  with("{user: 4712, password: canary-secret}"),
 		"not allowed":      with("{user: trunk, password: canary-secret}"),
 		"nobody answers": func(t *testing.T) string {
-			yaml := trunkAt("sip:"+closedPort(t)+";transport=tcp", "")
+			yaml := trunkAt("sip:"+closed+";transport=tcp", "")
 			return ward{yaml: strings.Replace(yaml, `srtp: "off"`, `srtp: "off", register: {user: 4711, password: canary-secret}`, 1)}.examined(t)
 		},
 	})
+	if n := bindings.Stats().Bindings; n != 0 {
+		t.Errorf("%d bindings are left", n)
+	}
 }
 
 // TestInviteSize compares what we say of our INVITEs with one that is sent.
@@ -138,7 +137,7 @@ func TestCallIsNotPlaced(t *testing.T) {
 		{"112", "", "an emergency number"}, {"112", "outgoing: {via: [carrier], allow: [FR]}\n", "an emergency number"},
 		{"0899123456", "", "is not called"}, {"0123456789", "outgoing: {via: [carrier], allow: [BE]}\n", "outgoing.allow"},
 	} {
-		yaml := strings.Replace(trunkAt(closedPort(t), ""), `srtp: "off"`, `srtp: "off", numbers: {plan: FR, present: "+33123456700"}`, 1) + test.outgoing
+		yaml := strings.Replace(trunkAt(closed, ""), `srtp: "off"`, `srtp: "off", numbers: {plan: FR, present: "+33123456700"}`, 1) + test.outgoing
 		w := ward{yaml: strings.ReplaceAll(yaml, "file:own.pem", "file:"+writeOwn(t))}
 		got := w.findings(t, func(ctx context.Context, d *Doctor) {
 			d.Call = &Call{Number: test.number, Rings: time.Millisecond}

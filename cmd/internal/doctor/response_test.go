@@ -2,7 +2,12 @@ package doctor
 
 import (
 	"fmt"
+	"net/netip"
+	"strings"
 	"testing"
+
+	"passerelle/config"
+	"passerelle/sip/locate"
 )
 
 func TestParseResponse(t *testing.T) {
@@ -73,4 +78,26 @@ func FuzzParseResponse(f *testing.F) {
 			t.Logf("a strange Via: %+v", v)
 		}
 	})
+}
+
+// TestRequest: an IPv6 address stands in brackets wherever a URI has it.
+func TestRequest(t *testing.T) {
+	n := &config.Network{Listen: []config.Listener{{Transport: "udp", Addr: netip.MustParseAddrPort("[::1]:5060")}}}
+	d := New(Config{Of: &config.Config{}})
+	for _, test := range []struct{ rule, uri, domain, want string }{
+		{"the server's host", "sip:[2001:db8::1]:5070", "", "From: <sip:4711@[2001:db8::1]>"},
+		{"the domain", "sip:[2001:db8::1]", "carrier.example", "From: <sip:4711@carrier.example>"},
+	} {
+		e := examination{trunk: &config.Trunk{Register: &config.Login{User: "4711", Domain: test.domain}}, network: n, uri: test.uri}
+		o := outcome{local: netip.MustParseAddrPort("[2001:db8::9]:5060")}
+		got := string(d.probe(e, locate.Target{Transport: "udp"}).request(&o))
+		for _, want := range []string{test.want, "OPTIONS " + test.uri + " SIP/2.0", "Via: SIP/2.0/UDP [2001:db8::9]:5060;", "Contact: <sip:[2001:db8::9]:5060;"} {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: got\n%s\nwithout %s", test.rule, got, want)
+			}
+		}
+		if len(got) != o.sent.size || !strings.HasSuffix(got, "\r\n\r\n") {
+			t.Errorf("%s: %d bytes are said to be %d", test.rule, len(got), o.sent.size)
+		}
+	}
 }

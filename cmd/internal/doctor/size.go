@@ -22,6 +22,7 @@ const (
 
 // inviteSize is about how large our INVITEs to a trunk are, in bytes, with credentials where it has some.
 func inviteSize(t *config.Trunk, uri, host string) int {
+	host = bracketed(host)
 	who := "sip:+33123456789@" + host
 	headers := strings.Join([]string{
 		"INVITE " + strings.Replace(uri, "sip:", "sip:+33123456789@", 1) + " SIP/2.0",

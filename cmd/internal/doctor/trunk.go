@@ -102,9 +102,9 @@ func (d *Doctor) target(ctx context.Context, s *sheet, e examination, target loc
 
 // probe is the OPTIONS for a target.
 func (d *Doctor) probe(e examination, target locate.Target) probe {
-	who := "sip:passerelle@" + hostOf(e.uri)
+	who := "sip:passerelle@" + bracketed(hostOf(e.uri))
 	if r := e.trunk.Register; r != nil {
-		who = "sip:" + r.User + "@" + or(r.Domain, hostOf(e.uri))
+		who = "sip:" + r.User + "@" + bracketed(or(r.Domain, hostOf(e.uri)))
 	}
 	return probe{
 		target: target, name: hostOf(e.uri), uri: e.uri, who: who, host: advertised(e.network), local: leaving(e.network, target.Transport),
