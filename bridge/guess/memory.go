@@ -11,6 +11,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 )
@@ -72,7 +73,7 @@ func (m *Memory) Add(name string, n int, life time.Duration) int {
 		c.N = 0
 	}
 	if !known && len(m.all) >= countersKept {
-		m.forget(now)
+		m.makeRoom(now)
 	}
 	c.N += n
 	c.Until = now.Add(life)
@@ -111,18 +112,20 @@ func (m *Memory) Each(f func(name string, n int, left time.Duration)) {
 	}
 }
 
-// forget makes room: what is over goes, and if that is not enough, any quarter. Called with mu held, or before anybody else
-// has it.
+// forget takes away what is over. Called with mu held, or before anybody else has it.
 func (m *Memory) forget(now time.Time) {
-	for name, c := range m.all {
-		if !now.Before(c.Until) {
-			delete(m.all, name)
-		}
+	maps.DeleteFunc(m.all, func(_ string, c counter) bool { return !now.Before(c.Until) })
+}
+
+// makeRoom forgets what is over, and if that is not enough the quarter that would be there for longest: the budget's counters
+// are not among them, and nobody gets a new minute by coming under many numbers. Called with mu held.
+func (m *Memory) makeRoom(now time.Time) {
+	m.forget(now)
+	if len(m.all) <= countersKept*3/4 {
+		return
 	}
-	for name := range m.all {
-		if len(m.all) <= countersKept*3/4 {
-			return
-		}
+	longest := slices.SortedFunc(maps.Keys(m.all), func(a, b string) int { return m.all[b].Until.Compare(m.all[a].Until) })
+	for _, name := range longest[:countersKept/4] {
 		delete(m.all, name)
 	}
 }

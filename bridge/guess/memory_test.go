@@ -38,6 +38,18 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
+// TestMemoryKeepsTheMinute holds that what counts for a minute outlives any number of callers that are remembered for a day.
+func TestMemoryKeepsTheMinute(t *testing.T) {
+	var m guess.Memory
+	m.Add("all", 20, 3*time.Minute)
+	for i := range 100_000 {
+		m.Add(fmt.Sprint(i), 1, 24*time.Hour)
+	}
+	if n := m.Read([]string{"all"}); n[0] != 20 {
+		t.Errorf("the minute's tries are %d, want 20", n[0])
+	}
+}
+
 // TestAFileThatCannotBeRead holds that it is told, and does not keep the gateway from running.
 func TestAFileThatCannotBeRead(t *testing.T) {
 	for rule, text := range map[string]string{

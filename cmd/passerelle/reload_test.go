@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"image/png"
 	"math/rand/v2"
@@ -20,6 +21,7 @@ import (
 	"passerelle/bridge"
 	"passerelle/cmd/internal/testphone"
 	"passerelle/config"
+	"passerelle/rooms"
 )
 
 // numbered is a configuration in which one number stands in three places.
@@ -262,6 +264,34 @@ func TestInvitations(t *testing.T) {
 	if w := get("/v1/dial/12345"); w.Code != http.StatusNotFound {
 		t.Errorf("a room that nobody can dial: %d %s", w.Code, w.Body)
 	}
+}
+
+// TestPINsAreReadAgain holds that a PIN opens its room until the file has another.
+func TestPINsAreReadAgain(t *testing.T) {
+	t.Parallel()
+	text := func(pin string) string {
+		return fmt.Sprintf(onLoopback+`
+menus: [{name: door}]
+rooms: [{name: board, pin: "%[4]s", moderator: {pin: "9942117"}}]
+`, free, free, free, pin)
+	}
+	h, file := followerOf(t, text("0042117"))
+	desk := h.engines[0].rooms.Reception
+	opens := func(pin string, want rooms.Entry) {
+		t.Helper()
+		if got, err := desk.Find(t.Context(), pin); got != want || (want.Room == "") != errors.Is(err, rooms.ErrNoRoom) {
+			t.Errorf("%s: got %+v, %v, want %+v", pin, got, err, want)
+		}
+	}
+	opens("0042117", rooms.Entry{Room: "board"})
+	opens("9942117", rooms.Entry{Room: "board", Moderator: true})
+	write(t, file, text("0042118"))
+	h.reload()
+	opens("0042117", rooms.Entry{})
+	opens("0042118", rooms.Entry{Room: "board"})
+	write(t, file, text("9942117")) // the moderator's
+	h.reload()
+	opens("0042118", rooms.Entry{Room: "board"})
 }
 
 func TestWhoMayAsk(t *testing.T) {
