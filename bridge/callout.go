@@ -112,6 +112,7 @@ func (c *callOut) run(ctx context.Context) error {
 	// 3. Talk.
 	err = leg.lives(ctx, c.cancel, func(ctx context.Context) error { return c.settle(ctx, leg) })
 	if !c.joined {
+		c.herald.reclaim(leg)
 		c.regret(ctx, err)
 	}
 	return err
@@ -205,7 +206,7 @@ func (c *callOut) ring(ctx context.Context) (*call, error) {
 		gateway: c.gateway, devices: devices, cancel: c.cancel,
 		leg: func(t target) *call {
 			leg := c.gateway.newLeg(c.live, t)
-			leg.to.engine, leg.to.room, leg.language = c.to.engine, c.to.room, c.language
+			leg.to.engine, leg.to.room, leg.language = c.to.engine, c.to.room, cmp.Or(t.trunk.Language, c.language)
 			return leg
 		},
 		to: audience{

@@ -401,6 +401,49 @@ func TestEarlySoundOfACallOut(t *testing.T) {
 	ben.says("en", ivr.Busy)
 }
 
+// Sound of one server of an address is not mixed with that of the next.
+func TestEarlySoundOfTwoServers(t *testing.T) {
+	t.Parallel()
+	phones := newRig(t, nil)
+	first, second := phones.called(), phones.called()
+	r := carrierRig(t, first)
+	dial := r.gateway.Dial
+	r.gateway.Dial = func(ctx context.Context, network string, to sip.Dial) (*sip.Dialog, []byte, error) { // as SRV would have it
+		d, answer, err := dial(ctx, network, to)
+		if err != nil {
+			to.To = second.uri()
+			return dial(ctx, network, to)
+		}
+		return d, answer, err
+	}
+	ben, err := r.call("lobby", codec.PCMA)
+	must(t, ben, err)
+	o := r.callOut("0123456789")
+	invite := first.await("INVITE")
+	first.says(invite, 183, first.answer(invite))
+	hush := first.whistle(700)
+	ben.hears(700)
+	hush()
+	first.says(invite, 503, "")
+	invite = second.await("INVITE")
+	second.says(invite, 183, second.answer(invite))
+	stop := second.whistle(1000)
+	ben.hears(1000)
+	second.says(invite, 200, second.answer(invite))
+	second.await("ACK")
+	o.await(Joined)
+	ben.hears(1000)
+	stop()
+	ben.whistle(440)
+	second.hears(440)
+	second.hangsUp(invite)
+	if err := o.ends(); err != nil {
+		t.Error(err)
+	}
+	ben.hangup()
+	r.nothingLeft()
+}
+
 // Where a key is wanted, who answers is asked for it, and is not heard before.
 func TestCallOutWantsAKey(t *testing.T) {
 	t.Parallel()

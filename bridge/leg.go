@@ -70,7 +70,8 @@ func (c *call) launch(ctx context.Context, t target, cancel context.CancelCauseF
 		}
 	}()
 	rung := make(chan ring, 8) // what comes faster is told by what comes next
-	answered := c.invites(ctx, t.dial, cancel, rung)
+	again := make(chan chan struct{})
+	answered := c.invites(ctx, t.dial, cancel, rung, again)
 	tick := time.NewTicker(spareTick)
 	defer tick.Stop()
 	for {
@@ -83,6 +84,10 @@ func (c *call) launch(ctx context.Context, t target, cancel context.CancelCauseF
 				to.waits()
 			}
 		case <-c.keys: // of somebody who does not talk yet
+		case done := <-again: // another target of the same address: what came of this one is over
+			tell(to.gone, c)
+			c.forgetSound()
+			close(done)
 		case r := <-rung:
 			if to.rings != nil {
 				to.rings(c, r.code, r.reason)
@@ -100,15 +105,32 @@ func (c *call) launch(ctx context.Context, t target, cancel context.CancelCauseF
 	}
 }
 
+// forgetSound forgets what was heard before the answer.
+func (c *call) forgetSound() {
+	c.sounds.Store(false)
+	select {
+	case <-c.agreed:
+	default:
+	}
+}
+
 func tell(f func(*call), leg *call) {
 	if f != nil {
 		f(leg)
 	}
 }
 
-// invites sends the INVITE. What it returns receives once, when nothing of it runs any more.
-func (c *call) invites(ctx context.Context, to sip.Dial, cancel context.CancelCauseFunc, rung chan<- ring) <-chan error {
-	to.Prepare = func(d *sip.Dialog) ([]byte, error) { return c.prepare(ctx, d, cancel) }
+// invites sends the INVITE. What it returns receives once, when nothing of it runs any more; again receives before it is sent to
+// another target, and waits until line and phone of the one before are let go.
+func (c *call) invites(ctx context.Context, to sip.Dial, cancel context.CancelCauseFunc, rung chan<- ring, again chan<- chan struct{}) <-chan error {
+	to.Prepare = func(d *sip.Dialog) ([]byte, error) {
+		if c.prepared {
+			done := make(chan struct{})
+			again <- done
+			<-done
+		}
+		return c.prepare(ctx, d, cancel)
+	}
 	to.Provisional = func(code int, reason string, body []byte) {
 		if len(body) > 0 {
 			c.sounds.Store(true)

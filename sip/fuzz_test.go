@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/emiago/sipgo/sip"
 )
@@ -249,6 +250,27 @@ func FuzzReason(f *testing.F) {
 	f.Fuzz(func(t *testing.T, value string) {
 		if got := reasonText([]string{value}); len(got) > maxReason || !printable(got) {
 			t.Fatalf("%q is read as %q", value, got)
+		}
+	})
+}
+
+// FuzzBecause: the reason of the telephone network is found among others, as it was written.
+func FuzzBecause(f *testing.F) {
+	f.Add("SIP;cause=486", uint16(17), "User busy")
+	f.Add(`SIP;text="a, \\";cause=1`, uint16(0), `a "quoted, \\" one`)
+	f.Add(`,,"`, uint16(127), "")
+	f.Fuzz(func(t *testing.T, other string, cause uint16, text string) {
+		if r := becauseOf([]string{other}); len(r.Text) > maxReason || len(r.Protocol) > maxReason || strings.ContainsAny(r.String(), "\r\n") {
+			t.Errorf("%q is %+v", other, r)
+		}
+		want := Reason{Protocol: q850, Cause: int(cause), Text: oneLine(text)}
+		if len(want.Text) > maxReason || !utf8.ValidString(want.Text) {
+			return
+		}
+		for _, value := range []string{want.header()[0].Value(), "SIP;cause=1;text=\"a, b\", " + want.header()[0].Value()} {
+			if got := becauseOf([]string{value}); got != want {
+				t.Errorf("%q is %+v, want %+v", value, got, want)
+			}
 		}
 	})
 }

@@ -68,12 +68,14 @@ const q850 = "Q.850"
 
 // splitReasons splits a header that lists several, at the commas outside of quotes.
 func splitReasons(v string) (all []string) {
-	quoted, from := false, 0
-	for i := range len(v) {
+	inside, from := false, 0
+	for i := 0; i < len(v); i++ {
 		switch {
-		case v[i] == '"' && (i == 0 || v[i-1] != '\\'):
-			quoted = !quoted
-		case v[i] == ',' && !quoted:
+		case v[i] == '"':
+			inside = !inside
+		case v[i] == '\\' && inside:
+			i++
+		case v[i] == ',' && !inside:
 			all, from = append(all, v[from:i]), i+1
 		}
 	}
