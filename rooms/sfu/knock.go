@@ -93,6 +93,16 @@ func (r *room) withdraw(k *knock) {
 	r.sweep()
 }
 
+// renamed is told what the configuration now says of the room. Where it has no waiting room any more, all who wait come in.
+func (r *room) renamed(named Named) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !named.WaitingRoom {
+		r.answerKnocks("", true)
+	}
+	r.restless = true // whether calls out are allowed may have changed too
+}
+
 // expireKnocks ends those that nobody has answered in time. Called with mu held.
 func (r *room) expireKnocks(now time.Duration) {
 	for _, k := range slices.Clone(r.knocks) {
@@ -107,6 +117,15 @@ type pass struct {
 	room     *room
 	knock    *knock
 	admitted atomic.Bool
+	lapse    *time.Timer // drops who was let in and does not come; guarded by room.mu, nil until then
+}
+
+// end takes the knock back of a browser that has gone, or has come in.
+func (p *pass) end() {
+	p.room.withdraw(p.knock) // from here on it is told nothing
+	if p.lapse != nil {
+		p.lapse.Stop()
+	}
 }
 
 // knockFor lets a browser knock, which is told by its WebSocket what comes of it.
@@ -115,6 +134,7 @@ func (s *SFU) knockFor(named Named, name string, from netip.Prefix, sock *socket
 	p.knock.told = func(verdict error) {
 		if verdict == nil {
 			p.admitted.Store(true)
+			p.lapse = time.AfterFunc(joinTimeout, sock.drop)
 			sock.send(encode(admittedMessage{Type: "admitted"}))
 			return
 		}

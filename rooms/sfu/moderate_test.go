@@ -206,6 +206,25 @@ func TestAKnockIsUnansweredAfterAWhile(t *testing.T) {
 	h.wait(t, "the room is closed", func() bool { return h.Stats().Rooms == 0 })
 }
 
+func TestARoomWithoutAWaitingRoomAnyMoreLetsAllIn(t *testing.T) {
+	t.Parallel()
+	h := guarded(t)
+	phone, _ := h.knockByPhone(t, "Phone")
+	bob := h.knockAs(t, "Bob")
+	h.wait(t, "both wait", func() bool {
+		r, err := h.find("board")
+		return err == nil && len(r.waiting()) == 2
+	})
+	h.Rename([]Named{{Name: "board", Password: "sesame", Moderator: "gavel"}}, false)
+	if err := receive(t, "the phone", phone); err != nil {
+		t.Errorf("the phone: %v", err)
+	}
+	if err := receive(t, "Bob", bob.in); err != nil {
+		t.Fatalf("Bob: %v", err)
+	}
+	bob.close()
+}
+
 func TestAWaitingRoomIsBounded(t *testing.T) {
 	h := guarded(t)
 	named := h.describe("board")

@@ -97,10 +97,8 @@ func (s *SFU) Rename(named []Named, anyRoom bool) {
 		d.named[key(n.Name)] = n
 	}
 	s.doors.Store(d)
-	for _, r := range s.allRooms() { // whether calls out are allowed may have changed too
-		r.mu.Lock()
-		r.restless = true
-		r.mu.Unlock()
+	for _, r := range s.allRooms() {
+		r.renamed(d.named[r.key])
 	}
 }
 

@@ -186,10 +186,10 @@ func (c *session) readJoin(ctx context.Context) (request, error) {
 	return c.read(ctx)
 }
 
-// stopWaiting takes the knock back of a browser that has gone, or has come in.
+// stopWaiting ends the time at the door, if there was any.
 func (c *session) stopWaiting() {
 	if c.pass != nil {
-		c.pass.room.withdraw(c.pass.knock)
+		c.pass.end()
 	}
 }
 
