@@ -45,8 +45,12 @@ func (a *announcer) tells(m movement, now time.Duration) bool {
 
 // announces is how the room of a call tells who comes and goes: as the room says, else as its engine does.
 func (c *call) announces() config.Announce {
+	same := func(name string) string { return name }
+	if names, ok := c.rooms().Backend.(rooms.Namer); ok {
+		same = names.RoomName
+	}
 	i := slices.IndexFunc(c.live.Rooms, func(r config.Room) bool {
-		return r.Engine == c.to.engine && r.Name == c.to.room && r.Announce != ""
+		return r.Engine == c.to.engine && r.Announce != "" && same(r.Name) == same(c.to.room)
 	})
 	if i >= 0 {
 		return c.live.Rooms[i].Announce

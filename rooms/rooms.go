@@ -127,8 +127,8 @@ type Participant struct {
 	Moderator bool
 	// Calling: it is still being called, and nobody is there yet (Seat.Arrived).
 	Calling bool
-	// Attributes are further properties for backends that carry them (LiveKit); none holds a whole
-	// phone number.
+	// Attributes are further properties of a phone, which listeners are told as they were given, and others by backends
+	// that carry them (LiveKit); none holds a whole phone number.
 	Attributes map[string]string
 }
 

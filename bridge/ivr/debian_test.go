@@ -55,6 +55,20 @@ func TestStudio(t *testing.T) {
 			}
 		}
 	}
+	near := [][2]Prompt{{Muted, Unmuted}, {Unmuted, Muted}, {HasJoined, HasLeft}, {HasLeft, HasJoined}}
+	all := os.Getenv("PASSERELLE_JUDGE") != "" // takes a minute
+	for _, s := range studios() {
+		for p := range s.takes {
+			for other := range s.takes {
+				if p == other || !all && !slices.Contains(near, [2]Prompt{p, other}) {
+					continue
+				}
+				if m := score.Find(v.Say(s.language, p), overALaw(t, v.Say(s.language, other)), rate); m.Median > 0.55 {
+					t.Errorf("%s %s is heard in %s: %v", s.language, p, other, m)
+				}
+			}
+		}
+	}
 	for _, tt := range []struct {
 		rule     string
 		language string

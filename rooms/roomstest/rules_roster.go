@@ -12,6 +12,7 @@ func rosterRules() []rule {
 	return []rule{
 		{"everybody is told in the roster, those before too", everybodyTold},
 		{"the room sees a seat as a phone", seenAsPhone},
+		{"listeners are told a seat's attributes", attributesAreTold},
 		{"who is called is so until it has come", calledUntilArrived},
 		{"ids are unique however people are called", idsUnique},
 		{"a voice ends before its owner leaves", voiceEndsFirst},
@@ -61,6 +62,16 @@ func seenAsPhone(t *testing.T, h Harness) {
 		p, ok := find(ada, s.ID())
 		return ok && p.Kind == rooms.Phone && p.Name == "+33 1 •• •• •• 89" && p.Muted
 	})
+}
+
+func attributesAreTold(t *testing.T, h Harness) {
+	room, l := enter(t, h, "board")
+	s, err := room.Seat(t.Context(), rooms.Participant{Name: "Bob", Kind: rooms.Phone, Attributes: map[string]string{"sip.callID": "42"}})
+	if err != nil {
+		t.Fatalf("Seat: %v", err)
+	}
+	defer func() { _ = s.Close() }()
+	l.wait("the listener is told", func() bool { p, ok := l.people[s.ID()]; return ok && p.Attributes["sip.callID"] == "42" })
 }
 
 func calledUntilArrived(t *testing.T, h Harness) {
