@@ -1,11 +1,19 @@
 package main
 
 import (
+	"context"
 	"net/netip"
+	"os/exec"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
+	"passerelle/cmd/internal/cluster"
+	"passerelle/config"
+	"passerelle/rooms/livekit/livekittest"
 	"passerelle/sip"
+	"passerelle/sip/registrar"
 )
 
 func TestPlaces(t *testing.T) {
@@ -33,6 +41,73 @@ func TestPlaces(t *testing.T) {
 			a, err := netip.ParseAddr(c.seen)
 			return a, err == nil
 		})
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %q, want %q", c.rule, got, c.want)
+		}
+	}
+}
+
+// TestElsewhere has phones registered with another gateway, and looks which ways lead to them.
+func TestElsewhere(t *testing.T) {
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		t.Skip("no redis-server: .ci/livekit.sh brings it")
+	}
+	redis := livekittest.StartRedis(t)
+	join := func(name string) *cluster.Cluster {
+		c := cluster.New(cluster.Config{Address: redis.Addr, Name: name})
+		c.Announce("", func(context.Context) map[string][]string {
+			return map[string][]string{"voice": {"sip:192.0.2.9:5060;transport=tcp"}}
+		})
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { c.Run(ctx); close(ended) }()
+		t.Cleanup(func() { stop(); <-ended })
+		return c
+	}
+	h := &house{cluster: join("one")}
+	join("two")
+	h.inForce.Store(&rules{Config: &config.Config{Live: config.Live{Phones: []config.Phone{{User: "2001", Network: "voice"}}}}})
+	for deadline := time.Now().Add(10 * time.Second); len(h.cluster.State().Gateways) < 2; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("they do not know each other")
+		}
+	}
+	binding := func(gateway string, change func(*registrar.Binding)) registrar.Binding {
+		b := registrar.Binding{Contact: "sip:desk", Gateway: gateway, Flow: registrar.Flow{Network: "udp", Remote: netip.MustParseAddrPort("192.0.2.7:5060")}}
+		if change != nil {
+			change(&b)
+		}
+		return b
+	}
+	tcp := func(b *registrar.Binding) { b.Flow.Network = "tcp" }
+	for _, c := range []struct {
+		rule   string
+		device []registrar.Binding
+		want   []string
+	}{
+		{"its own flow", []registrar.Binding{binding("", nil)}, []string{"flow"}},
+		{"over UDP", []registrar.Binding{binding("two", nil)}, []string{"errand", "direct"}},
+		{"of one that is gone, over UDP", []registrar.Binding{binding("gone", nil)}, []string{"direct"}},
+		{"behind a NAT", []registrar.Binding{binding("two", func(b *registrar.Binding) { b.NAT = true })}, []string{"errand"}},
+		{"on its flows only", []registrar.Binding{binding("two", func(b *registrar.Binding) { b.Instance, b.RegID = "x", "1" })}, []string{"errand"}},
+		{"on a connection", []registrar.Binding{binding("two", tcp)}, []string{"errand"}},
+		{"of one that is gone, on a connection", []registrar.Binding{binding("gone", tcp)}, nil},
+		{"through a proxy", []registrar.Binding{binding("two", func(b *registrar.Binding) { b.Path = []string{"sip:proxy;lr"} })}, []string{"direct", "errand"}},
+		{"a flow here and one there", []registrar.Binding{binding("", tcp), binding("two", tcp)}, []string{"flow", "errand"}},
+	} {
+		var got []string
+		for _, ways := range h.elsewhere("2001", [][]registrar.Binding{c.device}) {
+			for _, w := range ways {
+				switch {
+				case strings.HasPrefix(w.Contact, "sip:2001@192.0.2.9:5060;transport=tcp;errand="):
+					got = append(got, "errand")
+				case w.Flow.Remote.IsValid():
+					got = append(got, "flow")
+				default:
+					got = append(got, "direct")
+				}
+			}
+		}
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%s: got %q, want %q", c.rule, got, c.want)
 		}

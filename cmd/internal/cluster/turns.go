@@ -280,6 +280,7 @@ func (t *turn) Pass(ctx context.Context) bool {
 	t.asking.Lock()
 	t.passed = true
 	t.asking.Unlock()
+	t.retire()
 	if !mine {
 		return true
 	}
@@ -296,6 +297,16 @@ func (t *turn) Pass(ctx context.Context) bool {
 		}
 	}
 	return false
+}
+
+// retire takes the turn from those that are told of, unless there is a later one of its trunk.
+func (t *turn) retire() {
+	c := t.Cluster
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.turns[t.trunk] == t {
+		delete(c.turns, t.trunk)
+	}
 }
 
 // who is who has the turn, as far as is known.
