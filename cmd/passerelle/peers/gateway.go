@@ -39,7 +39,8 @@ type GatewayConfig struct {
 	Carriers []string
 	Health   string
 	Proves   netip.Addr
-	Ways     []Way  // trunks over which France may be called out
+	Ways     []Way  // trunks over which France may be called out; phones call over the first
+	Help     string // the name of the one of Ways that calls for help go over; none where it is empty
 	Admin    bool   // it can be asked, at Desk
 	Doors    *Doors // the embedded room "room-door" has PINs, and a menu; nil: there is none
 	Guesses  int    // wrong PINs a minute; 1000 where it is 0
@@ -139,6 +140,7 @@ func StartGateway(t testing.TB, dir string, config GatewayConfig) *Gateway {
 		}
 	}
 	values["Redis"], values["Name"] = config.Redis, config.Name
+	values["Help"] = config.Help
 	values["Ways"], values["Desk"], values["Admin"] = config.Ways, "", config.Admin
 	if config.Admin {
 		g.Desk = at(6)
