@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"passerelle/bridge/numbers"
+	"passerelle/bridge/outgoing"
 	"passerelle/codec"
 	"passerelle/config"
 	"passerelle/sip"
@@ -236,5 +238,18 @@ func TestAsWhomItGoesOut(t *testing.T) {
 				t.Errorf("it calls as %+v, asking for leave is %v; want %s, %v", w.dial.From, w.permit != nil, test.want, test.leave)
 			}
 		})
+	}
+}
+
+// TestAsDialled: a trunk is told the number that the rules have judged.
+func TestAsDialled(t *testing.T) {
+	house := numbers.Plan{Region: "FR", Extensions: 4, E164: "+3312345{ext}"}
+	for dialled, want := range map[string]string{
+		"01 23 45 67 89": "+33123456789", "0123456789;x=0899123456": "+33123456789", "2001": "2001", "20-01;x=y": "2001", "39 00": "3900",
+		"112": "112", "+33 899 12 34 56": "+33899123456", "lobby": "lobby",
+	} {
+		if got := asDialled(outgoing.Read(house, dialled)); got != want {
+			t.Errorf("%q is told as %q, want %q", dialled, got, want)
+		}
 	}
 }
