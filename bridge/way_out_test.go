@@ -83,8 +83,7 @@ func outward(live *config.Live) {
 func TestGoesOut(t *testing.T) {
 	t.Parallel()
 	carol := newRig(t, nil).called()
-	r := carrierRig(t, carol)
-	outward(r.gateway.Live())
+	r := carrierRigWith(t, outward, carol)
 	for _, hangsUp := range []string{"the caller", "the other end"} {
 		called := r.dials("0123456789")
 		invite := carol.await("INVITE")
@@ -118,16 +117,13 @@ func TestGoesOut(t *testing.T) {
 func TestGoesOutIsRefused(t *testing.T) {
 	t.Parallel()
 	carol := newRig(t, nil).called()
-	r := carrierRig(t, carol)
-	outward(r.gateway.Live())
+	r := carrierRigWith(t, func(live *config.Live) { outward(live); live.Outgoing.Limits.MinutesDay = 1 }, carol)
 	called := r.dials("0123456789")
 	invite := carol.await("INVITE")
 	carol.says(invite, 486, "")
 	carol.await("ACK")
 	refusedWith(t, (<-called).err, 486)
 	refusedWith(t, (<-r.dials("0899123456")).err, 403)
-	r.gateway.Live().Outgoing.Limits.MinutesDay = 1
-	r.gateway.routes.Store(nil)
 	called = r.dials("0123456789")
 	invite = carol.await("INVITE")
 	refusedWith(t, (<-r.dials("0123456788")).err, 503)
@@ -141,11 +137,11 @@ func TestGoesOutIsRefused(t *testing.T) {
 func TestCallForHelp(t *testing.T) {
 	t.Parallel()
 	carol := newRig(t, nil).called()
-	r := carrierRig(t, carol)
-	live := r.gateway.Live()
-	outward(live)
-	live.Help, live.Outgoing, live.Limits.Calls = "carrierA", nil, 1
-	live.Trunks[0].Calls, live.Trunks[1].Calls = 1, 1
+	r := carrierRigWith(t, func(live *config.Live) {
+		outward(live)
+		live.Help, live.Outgoing, live.Limits.Calls = "carrierA", nil, 1
+		live.Trunks[0].Calls, live.Trunks[1].Calls = 1, 1
+	}, carol)
 	ada, err := r.call("lobby", codec.PCMA)
 	must(t, ada, err)
 	refusedWith(t, (<-r.dials("lobby")).err, 503)
