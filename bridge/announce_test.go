@@ -185,7 +185,7 @@ func TestATonePerComing(t *testing.T) {
 func TestNames(t *testing.T) {
 	t.Parallel()
 	r := newMenuRig(t, &reception{pins: map[string]string{"0042": "board"}}, func(place *Rooms) { place.Announce = config.AnnounceName })
-	r.live.Menus[0].Languages = []string{"en"}
+	r.change(func(l *config.Live) { l.Menus[0].Languages = []string{"en"} })
 	host := r.backend.Join("board", "host")
 	first, err := r.call("pin-0042", codec.PCMA)
 	must(t, first, err)

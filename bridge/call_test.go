@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 
 	"passerelle/bridge/audio"
 	"passerelle/bridge/ivr"
+	"passerelle/bridge/outgoing"
 	"passerelle/codec"
 	"passerelle/codec/g711"
 	"passerelle/codec/g722"
@@ -47,7 +49,7 @@ type rig struct {
 	t       *testing.T
 	gateway *Gateway
 	backend *roomstest.Backend
-	live    *config.Live
+	live    atomic.Pointer[config.Live]
 	addr    netip.AddrPort // of the gateway's SIP
 	logged  logbook
 }
@@ -94,26 +96,39 @@ func newRigOver(t *testing.T, change func(*config.Live), over func(*roomstest.Ba
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, backend: roomstest.New(), live: live}
+	r := &rig{t: t, backend: roomstest.New()}
+	r.live.Store(live)
 	begin := time.Now()
 	identity, err := rtp.NewIdentity()
 	if err != nil {
 		t.Fatal(err)
 	}
+	minutes, err := outgoing.NewLocal("", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
 	r.gateway = New(Config{
-		Identity: identity,
-		Live:     func() *config.Live { return live }, Engine: engine, Networks: map[string]Network{"": {Ports: Ports{IPv4: ports}}},
+		Identity: identity, Ledger: outgoing.NewLedger(minutes, slog.New(slog.DiscardHandler)),
+		Live: r.live.Load, Engine: engine, Networks: map[string]Network{"": {Ports: Ports{IPv4: ports}}},
 		Rooms: map[string]Rooms{"memory": {Backend: over(r.backend)}}, Voices: voices,
 		Clock: func() time.Duration { return time.Since(begin) },
 		Log:   slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), &r.logged), &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
-	server := r.serve(r.gateway.On(""))
+	var server atomic.Pointer[sip.Server]
 	r.gateway.Dial = func(ctx context.Context, _ string, to sip.Dial) (*sip.Dialog, []byte, error) {
-		return server.Dial(ctx, to)
+		return server.Load().Dial(ctx, to)
 	}
-	r.addr = server.Addrs()[0].Addr
+	server.Store(r.serve(r.gateway.On("")))
+	r.addr = server.Load().Addrs()[0].Addr
 	r.run(engine.Run)
 	return r
+}
+
+// change changes the configuration, before anything calls.
+func (r *rig) change(f func(*config.Live)) {
+	live := r.live.Load()
+	f(live)
+	r.live.Store(live) // for whoever loads it
 }
 
 // serve runs a SIP server on loopback until the test ends.

@@ -24,7 +24,13 @@ import (
 // carrierRig is a rig with trunks towards telephones of the test, over which France may be called.
 func carrierRig(t *testing.T, phones ...*called) *rig {
 	t.Helper()
-	r := newRig(t, func(l *config.Live) {
+	return carrierRigWith(t, func(*config.Live) {}, phones...)
+}
+
+// carrierRigWith is one whose configuration is changed before anything calls.
+func carrierRigWith(t *testing.T, change func(*config.Live), phones ...*called) *rig {
+	t.Helper()
+	return newRig(t, func(l *config.Live) {
 		l.Outgoing = &config.Outgoing{API: true, Regions: []string{"FR"}, Kinds: []string{"fixed", "mobile", "phones"}, Limits: config.CallLimits{AtOnce: 3}}
 		for i, p := range phones {
 			name := "carrier" + string(rune('A'+i))
@@ -33,13 +39,8 @@ func carrierRig(t *testing.T, phones ...*called) *rig {
 				Name: name, Gain: true, Gate: true, Servers: []string{p.server()}, Numbers: config.Numbers{Plan: "FR", Present: "+33199999999"},
 			})
 		}
+		change(l)
 	})
-	store, err := outgoing.NewLocal("", r.gateway.Log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.gateway.Ledger = outgoing.NewLedger(store, r.gateway.Log)
-	return r
 }
 
 // server is where a trunk of which the telephone is the server is called.
@@ -239,7 +240,7 @@ func TestCallOutFailsOver(t *testing.T) {
 			first, second := phones.called(), phones.called()
 			r := carrierRig(t, first, second)
 			if c.code == 0 { // a closed port of TCP says so at once
-				r.live.Trunks[1].Servers = []string{first.server() + ";transport=tcp"}
+				r.change(func(l *config.Live) { l.Trunks[1].Servers = []string{first.server() + ";transport=tcp"} })
 			}
 			o := r.callOut("0123456789")
 			if c.code > 0 {
@@ -449,7 +450,7 @@ func TestCallOutWantsAKey(t *testing.T) {
 	t.Parallel()
 	carol := newRig(t, nil).called()
 	r := carrierRig(t, carol)
-	r.live.Outgoing.Press = "1"
+	r.change(func(l *config.Live) { l.Outgoing.Press = "1" })
 	ben, err := r.call("lobby", codec.PCMA)
 	must(t, ben, err)
 	o := r.callOut("0123456789")
@@ -483,7 +484,7 @@ func TestCallOutToAVoiceBox(t *testing.T) {
 	t.Parallel()
 	carol := newRig(t, nil).called()
 	r := carrierRig(t, carol)
-	r.live.Outgoing.Press = "1"
+	r.change(func(l *config.Live) { l.Outgoing.Press = "1" })
 	o := r.callOut("0123456789")
 	invite := carol.await("INVITE")
 	carol.says(invite, 200, carol.answer(invite))
@@ -553,7 +554,9 @@ func TestCallOutIsTransferred(t *testing.T) {
 			phones := newRig(t, nil)
 			carol, dave := phones.called(), phones.called()
 			r := carrierRig(t, carol)
-			r.live.Trunks[1].Transfer = config.Transfer{Allowed: true, Nets: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+			r.change(func(l *config.Live) {
+				l.Trunks[1].Transfer = config.Transfer{Allowed: true, Nets: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+			})
 			ben, err := r.call("lobby", codec.PCMA)
 			must(t, ben, err)
 			o := r.callOut("0123456789")
@@ -592,9 +595,11 @@ func TestCallOutIsReplaced(t *testing.T) {
 	t.Parallel()
 	carol := newRig(t, nil).called()
 	r := carrierRig(t, carol)
-	for i := range r.live.Trunks {
-		r.live.Trunks[i].Transfer = config.Transfer{Allowed: true}
-	}
+	r.change(func(l *config.Live) {
+		for i := range l.Trunks {
+			l.Trunks[i].Transfer = config.Transfer{Allowed: true}
+		}
+	})
 	ben, err := r.call("lobby", codec.PCMA)
 	must(t, ben, err)
 	o := r.callOut("0123456789")
@@ -628,7 +633,7 @@ func TestCallOutLastsAsLongAsItMay(t *testing.T) {
 			t.Parallel()
 			carol := newRig(t, nil).called()
 			r := carrierRig(t, carol)
-			r.live.Outgoing.Limits.Longest = c.longest
+			r.change(func(l *config.Live) { l.Outgoing.Limits.Longest = c.longest })
 			o := r.callOut("0123456789")
 			invite := carol.await("INVITE")
 			carol.says(invite, 200, carol.answer(invite))
@@ -652,7 +657,9 @@ func TestCallOutToAPhone(t *testing.T) {
 	phones := newRig(t, nil)
 	desk, cordless := phones.called(), phones.called()
 	r := carrierRig(t)
-	r.live.Phones = []config.Phone{{User: "2001", Name: "Reception", Gain: true, Gate: true}}
+	r.change(func(l *config.Live) {
+		l.Phones = []config.Phone{{User: "2001", Name: "Reception", Gain: true, Gate: true}}
+	})
 	r.gateway.Devices = func(string) (all [][]registrar.Binding) {
 		for _, p := range []*called{desk, cordless} {
 			all = append(all, []registrar.Binding{{Contact: p.uri(), Flow: registrar.Flow{Network: "tcp", Remote: p.conn.LocalAddr().(*net.UDPAddr).AddrPort()}}})

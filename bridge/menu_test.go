@@ -197,8 +197,8 @@ func TestWhoGuessesIsCounted(t *testing.T) {
 			t.Parallel()
 			var counted book
 			r := newMenuRig(t, &reception{pins: map[string]string{"0042": "board"}})
-			r.live.Trunks[0].Trusted = test.trusted
-			r.live.Routes[len(r.live.Routes)-1].From = []string{"loopback"}
+			r.change(func(l *config.Live) { l.Trunks[0].Trusted = test.trusted })
+			r.change(func(l *config.Live) { l.Routes[len(l.Routes)-1].From = []string{"loopback"} })
 			r.gateway.Guesses = guess.New(guess.Config{Counters: &counted})
 			p, err := r.call("pin-"+test.pin, codec.PCMA)
 			must(t, p, err)
@@ -387,7 +387,7 @@ func TestKeysOfTheWaitingRoomAreNotForTheRoom(t *testing.T) {
 func TestAMenuEndsForAPhoneOnHold(t *testing.T) {
 	t.Parallel()
 	r := newMenuRig(t, &reception{}, func(*Rooms) {})
-	r.live.Menus[0].Tries = 1
+	r.change(func(l *config.Live) { l.Menus[0].Tries = 1 })
 	if _, err := r.callTo("pin-0042", codec.PCMA, sdp.Inactive); err != nil {
 		t.Fatal(err)
 	}
@@ -479,7 +479,7 @@ func TestNoPINIsEverLogged(t *testing.T) {
 	const pin = "0042117733"
 	desk := &reception{pins: map[string]string{pin: "board"}}
 	r := newMenuRig(t, desk)
-	r.live.Menus[0].Digits = len(pin)
+	r.change(func(l *config.Live) { l.Menus[0].Digits = len(pin) })
 	p, err := r.call("pin-"+pin, codec.PCMA)
 	must(t, p, err)
 	eventually(t, "the room open", func() bool { return len(r.backend.Rooms()) == 1 })

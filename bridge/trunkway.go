@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -29,12 +30,12 @@ func (g *Gateway) over(live *config.Live, trunk *config.Trunk, dialled string, w
 	return ways
 }
 
-// asDialled is a number as a trunk is told it.
+// asDialled is a number as a trunk is told it: what was judged, and nothing that stood between its digits or behind them.
 func asDialled(to outgoing.Destination) string {
 	if to.Number.Kind == numbers.World {
 		return to.Number.E164
 	}
-	return to.Number.Dialled
+	return cmp.Or(to.Number.Bare, to.Number.Dialled)
 }
 
 // permit asks the ledger for the leave to make a call.

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"passerelle/bridge/numbers"
+	"passerelle/bridge/outgoing"
 	"passerelle/codec"
 	"passerelle/config"
 	"passerelle/sip"
@@ -81,8 +83,7 @@ func outward(live *config.Live) {
 func TestGoesOut(t *testing.T) {
 	t.Parallel()
 	carol := newRig(t, nil).called()
-	r := carrierRig(t, carol)
-	outward(r.gateway.Live())
+	r := carrierRigWith(t, outward, carol)
 	for _, hangsUp := range []string{"the caller", "the other end"} {
 		called := r.dials("0123456789")
 		invite := carol.await("INVITE")
@@ -116,16 +117,13 @@ func TestGoesOut(t *testing.T) {
 func TestGoesOutIsRefused(t *testing.T) {
 	t.Parallel()
 	carol := newRig(t, nil).called()
-	r := carrierRig(t, carol)
-	outward(r.gateway.Live())
+	r := carrierRigWith(t, func(live *config.Live) { outward(live); live.Outgoing.Limits.MinutesDay = 1 }, carol)
 	called := r.dials("0123456789")
 	invite := carol.await("INVITE")
 	carol.says(invite, 486, "")
 	carol.await("ACK")
 	refusedWith(t, (<-called).err, 486)
 	refusedWith(t, (<-r.dials("0899123456")).err, 403)
-	r.gateway.Live().Outgoing.Limits.MinutesDay = 1
-	r.gateway.routes.Store(nil)
 	called = r.dials("0123456789")
 	invite = carol.await("INVITE")
 	refusedWith(t, (<-r.dials("0123456788")).err, 503)
@@ -139,11 +137,11 @@ func TestGoesOutIsRefused(t *testing.T) {
 func TestCallForHelp(t *testing.T) {
 	t.Parallel()
 	carol := newRig(t, nil).called()
-	r := carrierRig(t, carol)
-	live := r.gateway.Live()
-	outward(live)
-	live.Help, live.Outgoing, live.Limits.Calls = "carrierA", nil, 1
-	live.Trunks[0].Calls, live.Trunks[1].Calls = 1, 1
+	r := carrierRigWith(t, func(live *config.Live) {
+		outward(live)
+		live.Help, live.Outgoing, live.Limits.Calls = "carrierA", nil, 1
+		live.Trunks[0].Calls, live.Trunks[1].Calls = 1, 1
+	}, carol)
 	ada, err := r.call("lobby", codec.PCMA)
 	must(t, ada, err)
 	refusedWith(t, (<-r.dials("lobby")).err, 503)
@@ -236,5 +234,18 @@ func TestAsWhomItGoesOut(t *testing.T) {
 				t.Errorf("it calls as %+v, asking for leave is %v; want %s, %v", w.dial.From, w.permit != nil, test.want, test.leave)
 			}
 		})
+	}
+}
+
+// TestAsDialled: a trunk is told the number that the rules have judged.
+func TestAsDialled(t *testing.T) {
+	house := numbers.Plan{Region: "FR", Extensions: 4, E164: "+3312345{ext}"}
+	for dialled, want := range map[string]string{
+		"01 23 45 67 89": "+33123456789", "0123456789;x=0899123456": "+33123456789", "2001": "2001", "20-01;x=y": "2001", "39 00": "3900",
+		"112": "112", "+33 899 12 34 56": "+33899123456", "lobby": "lobby",
+	} {
+		if got := asDialled(outgoing.Read(house, dialled)); got != want {
+			t.Errorf("%q is told as %q, want %q", dialled, got, want)
+		}
 	}
 }

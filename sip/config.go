@@ -52,8 +52,8 @@ type Config struct {
 	// Vouched, where set, tells whether an INVITE carries a proof of its own of who sends it, and need not prove it otherwise.
 	Vouched func(context.Context, Invite) bool
 
-	// Help tells whether an INVITE from a source to a user calls for help, and is taken though its proof is wrong. Nil: none
-	// is.
+	// Help tells whether an INVITE from a source to a user calls for help, and is taken though its proof is wrong, and
+	// however many there are. Nil: none is.
 	Help func(src netip.AddrPort, user string) bool
 
 	// Registrar keeps where phones are. Each REGISTER must be proved. Nil: 405.

@@ -25,6 +25,7 @@ import (
 type guard struct {
 	known  func(netip.AddrPort) bool
 	knock  func(Knock)
+	help   func(src netip.AddrPort, user string) bool
 	server string // what we call ourselves
 	limits Limits
 	parser *sip.Parser
@@ -40,6 +41,7 @@ func newGuard(c Config) *guard {
 	return &guard{
 		known:   c.Known,
 		knock:   c.Unanswered,
+		help:    c.Help,
 		server:  c.UserAgent,
 		limits:  c.Limits,
 		parser:  sip.NewParser(),
@@ -142,13 +144,18 @@ func (g *guard) judge(p packet, now time.Time) (v verdict) {
 	case sip.CANCEL:
 		return g.cancel(p, req)
 	case sip.INVITE:
-		// Only what would begin a call is one too many: not the same INVITE again, and not a re-INVITE.
-		if tagOf(req.To().Params) == "" && !g.invites.has(req) && g.floods.invite(p.src.Addr(), now) {
+		// Only what would begin a call is one too many: not the same INVITE again, not a re-INVITE, and no call for help.
+		if tagOf(req.To().Params) == "" && !g.invites.has(req) && g.floods.invite(p.src.Addr(), now) && !g.helps(p, req) {
 			return g.respond(p, req, sip.StatusServiceUnavailable, "Service Unavailable", "", retryAfter(5*time.Second))
 		}
 		g.invites.arrived(req, p.src.Addr())
 	}
 	return verdict{pass: true}
+}
+
+// helps reports whether an INVITE calls for help.
+func (g *guard) helps(p packet, req *sip.Request) bool {
+	return g.help != nil && g.help(p.src, userOf(&req.Recipient))
 }
 
 // parse reads a message with sipgo's parser and checks what sipgo takes for granted afterwards.

@@ -268,7 +268,7 @@ func TestConnectionCaps(t *testing.T) {
 
 func TestFlood(t *testing.T) {
 	k := newKnocks()
-	s := serve(t, Config{Limits: Limits{MessagesPerSecond: 20, InvitesPerSecond: 2}, Unanswered: k.add}, ringAnswer(nil, make(chan error, 99)))
+	s := serve(t, Config{Limits: Limits{MessagesPerSecond: 20, InvitesPerSecond: 2}, Unanswered: k.add, Help: func(_ netip.AddrPort, user string) bool { return user == "112" }}, ringAnswer(nil, make(chan error, 99)))
 	p := s.peer("udp", "127.0.0.2")
 	got503 := false
 	for range 10 {
@@ -281,6 +281,11 @@ func TestFlood(t *testing.T) {
 	}
 	if !got503 {
 		t.Error("INVITEs without end: no 503")
+	}
+	p.callID = newTag()
+	p.send(strings.Replace(p.request("INVITE", newTag(), 1, "", testSDP), "INVITE sip:room@", "INVITE sip:112@", 1))
+	if m := p.hear(); m.code != 100 && m.code != 180 && m.code != 200 {
+		t.Errorf("a call for help is one too many: %d", m.code)
 	}
 	for range 60 {
 		p.send(p.request("OPTIONS", newTag(), 1, "", ""))

@@ -2,6 +2,7 @@ package outgoing
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"passerelle/bridge/numbers"
@@ -95,4 +96,25 @@ func check(t *testing.T, err error, key string) {
 	case !errors.As(err, &refused) || refused.Key != key || refused.Why == "":
 		t.Errorf("got %v, want %q to be in the way", err, key)
 	}
+}
+
+// FuzzAllows: whatever is dialled, what rules for fixed numbers of France let through is one: nine digits behind +33, none of
+// them premium, and no call for help.
+func FuzzAllows(f *testing.F) {
+	for _, s := range []string{"0123456789", "+33 (0)1 23 45 67 89", "0899123456", "112", "+33112", "0590201234", "00 33 1 23 45 67 89", "lobby", "0123456789;x=0899123456", "+3315"} {
+		f.Add(s, "", uint8(0))
+		f.Add(s, "0", uint8(4))
+	}
+	rules := Rules{Who: []Who{API}, Regions: []string{"FR"}, Kinds: []Kind{Fixed}}
+	f.Fuzz(func(t *testing.T, dialled, outside string, extensions uint8) {
+		plan := numbers.Plan{Region: "FR", Outside: outside, Extensions: int(extensions % 9)}
+		d := Read(plan, dialled)
+		if rules.Allows(Call{By: API, Trunk: "carrier", To: d}) != nil {
+			return
+		}
+		number, france := strings.CutPrefix(d.Number.E164, "+33")
+		if !france || len(number) != 9 || number[0] < '1' || number[0] > '5' || strings.Trim(number, "0123456789") != "" || d.Number.Help != "" {
+			t.Errorf("%q is let through as %+v", dialled, d)
+		}
+	})
 }
