@@ -48,6 +48,7 @@ type rig struct {
 	gateway *Gateway
 	backend *roomstest.Backend
 	live    *config.Live
+	set     sync.Mutex     // what a test sets, on live or gateway, before it makes a telephone is seen by calls
 	addr    netip.AddrPort // of the gateway's SIP
 	logged  logbook
 }
@@ -102,7 +103,11 @@ func newRigOver(t *testing.T, change func(*config.Live), over func(*roomstest.Ba
 	}
 	r.gateway = New(Config{
 		Identity: identity,
-		Live:     func() *config.Live { return live }, Engine: engine, Networks: map[string]Network{"": {Ports: Ports{IPv4: ports}}},
+		Live: func() *config.Live {
+			r.set.Lock()
+			defer r.set.Unlock()
+			return live
+		}, Engine: engine, Networks: map[string]Network{"": {Ports: Ports{IPv4: ports}}},
 		Rooms: map[string]Rooms{"memory": {Backend: over(r.backend)}}, Voices: voices,
 		Clock: func() time.Duration { return time.Since(begin) },
 		Log:   slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), &r.logged), &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -168,6 +173,8 @@ type telephone struct {
 // telephone is one that has not called yet.
 func (r *rig) telephone(kind codec.Kind) *telephone {
 	r.t.Helper()
+	r.set.Lock()
+	defer r.set.Unlock()
 	ports, err := rtp.NewPorts(netip.MustParseAddr("127.0.0.1"), 0, 0)
 	if err != nil {
 		r.t.Fatal(err)

@@ -352,18 +352,20 @@ func TestMayCall(t *testing.T) {
 // A transfer to a trunk that is called out over is a call out: as one of that trunk's numbers, and as far as outgoing allows.
 func TestTransferThatCallsOut(t *testing.T) {
 	t.Parallel()
-	r, _ := transferRig(t, allowing())
-	ada, carol := r.late().up(), r.called()
-	live := r.gateway.Live()
-	live.Trunks = append(live.Trunks, config.Trunk{
-		Name: "carrier", Servers: []string{"sip:" + carol.conn.LocalAddr().String()}, Numbers: config.Numbers{Plan: "FR", Present: "+33199999999"},
+	carol := newRig(t, nil).called()
+	r, _ := transferRig(t, func(live *config.Live) {
+		allowing()(live)
+		live.Trunks = append(live.Trunks, config.Trunk{
+			Name: "carrier", Servers: []string{carol.server()}, Numbers: config.Numbers{Plan: "FR", Present: "+33199999999"},
+		})
+		live.Outgoing = &config.Outgoing{Via: []string{"carrier"}, Regions: []string{"FR"}, Kinds: []string{"fixed"}}
 	})
-	live.Outgoing = &config.Outgoing{Via: []string{"carrier"}, Regions: []string{"FR"}, Kinds: []string{"fixed"}}
 	store, err := outgoing.NewLocal("", r.gateway.Log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.gateway.Ledger = outgoing.NewLedger(store, r.gateway.Log)
+	ada := r.late().up()
 	ada.send("REFER", 2, "", "Refer-To: <"+strings.Replace(carol.uri(), "carol", "0899123456", 1)+">")
 	ada.told("403")
 	ada.send("REFER", 3, "", "Refer-To: <"+strings.Replace(carol.uri(), "carol", "0123456789", 1)+">")
