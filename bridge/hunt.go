@@ -70,6 +70,7 @@ func (h *hunt) run(ctx context.Context) (answered *call, err error) {
 
 // device tries the ways to one device.
 func (h *hunt) device(ctx context.Context, ways []target) (leg *call, err error) {
+	err = refuse(480, "there is no way to it")
 	for _, way := range ways {
 		if h.to.calls != nil {
 			h.to.calls(way)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"regexp"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -160,7 +161,9 @@ func TestDevicesRingTogether(t *testing.T) {
 		return registrar.Binding{Contact: "sip:x@" + s.Addrs()[0].Addr.String(), Flow: registrar.Flow{Remote: s.Addrs()[0].Addr}}
 	}
 	all := [][]registrar.Binding{{device(slow)}, {device(busy)}, {desk.at("desk")}}
-	r := switchboard(t, func() [][]registrar.Binding { return all })
+	var now atomic.Pointer[[][]registrar.Binding]
+	now.Store(&all)
+	r := switchboard(t, func() [][]registrar.Binding { return *now.Load() })
 	ada, err := r.call("reception", codec.PCMU)
 	must(t, ada, err)
 	select {
@@ -182,7 +185,7 @@ func TestDevicesRingTogether(t *testing.T) {
 		{"nowhere", "reception", nil, 480},
 		{"no such phone", "nobody", nil, 404},
 	} {
-		all = c.devices
+		now.Store(&c.devices)
 		_, err := r.call(c.to, codec.PCMU)
 		var status *sip.StatusError
 		if !errors.As(err, &status) || status.Code != c.code {

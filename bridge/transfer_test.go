@@ -355,7 +355,7 @@ func TestTransferThatCallsOut(t *testing.T) {
 	r, _ := transferRig(t, func(live *config.Live) {
 		allowing()(live)
 		live.Trunks = append(live.Trunks, config.Trunk{
-			Name: "carrier", Servers: []string{"sip:" + carol.conn.LocalAddr().String()}, Numbers: config.Numbers{Plan: "FR", Present: "+33199999999"},
+			Name: "carrier", Servers: []string{carol.server()}, Numbers: config.Numbers{Plan: "FR", Present: "+33199999999"},
 		})
 		live.Outgoing = &config.Outgoing{Via: []string{"carrier"}, Regions: []string{"FR"}, Kinds: []string{"fixed"}}
 	})

@@ -214,6 +214,7 @@ func (p *Person) Roster() []rooms.Participant {
 		case livekit.ParticipantInfo_AGENT:
 			one.Kind = rooms.Agent
 		}
+		one.Calling = one.Attributes["sip.callStatus"] == "dialing"
 		for _, t := range who.GetTracks() {
 			if t.GetType() == livekit.TrackType_AUDIO {
 				one.Muted = t.GetMuted()
