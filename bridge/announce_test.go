@@ -185,7 +185,6 @@ func TestATonePerComing(t *testing.T) {
 func TestNames(t *testing.T) {
 	t.Parallel()
 	r := newMenuRig(t, &reception{pins: map[string]string{"0042": "board"}}, func(place *Rooms) { place.Announce = config.AnnounceName })
-	r.live.Menus[0].Languages = []string{"en"}
 	host := r.backend.Join("board", "host")
 	first, err := r.call("pin-0042", codec.PCMA)
 	must(t, first, err)
@@ -196,7 +195,7 @@ func TestNames(t *testing.T) {
 
 	second, err := r.call("pin-0042", codec.PCMA)
 	must(t, second, err)
-	second.says("en", ivr.SayName)
+	second.says("fr", ivr.SayName)
 	voice, err := score.ReadFile("../testdata/speech/rms.wav")
 	must(t, nil, err)
 	name := voice[:g711.Rate]
@@ -211,7 +210,7 @@ func TestNames(t *testing.T) {
 	})
 	defer quiet()
 	eventually(t, "the second in the roster", func() bool { return len(host.Roster()) == 3 })
-	first.says("en", ivr.HasJoined)
+	first.says("fr", ivr.HasJoined)
 	first.mu.Lock()
 	heard := slices.Clone(first.heard)
 	first.mu.Unlock()
@@ -221,7 +220,7 @@ func TestNames(t *testing.T) {
 	<-time.After(announceApart)
 	first.forget()
 	second.hangup()
-	first.says("en", ivr.HasLeft)
+	first.says("fr", ivr.HasLeft)
 	eventually(t, "the name forgotten", func() bool {
 		r.gateway.open.names.mu.Lock()
 		defer r.gateway.open.names.mu.Unlock()
