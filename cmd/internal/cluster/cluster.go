@@ -22,6 +22,7 @@ import (
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
+	"passerelle/cmd/internal/desk"
 	"passerelle/cmd/internal/guard"
 )
 
@@ -239,27 +240,12 @@ func (c *Cluster) rose(ctx context.Context) {
 	}
 }
 
-// State is how the gateways are together.
-type State struct {
-	Name     string            `json:"name"`  // of this one
-	Redis    Redis             `json:"redis"` // as this one sees it
-	Gateways []Gateway         `json:"gateways"`
-	Turns    map[string]string `json:"turns,omitempty"` // who registers with each trunk, as this one knows
-}
-
-// Redis is whether it answers.
-type Redis struct {
-	Up    bool      `json:"up"`
-	Since time.Time `json:"since"`
-	Why   string    `json:"why,omitempty"` // if it does not
-}
-
 // State returns how the gateways are together.
-func (c *Cluster) State() State {
+func (c *Cluster) State() desk.Gateways {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := State{
-		Name: c.config.Name, Redis: Redis{Up: c.up.Load(), Since: c.since, Why: c.why},
+	s := desk.Gateways{
+		Name: c.config.Name, Redis: desk.Redis{Up: c.up.Load(), Since: c.since, Why: c.why},
 		Gateways: c.gateways(), Turns: make(map[string]string),
 	}
 	for trunk, t := range c.turns {
