@@ -48,6 +48,8 @@ return answer
 
 // beat says that we are there, and learns who else is.
 func (c *Cluster) beat(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, longPatience)
+	defer cancel()
 	record, err := json.Marshal(member{Instance: c.instance, Places: c.places(ctx)})
 	if err != nil {
 		return err
@@ -159,6 +161,8 @@ return 1
 
 // leave says that we are gone.
 func (c *Cluster) leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	if _, err := c.run(ctx, leaving, []string{"gateways"}, c.config.Name, c.instance); err != nil {
 		c.log.Debug("others are not told that this gateway leaves", "error", err)
 	}
