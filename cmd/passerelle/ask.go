@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -105,6 +107,39 @@ func trunksCommand() *cobra.Command {
 func phonesCommand() *cobra.Command {
 	return listCommand("phones", "List the phones, and where they are",
 		"Asks the running gateway where its phones have registered, and who has shown wrong passwords.", "/v1/phones", printPhones)
+}
+
+func gatewaysCommand() *cobra.Command {
+	return listCommand("gateways", "List the gateways that share a Redis, and how they are",
+		"Asks the running gateway which others there are, whether Redis answers, and whose turn it is to register with each trunk.",
+		"/v1/gateways", printGateways)
+}
+
+// printGateways writes them for people.
+func printGateways(w io.Writer, all desk.Gateways) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	since := "since " + all.Redis.Since.Local().Format(time.DateTime)
+	if all.Redis.Up {
+		fmt.Fprintf(table, "redis\tup\t%s\n", since)
+	} else {
+		fmt.Fprintf(table, "redis\taway\t%s  %s\n", since, all.Redis.Why)
+	}
+	for _, g := range all.Gateways {
+		state := "there"
+		switch {
+		case g.Name == all.Name:
+			state = "this one"
+		case !g.Alive:
+			state = fmt.Sprintf("gone for %.0f s", g.Ago)
+		}
+		for _, network := range slices.Sorted(maps.Keys(g.Places)) {
+			fmt.Fprintf(table, "%s\t%s\t%s: %s\n", g.Name, state, network, strings.Join(g.Places[network], " "))
+		}
+	}
+	for _, trunk := range slices.Sorted(maps.Keys(all.Turns)) {
+		fmt.Fprintf(table, "trunk %s\tis registered by\t%s\n", trunk, all.Turns[trunk])
+	}
+	return table.Flush()
 }
 
 // printKnocks writes the list for people.

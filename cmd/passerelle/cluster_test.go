@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"passerelle/cmd/internal/cluster"
+	"passerelle/cmd/internal/desk"
 	"passerelle/config"
 	"passerelle/rooms/livekit/livekittest"
 	"passerelle/sip"
@@ -111,5 +112,34 @@ func TestElsewhere(t *testing.T) {
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%s: got %q, want %q", c.rule, got, c.want)
 		}
+	}
+}
+
+func TestGatewaysAreListed(t *testing.T) {
+	since := time.Date(2026, 11, 28, 12, 0, 0, 0, time.Local)
+	all := desk.Gateways{
+		Name: "gw1", Redis: desk.Redis{Up: true, Since: since},
+		Gateways: []desk.Gateway{
+			{Name: "gw1", Alive: true, Places: map[string][]string{"voice": {"sip:10.1.0.9:5060;transport=tcp"}}},
+			{Name: "gw2", Ago: 9.4, Places: map[string][]string{"voice": {"sip:10.1.0.10:5060;transport=tcp"}}},
+		},
+		Turns: map[string]string{"carrier": "gw1"},
+	}
+	var out strings.Builder
+	if err := printGateways(&out, all); err != nil {
+		t.Fatal(err)
+	}
+	want := `redis          up                since 2026-11-28 12:00:00
+gw1            this one          voice: sip:10.1.0.9:5060;transport=tcp
+gw2            gone for 9 s      voice: sip:10.1.0.10:5060;transport=tcp
+trunk carrier  is registered by  gw1
+`
+	if out.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
+	}
+	all.Redis = desk.Redis{Since: since, Why: "connection refused"}
+	out.Reset()
+	if err := printGateways(&out, all); err != nil || !strings.HasPrefix(out.String(), "redis          away              since 2026-11-28 12:00:00  connection refused\n") {
+		t.Errorf("%v, got\n%s", err, out.String())
 	}
 }

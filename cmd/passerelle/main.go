@@ -22,7 +22,7 @@ func main() {
 		SilenceErrors: true,
 	}
 	root.AddCommand(
-		serveCommand(), checkCommand(), routeCommand(), doctorCommand(), knocksCommand(), trunksCommand(), phonesCommand(),
+		serveCommand(), checkCommand(), routeCommand(), doctorCommand(), knocksCommand(), trunksCommand(), phonesCommand(), gatewaysCommand(),
 		voicesCommand(), schemaCommand(), callCommand(), dialCommand(), versionCommand(),
 	)
 	if err := root.ExecuteContext(context.Background()); err != nil {

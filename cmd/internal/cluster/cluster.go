@@ -22,6 +22,7 @@ import (
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
+	"passerelle/cmd/internal/desk"
 	"passerelle/cmd/internal/guard"
 )
 
@@ -40,8 +41,9 @@ type Config struct {
 }
 
 const (
-	// patience is how long one access to Redis may take.
-	patience = 300 * time.Millisecond
+	// patience is how long one access to Redis may take, and longPatience one that somebody waits for who asks for leave.
+	patience     = 300 * time.Millisecond
+	longPatience = time.Second
 	// beatInterval is how often a gateway says that it is there, and silence how long after the last time it is gone.
 	beatInterval = 2 * time.Second
 	silence      = 7 * time.Second
@@ -49,6 +51,9 @@ const (
 	firstWait = 100 * time.Millisecond
 	lastWait  = 3 * time.Second
 )
+
+// notAsked is why Redis is away in the beginning.
+const notAsked = "not asked yet"
 
 // errAway is that Redis is not asked: it did not answer when it was asked last.
 var errAway = errors.New("redis is away")
@@ -90,11 +95,11 @@ func New(c Config) *Cluster {
 	}
 	logging.Disable() // what fails is ours to tell, once
 	return &Cluster{
-		config: c, log: c.Log, instance: rand.Text(), places: func(context.Context) map[string][]string { return nil }, key: rand.Text(), since: time.Now(), why: "not asked yet",
+		config: c, log: c.Log, instance: rand.Text(), places: func(context.Context) map[string][]string { return nil }, key: rand.Text(), since: time.Now(), why: notAsked,
 		failed: make(chan struct{}, 1), members: make(map[string]member), spent: make(map[string]time.Time), turns: make(map[string]*turn),
 		client: redis.NewClient(&redis.Options{
 			Addr: c.Address, Username: c.User, Password: c.Password, DB: c.Database, TLSConfig: c.TLS, Protocol: 2,
-			MaxRetries: -1, DialerRetries: 1, DialTimeout: time.Second, ReadTimeout: patience, WriteTimeout: patience, PoolTimeout: patience,
+			MaxRetries: -1, DialerRetries: 1, DialTimeout: time.Second, ReadTimeout: longPatience, WriteTimeout: longPatience, PoolTimeout: longPatience,
 			ContextTimeoutEnabled: true, PoolSize: 16, DisableIdentity: true,
 			MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 		}),
@@ -165,11 +170,20 @@ func (c *Cluster) sleep(ctx context.Context, d time.Duration, listen bool) bool 
 
 // ask runs a script, unless Redis is away.
 func (c *Cluster) ask(ctx context.Context, script string, keys []string, args ...any) (any, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return c.askLong(ctx, script, keys, args...)
+}
+
+// askLong is ask for those who would rather wait than not know: for as long as ctx is, and a second at most.
+func (c *Cluster) askLong(ctx context.Context, script string, keys []string, args ...any) (any, error) {
+	ctx, cancel := context.WithTimeout(ctx, longPatience)
+	defer cancel()
 	if !c.up.Load() {
 		return nil, errAway
 	}
 	answer, err := c.run(ctx, script, keys, args...)
-	if err != nil && ctx.Err() == nil {
+	if err != nil && !errors.Is(context.Cause(ctx), context.Canceled) {
 		c.fell(err)
 	}
 	return answer, err
@@ -182,8 +196,6 @@ func (c *Cluster) access(script string, keys []string, args ...any) (any, error)
 
 // run runs a script.
 func (c *Cluster) run(ctx context.Context, script string, keys []string, args ...any) (any, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
 	for i, k := range keys {
 		keys[i] = c.config.Prefix + k
 	}
@@ -197,7 +209,7 @@ func (c *Cluster) run(ctx context.Context, script string, keys []string, args ..
 // fell notes that Redis does not answer, and says so once.
 func (c *Cluster) fell(err error) {
 	c.mu.Lock()
-	first := c.up.Swap(false) || c.beats == 0 && c.why == "not asked yet"
+	first := c.up.Swap(false) || c.why == notAsked
 	if first {
 		c.since = time.Now()
 	}
@@ -222,7 +234,7 @@ func (c *Cluster) rose(ctx context.Context) {
 		case <-c.failed:
 		default:
 		}
-		if c.beats > 1 {
+		if c.why != notAsked {
 			c.log.Info("redis is back", "redis", c.config.Address, "after", time.Since(c.since).Round(time.Millisecond))
 		}
 		c.since, c.why = time.Now(), ""
@@ -239,27 +251,12 @@ func (c *Cluster) rose(ctx context.Context) {
 	}
 }
 
-// State is how the gateways are together.
-type State struct {
-	Name     string            `json:"name"`  // of this one
-	Redis    Redis             `json:"redis"` // as this one sees it
-	Gateways []Gateway         `json:"gateways"`
-	Turns    map[string]string `json:"turns,omitempty"` // who registers with each trunk, as this one knows
-}
-
-// Redis is whether it answers.
-type Redis struct {
-	Up    bool      `json:"up"`
-	Since time.Time `json:"since"`
-	Why   string    `json:"why,omitempty"` // if it does not
-}
-
 // State returns how the gateways are together.
-func (c *Cluster) State() State {
+func (c *Cluster) State() desk.Gateways {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := State{
-		Name: c.config.Name, Redis: Redis{Up: c.up.Load(), Since: c.since, Why: c.why},
+	s := desk.Gateways{
+		Name: c.config.Name, Redis: desk.Redis{Up: c.up.Load(), Since: c.since, Why: c.why},
 		Gateways: c.gateways(), Turns: make(map[string]string),
 	}
 	for trunk, t := range c.turns {

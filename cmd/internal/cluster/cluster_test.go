@@ -234,3 +234,19 @@ func TestPassword(t *testing.T) {
 		t.Errorf("%+v\n%s", n.State(), n.log.text.String())
 	}
 }
+
+// TestRedisComesLate has a gateway begin before its Redis: both is told, once.
+func TestRedisComesLate(t *testing.T) {
+	t.Parallel()
+	server := startRedis(t)
+	server.Kill()
+	n := open(t, server.Addr, "a", nil)
+	n.begin(t)
+	await(t, "it is away", func() bool { return n.log.count("redis is away") > 0 })
+	server.Restart(t)
+	await(t, "it is there", n.up.Load)
+	await(t, "that is told", func() bool { return n.log.count("redis is back") > 0 })
+	if away, back := n.log.count("redis is away"), n.log.count("redis is back"); away != 1 || back != 1 {
+		t.Errorf("told %d and %d times, want once each", away, back)
+	}
+}

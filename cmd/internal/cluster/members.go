@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"passerelle/cmd/internal/desk"
 )
 
 // Each gateway writes down where it is, every beatInterval; whoever has not for the time of silence is gone.
@@ -18,14 +20,6 @@ type member struct {
 	Places   map[string][]string `json:"places"` // SIP URIs, by network
 
 	ago time.Duration // when this gateway read it
-}
-
-// Gateway is one of the gateways.
-type Gateway struct {
-	Name   string              `json:"name"`
-	Alive  bool                `json:"alive"`
-	Ago    float64             `json:"ago"` // seconds since it said so last
-	Places map[string][]string `json:"places"`
 }
 
 func (m member) alive() bool { return m.ago < silence }
@@ -54,6 +48,8 @@ return answer
 
 // beat says that we are there, and learns who else is.
 func (c *Cluster) beat(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, longPatience)
+	defer cancel()
 	record, err := json.Marshal(member{Instance: c.instance, Places: c.places(ctx)})
 	if err != nil {
 		return err
@@ -132,12 +128,12 @@ func (c *Cluster) Knows(a netip.Addr) bool {
 }
 
 // gateways lists them by name. Called with mu held.
-func (c *Cluster) gateways() []Gateway {
-	all := []Gateway{}
+func (c *Cluster) gateways() []desk.Gateway {
+	all := []desk.Gateway{}
 	for name, m := range c.members {
-		all = append(all, Gateway{name, m.alive(), m.ago.Seconds(), m.Places})
+		all = append(all, desk.Gateway{Name: name, Alive: m.alive(), Ago: m.ago.Seconds(), Places: m.Places})
 	}
-	slices.SortFunc(all, func(a, b Gateway) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(all, func(a, b desk.Gateway) int { return cmp.Compare(a.Name, b.Name) })
 	return all
 }
 
@@ -165,6 +161,8 @@ return 1
 
 // leave says that we are gone.
 func (c *Cluster) leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	if _, err := c.run(ctx, leaving, []string{"gateways"}, c.config.Name, c.instance); err != nil {
 		c.log.Debug("others are not told that this gateway leaves", "error", err)
 	}

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"sync"
@@ -102,19 +103,38 @@ func (q *quotas) keysOf(c outgoing.Claim) (keys []string, args []any) {
 
 func minutesKey(day, share string) string { return "minutes:" + day + ":" + share }
 
-// Take implements outgoing.Store.
+// Take implements outgoing.Store. What the gateway itself holds is counted first, so that its own calls alone never are
+// too many, whatever becomes of Redis in between; where that does not answer the call may not be made.
 func (q *quotas) Take(ctx context.Context, c outgoing.Claim) (full string, err error) {
+	if !q.up.Load() {
+		return q.takeOwn(ctx, q.shareOf(c))
+	}
+	held := q.holds(c.Holder)
+	if full, err = q.takeOwn(ctx, c); full != "" || err != nil {
+		return full, err
+	}
 	keys, args := q.keysOf(c)
-	answer, err := q.ask(ctx, claiming, keys, args...)
-	if err != nil {
-		return q.takeAlone(ctx, c)
+	answer, err := q.askLong(ctx, claiming, keys, args...)
+	i := int(number(answer))
+	if err == nil && i == 0 {
+		return "", nil
 	}
-	if i := int(number(answer)); i > 0 {
-		return nameOfShare(c, i), nil
+	if undone := q.undo(ctx, c, held); undone != nil || err != nil {
+		return "", errors.Join(err, undone)
 	}
-	q.hold(c)
-	_, err = q.own.Take(ctx, bounded(c, func(int) int { return 0 }))
-	return "", err
+	return nameOfShare(c, i), nil
+}
+
+// undo gives back what takeOwn took; a place that was held before is held on.
+func (q *quotas) undo(ctx context.Context, c outgoing.Claim, held bool) error {
+	if held {
+		c.Places = nil
+	} else {
+		q.mu.Lock()
+		delete(q.held, c.Holder)
+		q.mu.Unlock()
+	}
+	return q.own.Give(ctx, c)
 }
 
 // nameOfShare is the share of a claim's i-th key, from 1 on.
@@ -125,19 +145,26 @@ func nameOfShare(c outgoing.Claim, i int) string {
 	return c.Used[min(i-len(c.Places), len(c.Used))-1].Name
 }
 
-// takeAlone takes it from this gateway's own share.
-func (q *quotas) takeAlone(ctx context.Context, c outgoing.Claim) (full string, err error) {
+// takeOwn takes it from what this gateway counts itself.
+func (q *quotas) takeOwn(ctx context.Context, c outgoing.Claim) (full string, err error) {
+	full, err = q.own.Take(ctx, c)
+	if full == "" && err == nil {
+		q.mu.Lock()
+		q.held[c.Holder] = c
+		q.mu.Unlock()
+	}
+	return full, err
+}
+
+// shareOf is the claim against this gateway's own share of each bound.
+func (q *quotas) shareOf(c outgoing.Claim) outgoing.Claim {
 	n := q.others() + 1
-	full, err = q.own.Take(ctx, bounded(c, func(most int) int {
+	return bounded(c, func(most int) int {
 		if most == 0 {
 			return 0
 		}
 		return max(1, most/n)
-	}))
-	if full == "" && err == nil {
-		q.hold(c)
-	}
-	return full, err
+	})
 }
 
 // bounded is the claim with other bounds.
@@ -152,10 +179,11 @@ func bounded(c outgoing.Claim, bound func(most int) int) outgoing.Claim {
 	return c
 }
 
-func (q *quotas) hold(c outgoing.Claim) {
+func (q *quotas) holds(holder string) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.held[c.Holder] = c
+	_, held := q.held[holder]
+	return held
 }
 
 // Give implements outgoing.Store.

@@ -89,10 +89,10 @@ func player(ctx context.Context, t *turn) {
 	}
 }
 
-// TestNeverTwo plays four hours of three gateways whose ways to Redis are slow, or cut, and a Redis that is restarted, on virtual
+// TestNeverTwo plays an hour of three gateways whose ways to Redis are slow, or cut, and a Redis that is restarted, on virtual
 // time: never two of them hold the turn, and in the quiet that follows one does.
 func TestNeverTwo(t *testing.T) {
-	for seed := range uint64(20) {
+	for seed := range uint64(12) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				const lease = 6 * time.Second
@@ -118,7 +118,7 @@ func TestNeverTwo(t *testing.T) {
 				}
 				changes := 0
 				last := ""
-				for range 4 * 60 * 60 {
+				for range 60 * 60 {
 					w.mu.Lock()
 					name := all[dice.IntN(3)].config.Name
 					trouble := dice.IntN(40)
@@ -130,11 +130,13 @@ func TestNeverTwo(t *testing.T) {
 					case 2, 3, 4:
 						w.slow[name], w.away[name] = 0, false
 					}
+					restarts := trouble == 5 && dice.IntN(10) == 0
+					step := time.Second + time.Duration(dice.Int64N(int64(time.Second/100)))
 					w.mu.Unlock()
-					if trouble == 5 && dice.IntN(10) == 0 {
+					if restarts {
 						w.restart()
 					}
-					time.Sleep(time.Second + time.Duration(dice.Int64N(int64(time.Second/100))))
+					time.Sleep(step)
 					synctest.Wait()
 					now := holders()
 					if len(now) > 1 {
@@ -154,7 +156,7 @@ func TestNeverTwo(t *testing.T) {
 				if now := holders(); len(now) != 1 {
 					t.Errorf("%v hold it in the end, want one", now)
 				}
-				if changes < 10 {
+				if changes < 3 {
 					t.Errorf("it changed hands %d times: nothing was tried", changes)
 				}
 				stop()

@@ -67,6 +67,11 @@ func (d *Doctor) Everything(ctx context.Context) {
 		s.strangers(d.running.knocks, d.Now())
 		d.tell(s)
 	}
+	if d.running.err == nil && d.Of.Static.Redis != nil {
+		s := &sheet{about: "the other gateways"}
+		d.gateways(ctx, s)
+		d.tell(s)
+	}
 	var sheets []*sheet
 	answers := make([]bool, len(d.Of.Live.Trunks))
 	var group sync.WaitGroup
