@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -29,12 +30,12 @@ func (g *Gateway) over(live *config.Live, trunk *config.Trunk, dialled string, w
 	return ways
 }
 
-// asDialled is a number as a trunk is told it.
+// asDialled is a number as a trunk is told it: without parameters, which could lead elsewhere (rn, RFC 4694).
 func asDialled(to outgoing.Destination) string {
 	if to.Number.Kind == numbers.World {
 		return to.Number.E164
 	}
-	return to.Number.Dialled
+	return cmp.Or(to.Number.Bare, to.Number.Dialled)
 }
 
 // permit asks the ledger for the leave to make a call.
@@ -51,8 +52,8 @@ func (g *Gateway) permit(live *config.Live, call outgoing.Call) func(context.Con
 // withUser is the URI of somebody at a server.
 func withUser(server, user string) string {
 	scheme, rest, _ := strings.Cut(server, ":")
-	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
-		rest = rest[at+1:]
+	if _, host, ok := strings.Cut(rest, "@"); ok {
+		rest = host
 	}
 	return scheme + ":" + sip.EscapeUser(user) + "@" + rest
 }
