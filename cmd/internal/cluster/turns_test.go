@@ -130,11 +130,12 @@ func TestNeverTwo(t *testing.T) {
 					case 2, 3, 4:
 						w.slow[name], w.away[name] = 0, false
 					}
+					restart, pause := trouble == 5 && dice.IntN(10) == 0, time.Duration(dice.Int64N(int64(time.Second/100)))
 					w.mu.Unlock()
-					if trouble == 5 && dice.IntN(10) == 0 {
+					if restart {
 						w.restart()
 					}
-					time.Sleep(time.Second + time.Duration(dice.Int64N(int64(time.Second/100))))
+					time.Sleep(time.Second + pause)
 					synctest.Wait()
 					now := holders()
 					if len(now) > 1 {
