@@ -43,8 +43,12 @@ func (b *builder) presents(t *tree, k *Trunk) {
 	if k.Numbers.Present != "" || k.Register == nil || numbers.get("present") != nil || numbers.get("ours") != nil {
 		return
 	}
-	number, ok := worldDigits(k.Register.User)
-	if !ok {
+	user := k.Register.User
+	if abroad, ok := strings.CutPrefix(user, "00"); ok { // as some carriers write a number of the world
+		user = "+" + abroad
+	}
+	number, err := parseNumberOfOurs(user)
+	if err != nil || number[0] != '+' {
 		return
 	}
 	if numbers == nil {

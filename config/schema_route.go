@@ -11,7 +11,7 @@ func numbersSetting() setting {
 		}},
 		{key: "ours", is: scalars, lone: true, values: "number, or first..last", means: "nothing is known of whom we may call as",
 			doc: "The numbers that the trunk has given us, such as +33123456700..+33123456799: it is told no other ([calling-out.md](calling-out.md))."},
-		{key: "present", values: "number", means: "the first of ours, else register.user where that is a number",
+		{key: "present", values: "number", means: "the first of ours, else register.user where that is a number of the world",
 			doc: "As whom we call over it where who calls has none of ours."},
 	}}
 }
