@@ -16,8 +16,8 @@ import (
 )
 
 // A herald keeps the seat of somebody who is being called, and is heard there instead: it is the ringing tone, and says how
-// the call ends where nobody comes. It is a telephone of the house, whose sound goes the way of every phone's: to the room,
-// and to the phones beside. The seat is lent to a leg that has something to say before its answer, and handed over to the one
+// the call ends where nobody comes. It is a telephone of the house, whose sound goes to the room as every phone's does; the phones
+// beside get it from their mix. The seat is lent to a leg that has something to say before its answer, and handed over to the one
 // that has answered.
 
 const (
@@ -38,11 +38,12 @@ type herald struct {
 	rate    int // of what it says, in Hz
 
 	mu    sync.Mutex
-	muted bool  // by a moderator
-	lent  *call // who has the seat; nil: the herald
-	tone  []int16
-	at    int     // in tone
-	words []int16 // said before the tone goes on
+	muted bool          // by a moderator
+	lent  *call         // who has the seat; nil: the herald
+	tone  []int16       // nil: it does not ring
+	at    int           // in tone
+	rings *audio.Player // of the tone, to the phones beside; nil while they do not hear it
+	words []int16       // said before the tone goes on
 	said  chan struct{}
 
 	stop    context.CancelFunc
@@ -55,7 +56,8 @@ func (g *Gateway) sendHerald(ctx context.Context, to destination, who rooms.Part
 	if h.kind, h.encoder, err = houseCodec(h.rate); err != nil {
 		return nil, err
 	}
-	h.phone, err = g.Engine.NewPhone(audio.PhoneConfig{Kind: h.kind, Down: nobody{}, NoGain: true, NoGate: true, Log: g.Log})
+	// It is in no mix, and has no line.
+	h.phone, err = g.Engine.NewPhone(audio.PhoneConfig{Kind: h.kind, NoGain: true, NoGate: true, Log: g.Log})
 	if err != nil {
 		return nil, fmt.Errorf("ring in the room: %w", err)
 	}
@@ -65,7 +67,6 @@ func (g *Gateway) sendHerald(ctx context.Context, to destination, who rooms.Part
 	}
 	h.way = stream{to: h.seat, clock: g.Clock}
 	h.phone.SetUp(&h.way)
-	h.phone.Join(h.room.mix)
 	ctx, h.stop = context.WithCancel(ctx)
 	h.running.Go(func() { h.guarded(cancel, func() { h.speak(ctx) }) })
 	h.running.Go(func() { h.guarded(cancel, func() { h.watch(ctx, cancel) }) })
@@ -80,12 +81,6 @@ func houseCodec(rate int) (codec.Kind, codec.Encoder, error) {
 	e, err := g711.NewEncoder(codec.PCMA)
 	return codec.PCMA, e, err
 }
-
-// nobody is at the other end of the herald's line.
-type nobody struct{}
-
-// WriteFrame drops it.
-func (nobody) WriteFrame(*codec.Frame) error { return nil }
 
 // guarded runs one of the herald's goroutines.
 func (h *herald) guarded(cancel context.CancelCauseFunc, run func()) {
@@ -125,6 +120,7 @@ func (h *herald) watch(ctx context.Context, cancel context.CancelCauseFunc) {
 			case event.Kind == rooms.Muted, event.Kind == rooms.Unmuted:
 				h.mu.Lock()
 				h.muted = event.Kind == rooms.Muted
+				h.beside()
 				h.mu.Unlock()
 			}
 		}
@@ -210,6 +206,18 @@ func (h *herald) ring(tone []int16) {
 	defer h.mu.Unlock()
 	if h.tone == nil {
 		h.tone, h.at = tone, 0
+		h.beside()
+	}
+}
+
+// beside lets the phones beside hear the tone, or hear it no more. Called with mu held.
+func (h *herald) beside() {
+	switch audible := h.tone != nil && h.lent == nil && !h.muted; {
+	case audible && h.rings == nil:
+		h.rings = h.room.mix.Play(audio.Sound{PCM: h.tone, Loop: true})
+	case !audible && h.rings != nil:
+		h.rings.Stop()
+		h.rings = nil
 	}
 }
 
@@ -218,6 +226,7 @@ func (h *herald) hush() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.tone = nil
+	h.beside()
 }
 
 // say says a sentence, and returns when it is said. One at a time.
@@ -229,11 +238,19 @@ func (h *herald) say(ctx context.Context, language string, prompts ...ivr.Prompt
 	said := make(chan struct{})
 	h.mu.Lock()
 	h.words, h.said = words, said
+	if !h.muted {
+		defer h.room.mix.Play(audio.Sound{PCM: words}).Stop()
+	}
 	h.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, sayTimeout)
 	defer cancel()
 	select {
 	case <-said:
+	case <-ctx.Done():
+		return
+	}
+	select { // its last packets were ahead of their time, and the phones beside are not
+	case <-time.After(2 * heraldLead):
 	case <-ctx.Done():
 	}
 }
@@ -246,7 +263,7 @@ func (h *herald) lend(leg *call) {
 		return
 	}
 	h.lent = leg
-	h.phone.Leave()
+	h.beside()
 	h.phone.SetUp(nil)
 	h.way.renew()
 	leg.phone.SetUp(&h.way)
@@ -265,7 +282,7 @@ func (h *herald) reclaim(leg *call) {
 	leg.phone.SetUp(nil)
 	h.way.renew()
 	h.phone.SetUp(&h.way)
-	h.phone.Join(h.room.mix)
+	h.beside()
 }
 
 // handOver gives the seat away for good, to the leg that was answered. Nothing of the herald is left.
@@ -285,6 +302,7 @@ func (h *herald) handOver(leg *call) {
 func (h *herald) quit() {
 	h.stop()
 	h.running.Wait()
+	h.hush()
 }
 
 // leave ends the herald, and the seat that it still has.
