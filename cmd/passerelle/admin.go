@@ -73,9 +73,10 @@ func absolute(file string) string {
 }
 
 // admitted lets those through who show the token. Without one only this machine can ask; a browser on it must not, sent
-// by a page of somebody else whose name points here.
+// by a page of somebody else whose name points here, nor by one that posts here without reading the answer: calls cost money.
 func admitted(token config.Secret, next http.Handler) http.Handler {
 	want := sha256.Sum256([]byte("Bearer " + token.Reveal()))
+	next = http.NewCrossOriginProtection().Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		shown := sha256.Sum256([]byte(r.Header.Get("Authorization")))
 		switch {

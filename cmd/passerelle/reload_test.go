@@ -322,3 +322,30 @@ func TestWhoMayAsk(t *testing.T) {
 		})
 	}
 }
+
+// A page of anybody's can have a browser on this machine post here: what acts, a call out above all, is not for pages.
+func TestNoPageMayAct(t *testing.T) {
+	for _, test := range []struct {
+		rule, method, header, value string
+		want                        int
+	}{
+		{"curl", http.MethodPost, "", "", 200},
+		{"a page of another host", http.MethodPost, "Origin", "http://evil.example", 403},
+		{"a page of another port", http.MethodDelete, "Origin", "http://127.0.0.1:3000", 403},
+		{"a page of no origin", http.MethodPost, "Origin", "null", 403},
+		{"a browser that says where from", http.MethodPost, "Sec-Fetch-Site", "cross-site", 403},
+		{"a question, whose answer no page can read", http.MethodGet, "Origin", "http://evil.example", 200},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			r := httptest.NewRequestWithContext(t.Context(), test.method, "http://127.0.0.1:8081/v1/rooms/board/calls", nil)
+			if test.header != "" {
+				r.Header.Set(test.header, test.value)
+			}
+			w := httptest.NewRecorder()
+			admitted(config.Secret{}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(w, r)
+			if w.Code != test.want {
+				t.Errorf("got %d, want %d", w.Code, test.want)
+			}
+		})
+	}
+}
