@@ -87,7 +87,7 @@ func (c *call) referral(trunk *config.Trunk) func(sip.Referral) (sip.Transfer, e
 			if err != nil {
 				return nil, err
 			}
-			if !to.hasRoom() {
+			if !to.hasRoom() || to.reaches() {
 				return nil, refuse(603, "a call moves to rooms only")
 			}
 			if r.Replaces != nil {
@@ -154,15 +154,19 @@ func mayCall(live *config.Live, trunk *config.Trunk, host string) (*config.Trunk
 	return trunk, slices.ContainsFunc(x.Nets, covers)
 }
 
-// paid returns the trunk that is called out over (outgoing.via) whose server or address a host is, nil if it is nobody's:
-// whoever is transferred there calls out, and outgoing says what may be called.
+// paid returns the trunk that is called out over (outgoing.via, or a route) whose server or address a host is, nil if it is
+// nobody's: whoever is transferred there calls out, and outgoing says what may be called.
 func (g *Gateway) paid(live *config.Live, host string) *config.Trunk {
 	if live.Outgoing == nil {
 		return nil
 	}
 	a, err := netip.ParseAddr(host)
 	a = a.Unmap().WithZone("")
-	for _, name := range live.Outgoing.Via {
+	out := slices.Clone(live.Outgoing.Via)
+	for _, r := range live.Routes {
+		out = append(out, r.Trunk)
+	}
+	for _, name := range out {
 		t := trunkNamed(live, name)
 		switch {
 		case t == nil:

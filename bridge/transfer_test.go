@@ -286,7 +286,12 @@ func TestReplacesTakesThePlace(t *testing.T) {
 // A REFER to a room of ours moves the phone there, with its dialog; to none that there is not.
 func TestPhoneMovesToAnotherRoom(t *testing.T) {
 	t.Parallel()
-	r, ben := transferRig(t, allowing())
+	r, ben := transferRig(t, func(l *config.Live) {
+		allowing()(l)
+		l.Routes = append(l.Routes, config.Route{From: []string{"loopback"}, To: "555", Trunk: "carrier"})
+		l.Trunks = append(l.Trunks, config.Trunk{Name: "carrier"})
+		l.Outgoing = &config.Outgoing{Via: []string{"carrier"}, Prefixes: []string{"555"}, Kinds: []string{"unknown"}}
+	})
 	carl, err := r.call("elsewhere", codec.PCMA)
 	must(t, carl, err)
 	ada := r.late().up()
@@ -301,7 +306,9 @@ func TestPhoneMovesToAnotherRoom(t *testing.T) {
 	ben.hears(0)
 	carl.whistle(700)
 	ada.hears(700)
-	ada.send("BYE", 4, "")
+	ada.send("REFER", 4, "", "Refer-To: <sip:555@"+here+">") // a route leads out: that is no room
+	ada.await("SIP/2.0 603")
+	ada.send("BYE", 5, "")
 	eventually(t, "two calls left", func() bool { return r.gateway.Stats().Calls == 2 })
 }
 
@@ -355,7 +362,7 @@ func TestTransferThatCallsOut(t *testing.T) {
 	r, _ := transferRig(t, func(live *config.Live) {
 		allowing()(live)
 		live.Trunks = append(live.Trunks, config.Trunk{
-			Name: "carrier", Servers: []string{carol.server()}, Numbers: config.Numbers{Plan: "FR", Present: "+33199999999"},
+			Name: "carrier", Servers: []string{carol.server()}, Numbers: config.Numbers{Plan: "FR", Outside: "0", Present: "+33199999999"},
 		})
 		live.Outgoing = &config.Outgoing{Via: []string{"carrier"}, Regions: []string{"FR"}, Kinds: []string{"fixed"}}
 	})
@@ -363,10 +370,19 @@ func TestTransferThatCallsOut(t *testing.T) {
 	ada.send("REFER", 2, "", "Refer-To: <"+strings.Replace(carol.uri(), "carol", "0899123456", 1)+">")
 	ada.told("403")
 	ada.send("REFER", 3, "", "Refer-To: <"+strings.Replace(carol.uri(), "carol", "0123456789", 1)+">")
-	invite := carol.await("INVITE sip:0123456789@")
+	invite := carol.await("INVITE sip:+33123456789@")
 	if from := headerOf(invite, "From"); !strings.Contains(from, "sip:+33199999999@") {
 		t.Errorf("it calls as %s", from)
 	}
+	carol.says(invite, 486, "")
+	ada.told("486")
+	// What is weighed is what is called: neither a number for the house's switch, nor one that the network routes by.
+	ada.send("REFER", 4, "", "Refer-To: <"+strings.Replace(carol.uri(), "carol", "00247123456", 1)+">")
+	invite = carol.await("INVITE sip:+33247123456@")
+	carol.says(invite, 486, "")
+	ada.told("486")
+	ada.send("REFER", 5, "", "Refer-To: <"+strings.Replace(carol.uri(), "carol", "0123456789;npdi;rn=+24712345", 1)+">")
+	invite = carol.await("INVITE sip:+33123456789@")
 	carol.says(invite, 486, "")
 	ada.told("486")
 }
@@ -383,12 +399,14 @@ func TestPaid(t *testing.T) {
 			{Name: "carrier", Servers: []string{"sip:Sip.Carrier.example:5080;transport=tcp", "sip:[2001:db8::1]:5060"}},
 			{Name: "pbx", From: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/28")}},
 			{Name: "spare", Servers: []string{"sip:192.0.2.40"}},
+			{Name: "routed", Servers: []string{"sip:192.0.2.41"}},
 		},
+		Routes:   []config.Route{{Trunk: "routed"}},
 		Outgoing: &config.Outgoing{Via: []string{"carrier", "pbx"}},
 	}
 	for host, want := range map[string]string{
 		"sip.carrier.example": "carrier", "carrier.example": "", "2001:db8::1": "carrier", "198.51.100.1": "carrier", "::ffff:198.51.100.1": "carrier",
-		"192.0.2.7": "pbx", "192.0.2.40": "", "": "",
+		"192.0.2.7": "pbx", "192.0.2.40": "", "192.0.2.41": "routed", "": "",
 	} {
 		got := ""
 		if trunk := g.paid(live, host); trunk != nil {

@@ -30,8 +30,9 @@ func (c *call) transfer(ctx context.Context, trunk *config.Trunk, to string, r s
 	live := c.gateway.Live()
 	way := target{trunk: trunk, dial: sip.Dial{To: to, Replaces: r.Replaces, ReferredBy: r.By}}
 	if paid := c.gateway.paid(live, r.Target.Host); paid != nil {
-		trunk, way.trunk = paid, paid
-		way.permit = c.gateway.permit(live, c.gateway.directory().callOut(outgoing.Route, paid, r.Target.User))
+		call := c.gateway.directory().callOut(outgoing.Route, paid, r.Target.User)
+		trunk, way.trunk, way.permit = paid, paid, c.gateway.permit(live, call)
+		way.dial.To = withUser(to, asDialled(call.To)) // what was weighed, and nothing beside it
 	}
 	present(trunk, planOf(live, trunk), c.caller(), false).on(&way.dial)
 	ringing := hunt{

@@ -52,8 +52,8 @@ func (g *Gateway) permit(live *config.Live, call outgoing.Call) func(context.Con
 // withUser is the URI of somebody at a server.
 func withUser(server, user string) string {
 	scheme, rest, _ := strings.Cut(server, ":")
-	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
-		rest = rest[at+1:]
+	if _, host, ok := strings.Cut(rest, "@"); ok {
+		rest = host
 	}
 	return scheme + ":" + sip.EscapeUser(user) + "@" + rest
 }
