@@ -99,6 +99,9 @@ func (c *call) launch(ctx context.Context, t target, cancel context.CancelCauseF
 		case err := <-answered:
 			if err == nil {
 				c.answered = c.gateway.Clock()
+				if c.permit != nil {
+					c.permit.Answered()
+				}
 			}
 			return err
 		}

@@ -27,7 +27,7 @@ type Ledger struct {
 func NewLedger(store Store, log *slog.Logger) *Ledger { return &Ledger{store, log} }
 
 // Begin takes a place for a call, and its first minute, before anything is sent; else it returns a *Refusal. Who has the
-// permit calls Count when the call is answered, and End in any case. Another try over another trunk is another permit.
+// permit calls Answered when the call is, Count when it is talked in, and End in any case. Another try over another trunk is another permit.
 func (l *Ledger) Begin(ctx context.Context, rules Rules, c Call) (*Permit, error) {
 	if err := rules.Allows(c); err != nil {
 		return nil, err
@@ -117,11 +117,14 @@ func keyOf(trunk, limit string) string {
 	return "trunks[" + trunk + "].limits.outgoing." + limit
 }
 
+// Answered says that somebody has answered: the first minute is used, also where nobody comes to talk.
+func (p *Permit) Answered() { p.counted.Store(true) }
+
 // Count counts the minutes of a call from its answer, which is now, until ctx is done, and returns nil then; or before,
 // why the call has to end. A minute that has begun is one. Where the Store cannot be asked a call that is up goes on, and
 // its minutes are counted as soon as it can.
 func (p *Permit) Count(ctx context.Context) error {
-	p.counted.Store(true)
+	p.Answered()
 	answered := time.Now()
 	minute := time.NewTicker(time.Minute)
 	defer minute.Stop()

@@ -196,6 +196,40 @@ func TestHungUp(t *testing.T) {
 	})
 }
 
+// TestAnsweredAndNotTalkedIn: a call that somebody has answered has used its minute, whether or not it came to a talk.
+func TestAnsweredAndNotTalkedIn(t *testing.T) {
+	ledger, store := newLedger(t, "")
+	for _, answered := range []bool{false, true} {
+		p, err := ledger.Begin(t.Context(), rules(Limits{}, Limits{}), paris)
+		check(t, err, "")
+		if answered {
+			p.Answered()
+		}
+		p.End(t.Context())
+		for _, day := range store.Minutes() {
+			if used := day["minutes"]; used != map[bool]int{true: 1}[answered] {
+				t.Errorf("answered %v: %d minutes used", answered, used)
+			}
+		}
+	}
+}
+
+// TestForgottenPlaces: a place that nobody gives back, of a call that has crashed say, is not lost for ever.
+func TestForgottenPlaces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ledger, _ := newLedger(t, "")
+		one := rules(Limits{AtOnce: 1}, Limits{})
+		_, err := ledger.Begin(t.Context(), one, paris)
+		check(t, err, "")
+		time.Sleep(lapse - time.Second)
+		_, err = ledger.Begin(t.Context(), one, paris)
+		check(t, err, "outgoing.limits.at_once")
+		time.Sleep(time.Second)
+		_, err = ledger.Begin(t.Context(), one, paris)
+		check(t, err, "")
+	})
+}
+
 // TestPhonesCostNothing: a call to a phone of ours takes a place and no minutes.
 func TestPhonesCostNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -7,18 +7,19 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"passerelle/state"
 )
 
-// Local is the Store of one gateway: places are held as long as it runs, and minutes survive a restart in a file.
+// Local is the Store of one gateway: places are held until they lapse, and minutes survive a restart in a file.
 type Local struct {
 	file  state.File // without a path there is none
 	dirty chan struct{}
 
 	mu     sync.Mutex
-	places map[string]map[string]bool // holders, by share
-	days   map[string]map[string]int  // minutes by share, by day
+	places map[string]map[string]time.Time // when each holder's lapse, by share
+	days   map[string]map[string]int       // minutes by share, by day
 }
 
 // kept is the file.
@@ -36,7 +37,7 @@ func NewLocal(path string, log *slog.Logger) (*Local, error) {
 	l := &Local{
 		file:   state.File{Path: path, What: "the minutes of calls out", Log: log},
 		dirty:  make(chan struct{}, 1),
-		places: make(map[string]map[string]bool),
+		places: make(map[string]map[string]time.Time),
 		days:   make(map[string]map[string]int),
 	}
 	if path == "" {
@@ -84,8 +85,11 @@ func (l *Local) Minutes() map[string]map[string]int {
 func (l *Local) Take(_ context.Context, c Claim) (full string, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	now := time.Now()
 	for _, s := range c.Places {
-		if held := l.places[s.Name]; s.Most > 0 && len(held) >= s.Most && !held[c.Holder] {
+		held := l.places[s.Name]
+		maps.DeleteFunc(held, func(_ string, until time.Time) bool { return !now.Before(until) })
+		if _, mine := held[c.Holder]; s.Most > 0 && len(held) >= s.Most && !mine {
 			return s.Name, nil
 		}
 	}
@@ -96,9 +100,9 @@ func (l *Local) Take(_ context.Context, c Claim) (full string, err error) {
 	}
 	for _, s := range c.Places {
 		if l.places[s.Name] == nil {
-			l.places[s.Name] = make(map[string]bool)
+			l.places[s.Name] = make(map[string]time.Time)
 		}
-		l.places[s.Name][c.Holder] = true
+		l.places[s.Name][c.Holder] = c.Until
 	}
 	l.use(c, c.Minutes)
 	return "", nil
