@@ -77,22 +77,17 @@ func (p *telephone) says(language string, prompts ...ivr.Prompt) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	want := voices.Say(language, prompts...)
-	const more = g711.Rate / 2 // what is worth another look
-	deadline, from := time.Now().Add(3*patience), 0
-	for time.Now().Before(deadline) {
+	listener, from := score.NewPhrase(voices.Say(language, prompts...), g711.Rate).Listen(), 0
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-time.After(20 * time.Millisecond) {
 		p.mu.Lock()
-		pcm := append([]int16(nil), p.heard[from:]...)
+		pcm := slices.Clone(p.heard[min(from, len(p.heard)):])
 		p.mu.Unlock()
-		if len(pcm) > len(want)+more {
-			if score.Find(want, pcm, g711.Rate).Found() {
-				return
-			}
-			from += len(pcm) - len(want) - more/2 // it does not begin before
+		from += len(pcm)
+		if listener.Hear(pcm) {
+			return
 		}
-		<-time.After(100 * time.Millisecond)
 	}
-	p.t.Fatalf("the phone does not hear %q in %q", prompts, language)
+	p.t.Fatalf("the phone does not hear %q in %q: %.0f%% of it in %v", prompts, language, 100*listener.Best(), time.Duration(from)*time.Second/g711.Rate)
 }
 
 // dials presses keys.

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"passerelle/bridge/ivr"
 	"passerelle/codec"
@@ -28,17 +27,14 @@ func (p *telephone) times(language string, prompt ivr.Prompt) (n int) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	want := voices.Say(language, prompt)
+	phrase := score.NewPhrase(voices.Say(language, prompt), g711.Rate)
 	p.mu.Lock()
-	pcm := slices.Clone(p.heard)
-	p.mu.Unlock()
-	for ; len(pcm) >= len(want); n++ {
-		m := score.Find(want, pcm, g711.Rate)
-		if !m.Found() {
-			return n
+	defer p.mu.Unlock()
+	listener := phrase.Listen()
+	for part := range slices.Chunk(p.heard, g711.Rate/50) {
+		if listener.Hear(part) {
+			n, listener = n+1, phrase.Listen()
 		}
-		at := min(max(0, int(m.Delay*g711.Rate/time.Second)), len(pcm)-len(want))
-		pcm = slices.Delete(pcm, at, at+len(want))
 	}
 	return n
 }
