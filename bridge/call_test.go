@@ -271,6 +271,13 @@ func (p *telephone) key(d rtp.Digit) {
 // awaitKeys waits until these keys, and no others, were dialled to the phone.
 func (p *telephone) awaitKeys(want string) {
 	p.t.Helper()
+	p.t.Cleanup(func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.dialled != want {
+			p.t.Logf("dialled: %q", p.dialled)
+		}
+	})
 	eventually(p.t, "dialled "+want, func() bool {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -381,10 +388,19 @@ func toneShare(pcm []int16, rate int, hz float64) (share, power float64) {
 	return tone / all, all / float64(len(pcm))
 }
 
-// whistle says a tone until the test ends or stop is called.
+// whistle says a tone until the test ends or stop is called, in syllables.
 func (p *telephone) whistle(hz float64) (stop func()) {
-	rate := float64(rateOf(p.media.Kind))
-	return p.sounds(func(at int) int16 { return int16(8000 * math.Sin(2*math.Pi*hz*float64(at)/rate)) })
+	rate := rateOf(p.media.Kind)
+	return p.sounds(func(at int) int16 { return syllables(hz, at, rate) })
+}
+
+// syllables are a tone with a pause of 100 ms in each half second: a gate takes one that goes on and on for noise, and whoever
+// did not listen from its beginning would never hear it.
+func syllables(hz float64, at, rate int) int16 {
+	if at%(rate/2) > rate*2/5 {
+		return 0
+	}
+	return int16(8000 * math.Sin(2*math.Pi*hz*float64(at)/float64(rate)))
 }
 
 // sounds sends what is said at each sample until the test ends or stop is called.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,6 +26,9 @@ const (
 	heraldTick = 20 * time.Millisecond
 	// heraldLead is how far ahead of its time the herald speaks: so much later it may be woken, and nobody hears it.
 	heraldLead = 3 * heraldTick
+	// heraldRest is the silence after what a herald says: words are on their way for so long, above all where the machine
+	// was busy and buffers have grown, and their end is lost with the herald.
+	heraldRest = 400 * time.Millisecond
 )
 
 type herald struct {
@@ -235,6 +239,7 @@ func (h *herald) say(ctx context.Context, language string, prompts ...ivr.Prompt
 	if len(words) == 0 {
 		return
 	}
+	words = slices.Concat(words, make([]int16, h.rate*int(heraldRest/time.Millisecond)/1000))
 	said := make(chan struct{})
 	h.mu.Lock()
 	h.words, h.said = words, said

@@ -3,7 +3,6 @@ package bridge
 import (
 	"context"
 	"errors"
-	"math"
 	"net"
 	"net/netip"
 	"strings"
@@ -123,7 +122,7 @@ func (s *script) take(answer []byte) {
 	}
 }
 
-// whistle says a tone until the test ends.
+// whistle says a tone until the test ends, in syllables.
 func (s *script) whistle(hz float64) {
 	encoder := encoderOf(s.t, codec.PCMU)
 	done, ended := make(chan struct{}), make(chan struct{})
@@ -139,7 +138,7 @@ func (s *script) whistle(hz float64) {
 			case <-tick.C:
 			}
 			for i := range pcm {
-				pcm[i] = int16(8000 * math.Sin(2*math.Pi*hz*float64(at)/8000))
+				pcm[i] = syllables(hz, at, 8000)
 				at++
 			}
 			n, err := encoder.Encode(payload, pcm)

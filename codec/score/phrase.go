@@ -16,11 +16,11 @@ import (
 
 const (
 	phraseBlock = 4096                      // samples of a recording that are looked at together
-	phrasePiece = 300 * Rate / 1000         // of a reference, in samples
+	phrasePiece = 240 * Rate / 1000         // of a reference, in samples
 	phraseHop   = phrasePiece / 2           // from one piece to the next
 	phraseStall = Rate                      // by which a chain may stretch or shrink in all, in samples
 	phraseAlike = 0.6                       // correlation from which a piece counts
-	phraseMost  = 0.75                      // of the pieces make the phrase
+	phraseMost  = 0.65                      // of the pieces make the phrase
 	phraseStep  = phraseBlock - phrasePiece // from one block to the next
 )
 

@@ -9,13 +9,13 @@ import (
 // TestPhrase hears a phrase that is said with pauses and losses, and none that is not said, or half.
 func TestPhrase(t *testing.T) {
 	other, voice := voice(t, "rms"), voice(t, "slt")
-	const begin, length = 700 * ms, 2400 * ms
+	const begin, length = 4000 * ms, 2000 * ms // each half has as much speech
 	said := voice[samples(begin):samples(begin+length)]
 	phrase := NewPhrase(said, Rate)
 	silence := make([]int16, 2*Rate)
 	within := func(pcm []int16) []int16 { return slices.Concat(silence, pcm, silence) }
 	stalled, lost := said, said
-	for at := 2000 * ms; at > 0; at -= 500 * ms {
+	for at := 1600 * ms; at > 0; at -= 500 * ms {
 		stalled, lost = inserted(stalled, at, 180*ms), skipped(lost, at, 60*ms)
 	}
 	for _, c := range []struct {

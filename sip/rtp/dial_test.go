@@ -151,3 +151,28 @@ func TestALostEndIsTimedOut(t *testing.T) {
 	peer.send(t, a.LocalAddr(), sound(5, 2, 160)) // and the line still reads
 	next(t, a.frames)
 }
+
+// Where the machine stands still while keys are sent, they come later, and each is one of its own.
+func TestSendDigitsAfterAStall(t *testing.T) {
+	a, b := newPhone(t, "127.0.0.1", Config{}), newPhone(t, "127.0.0.1", Config{})
+	negotiate(t, a, call(b.LocalAddr()))
+	negotiate(t, b, call(a.LocalAddr()))
+	b.run(b)
+	done := make(chan error, 1)
+	go func() { done <- a.SendDigits(context.Background(), "123") }()
+	if down := next(t, b.digits); down != (Digit{Rune: '1'}) {
+		t.Fatalf("got %v, want the first key", down)
+	}
+	a.out.mu.Lock() // whoever sends stands still
+	<-time.After(4 * eventCycle)
+	a.out.mu.Unlock()
+	for i, want := range []Digit{{Rune: '1', Ended: true}, {Rune: '2'}, {Rune: '2', Ended: true}, {Rune: '3'}, {Rune: '3', Ended: true}} {
+		got := next(t, b.digits)
+		if got.Duration = 0; got != want {
+			t.Fatalf("event %d: got %c, up: %v; want %c, up: %v", i, got.Rune, got.Ended, want.Rune, want.Ended)
+		}
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}

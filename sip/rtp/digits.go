@@ -80,6 +80,10 @@ func (l *Line) SendDigits(ctx context.Context, digits string) error {
 		if err := wait(ctx, timer, start); err != nil {
 			return err
 		}
+		// Where this machine stood still the keys after that come later: at once, they would be one to the peer.
+		if now := time.Now(); now.After(start) {
+			start = now
+		}
 		if err := l.sendKey(ctx, timer, code, start); err != nil {
 			return fmt.Errorf("send digits: %w", err)
 		}
