@@ -397,6 +397,9 @@ func TestEarlySoundOfACallOut(t *testing.T) {
 	carol.says(invite, 183, carol.answer(invite))
 	hush := carol.whistle(700)
 	ben.hears(700)
+	stop := ben.whistle(1000)
+	carol.hears(0) // it has not answered: what is said in the room is not for it
+	stop()
 	hush()
 	carol.says(invite, 486, "")
 	ben.says("en", ivr.Busy)

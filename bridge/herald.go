@@ -260,7 +260,8 @@ func (h *herald) say(ctx context.Context, language string, prompts ...ivr.Prompt
 	}
 }
 
-// lend gives the seat to a leg that is heard before its answer, unless another has it.
+// lend gives the seat to a leg that is heard before its answer, unless another has it. Who has not answered, nor pressed a key
+// that joins, hears nobody: it may be a voice box, and nobody has been told that somebody listens.
 func (h *herald) lend(leg *call) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -271,6 +272,7 @@ func (h *herald) lend(leg *call) {
 	h.beside()
 	h.phone.SetUp(nil)
 	h.way.renew()
+	leg.phone.SetDeaf(true)
 	leg.phone.SetUp(&h.way)
 	leg.phone.Join(h.room.mix)
 }
@@ -285,6 +287,7 @@ func (h *herald) reclaim(leg *call) {
 	h.lent = nil
 	leg.phone.Leave()
 	leg.phone.SetUp(nil)
+	leg.phone.SetDeaf(false)
 	h.way.renew()
 	h.phone.SetUp(&h.way)
 	h.beside()
@@ -298,6 +301,7 @@ func (h *herald) handOver(leg *call) {
 	defer h.mu.Unlock()
 	leg.room, leg.seat, leg.muted, leg.moderated = h.room, h.seat, h.muted, h.muted
 	leg.phone.SetMuted(h.muted)
+	leg.phone.SetDeaf(false)
 	leg.closeBooth()
 	h.seat = nil
 	leg.publish()

@@ -35,7 +35,7 @@ func (p *Phone) send(w *scratch, n int64) error {
 		}
 		return err
 	}
-	mixed := w.mix(p.narrow, own)
+	mixed := p.others(w, own)
 	p.overlay(w, mixed)
 	p.volume.turn(w, mixed)
 	if line.kind == codec.Opus {
@@ -51,14 +51,23 @@ func (p *Phone) send(w *scratch, n int64) error {
 // sendG711 encodes what the phone hears, unless that was done for another one in this tick.
 func (p *Phone) sendG711(w *scratch, own []int16) ([]byte, error) {
 	kind := p.down.line.kind
-	if own == nil && len(p.players) == 0 && !p.played.rings && p.volume.off() {
+	if own == nil && len(p.players) == 0 && !p.played.rings && p.volume.off() && !p.deaf.Load() {
 		return w.common(kind, p.narrow)
 	}
-	mixed := w.mix(p.narrow, own)
+	mixed := p.others(w, own)
 	p.overlay(w, mixed)
 	p.volume.turn(w, mixed)
 	_, err := w.shared[kind].encoder.Encode(w.bytes, mixed)
 	return w.bytes, err
+}
+
+// others is what all others say.
+func (p *Phone) others(w *scratch, own []int16) []int16 {
+	mixed := w.mix(p.narrow, own)
+	if p.deaf.Load() {
+		clear(mixed)
+	}
+	return mixed
 }
 
 // overlay adds what is played to this phone alone.

@@ -54,6 +54,7 @@ type Phone struct {
 	closed bool
 	muted  atomic.Bool
 	held   atomic.Bool
+	deaf   atomic.Bool
 	loss   atomic.Int32 // percent
 
 	// Where the phone is wanted, and which shard has it: only that one touches what follows. A shard
@@ -139,6 +140,9 @@ func (p *Phone) PushFrame(f *codec.Frame) {
 
 // SetMuted mutes the phone for everybody, the phones beside it included.
 func (p *Phone) SetMuted(muted bool) { p.muted.Store(muted) }
+
+// SetDeaf has the phone hear nobody, and be sent silence, or hear its mix again. What is played to it alone it hears.
+func (p *Phone) SetDeaf(deaf bool) { p.deaf.Store(deaf) }
 
 // HearKeys says whether keys are listened for in the sound. The room hears the first 30 ms of each, and no more. What
 // comes as Opus is passed on as it is, and not listened to: phones of Opus have events.
