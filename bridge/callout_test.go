@@ -453,7 +453,7 @@ func TestCallOutWantsAKey(t *testing.T) {
 	t.Parallel()
 	carol := newRig(t, nil).called()
 	r := carrierRig(t, carol)
-	r.change(func(l *config.Live) { l.Outgoing.Press = "1" })
+	r.change(func(l *config.Live) { l.Outgoing.Press = "4" })
 	ben, err := r.call("lobby", codec.PCMA)
 	must(t, ben, err)
 	o := r.callOut("0123456789")
@@ -462,13 +462,13 @@ func TestCallOutWantsAKey(t *testing.T) {
 	carol.says(invite, 200, carol.answer(invite))
 	carol.await("ACK")
 	hush := carol.whistle(700) // a voice box
-	carol.telephone.says("en", ivr.PressOne)
+	carol.telephone.says("en", ivr.Consent("4")...)
 	ben.hears(440)
 	if got := o.states(); slices.Contains(got, Joined) {
 		t.Errorf("got %v", got)
 	}
 	hush()
-	for _, keys := range []string{"2", "1"} {
+	for _, keys := range []string{"2", "4"} {
 		if err := carol.line.SendDigits(t.Context(), keys); err != nil {
 			t.Fatal(err)
 		}
@@ -487,7 +487,7 @@ func TestCallOutToAVoiceBox(t *testing.T) {
 	t.Parallel()
 	carol := newRig(t, nil).called()
 	r := carrierRig(t, carol)
-	r.change(func(l *config.Live) { l.Outgoing.Press = "1" })
+	r.change(func(l *config.Live) { l.Outgoing.Press = "4" })
 	o := r.callOut("0123456789")
 	invite := carol.await("INVITE")
 	carol.says(invite, 200, carol.answer(invite))

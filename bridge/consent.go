@@ -23,7 +23,7 @@ func (c *call) consent(ctx context.Context, key string) error {
 	c.alone()
 	defer c.speaker.hush()
 	for range consentAsks {
-		said := c.speaker.say(ivr.PressOne).Done()
+		said := c.speaker.say(ivr.Consent(key)...).Done()
 		wait := newAlarm(consentWait)
 		for asked := false; !asked; {
 			select {

@@ -100,6 +100,9 @@ func HeldBy(keys Keymap) []Prompt {
 	return append([]Prompt{MutedByModerator, HelpHand}, named(keys[Hand])...)
 }
 
+// Consent is what asks whoever was called to press keys in order to join.
+func Consent(keys string) []Prompt { return append([]Prompt{PressToJoin}, named(keys)...) }
+
 // named are the names of keys.
 func named(keys string) []Prompt {
 	var names []Prompt

@@ -103,8 +103,8 @@ const (
 	NumberUnknown  Prompt = "number-unknown"
 	CallNotAllowed Prompt = "call-not-allowed"
 	CallFailed     Prompt = "call-failed"
-	PressOne       Prompt = "press-one"   // to join
-	LastMinute     Prompt = "last-minute" // of the call
+	PressToJoin    Prompt = "press-to-join" // a key
+	LastMinute     Prompt = "last-minute"   // of the call
 )
 
 // Prompts returns all of them, in no order that matters.
@@ -121,6 +121,6 @@ func Prompts() []Prompt {
 		"key-0", "key-1", "key-2", "key-3", "key-4", "key-5", "key-6", "key-7", "key-8", "key-9", "key-star", "key-pound",
 		Echo, CodecPCMA, CodecPCMU, CodecG722, CodecOpus, LossNone, LossLittle, LossSome, LossMuch,
 		DelayShort, DelayMedium, DelayLong, DelayUnknown, Closed, Unassigned, Emergency,
-		Busy, NoAnswer, NotReachable, CallRefused, NumberUnknown, CallNotAllowed, CallFailed, PressOne, LastMinute,
+		Busy, NoAnswer, NotReachable, CallRefused, NumberUnknown, CallNotAllowed, CallFailed, PressToJoin, LastMinute,
 	}
 }
