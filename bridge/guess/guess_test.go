@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"passerelle/state"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -377,7 +379,7 @@ func TestARestartForgivesNobody(t *testing.T) {
 			}
 			time.Sleep(5 * time.Minute)
 		})
-		kept, err := readMemory(file)
+		kept, err := readMemory(state.File{Path: file})
 		if err != nil || len(kept.Counters) == 0 {
 			t.Fatalf("%d counters, %v", len(kept.Counters), err)
 		}

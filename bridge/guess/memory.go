@@ -2,24 +2,19 @@ package guess
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"log/slog"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
+
+	"passerelle/state"
 )
 
 // Memory is the Counters of one gateway, kept in a file where there is one. The zero Memory is empty, and has none.
 type Memory struct {
-	file  string
-	log   *slog.Logger
+	file  state.File    // without a path there is none
 	dirty chan struct{} // receives when there is something to write; nil without a file
 
 	mu  sync.Mutex
@@ -38,25 +33,18 @@ type memory struct {
 	Counters map[string]counter `json:"counters"`
 }
 
-const (
-	countersKept = 20_000 // at most
-	mostFile     = 16 << 20
-	// gathered is how long what is new waits until it is written.
-	gathered = time.Second
-)
+const countersKept = 20_000 // at most
 
 // OpenMemory returns a Memory with what a file holds, which need not be there yet. One that cannot be read is told and written anew.
 func OpenMemory(file string, log *slog.Logger) *Memory {
-	m := &Memory{file: file, log: log, dirty: make(chan struct{}, 1), all: make(map[string]counter)}
-	kept, err := readMemory(file)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
+	m := &Memory{file: state.File{Path: file, What: "wrong PINs", Log: log}, dirty: make(chan struct{}, 1), all: make(map[string]counter)}
+	kept, err := readMemory(m.file)
+	if err != nil {
 		log.Warn("who guessed PINs cannot be read, and is forgotten", "file", file, "error", err)
-	default:
-		m.all = kept.Counters
-		m.forget(time.Now())
+		return m
 	}
+	m.all = kept.Counters
+	m.forget(time.Now())
 	return m
 }
 
@@ -132,67 +120,30 @@ func (m *Memory) makeRoom(now time.Time) {
 
 // Run writes the file when there is something new, until ctx is done; then once more.
 func (m *Memory) Run(ctx context.Context) error {
-	if m.file == "" {
+	if m.file.Path == "" {
 		<-ctx.Done()
 		return nil
 	}
-	for {
-		select {
-		case <-m.dirty:
-		case <-ctx.Done():
-			return m.save()
-		}
-		if err := m.save(); err != nil {
-			m.log.Error("who guesses PINs is not kept", "file", m.file, "error", err)
-		}
-		if sleep(ctx, gathered) != nil {
-			return m.save()
-		}
-	}
+	return m.file.Run(ctx, m.dirty, m.snapshot)
 }
 
-// save writes the file, whole or not at all.
-func (m *Memory) save() (err error) {
+func (m *Memory) snapshot() any {
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.forget(time.Now())
-	data, err := json.Marshal(memory{1, m.all})
-	m.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(m.file), filepath.Base(m.file)+".new-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(f.Name())
-		}
-	}()
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), m.file)
+	return memory{1, maps.Clone(m.all)}
 }
 
-func readMemory(file string) (memory, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return memory{}, err
-	}
-	defer f.Close()
+// readMemory reads a file; one that is not there yet is empty.
+func readMemory(file state.File) (memory, error) {
 	kept := memory{Counters: make(map[string]counter)}
-	if err := json.NewDecoder(io.LimitReader(f, mostFile)).Decode(&kept); err != nil {
+	found, err := file.Read(&kept)
+	switch {
+	case err != nil:
 		return memory{}, err
-	}
-	if kept.Version != 1 {
+	case found && kept.Version != 1:
 		return memory{}, fmt.Errorf("version %d is not known", kept.Version)
-	}
-	if kept.Counters == nil {
+	case kept.Counters == nil:
 		kept.Counters = make(map[string]counter)
 	}
 	return kept, nil
