@@ -218,21 +218,28 @@ func newMirror(t *testing.T, later time.Duration) *mirror {
 		}
 		m.conns[i] = conn
 	}
-	var timers sync.WaitGroup
 	for i, conn := range m.conns {
+		type late struct {
+			packet []byte
+			from   netip.AddrPort
+			due    time.Time
+		}
+		waiting := make(chan late, 1000) // in their order, however late this machine is
 		m.work.Go(func() {
+			defer close(waiting)
 			b := make([]byte, 2048)
 			for {
 				n, from, err := conn.ReadFromUDPAddrPort(b)
 				if err != nil {
 					return
 				}
-				packet := slices.Clone(b[:n])
-				timers.Add(1)
-				time.AfterFunc(later, func() {
-					defer timers.Done()
-					m.conns[1-i].WriteToUDPAddrPort(packet, from)
-				})
+				waiting <- late{slices.Clone(b[:n]), from, time.Now().Add(later)}
+			}
+		})
+		m.work.Go(func() {
+			for l := range waiting {
+				<-time.After(time.Until(l.due))
+				m.conns[1-i].WriteToUDPAddrPort(l.packet, l.from)
 			}
 		})
 	}
@@ -241,7 +248,6 @@ func newMirror(t *testing.T, later time.Duration) *mirror {
 			conn.Close()
 		}
 		m.work.Wait()
-		timers.Wait()
 	})
 	return m
 }
