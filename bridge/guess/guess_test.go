@@ -17,7 +17,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"passerelle/state"
+	"passerelle/config/state"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"passerelle/state"
+	"passerelle/config/state"
 )
 
 // Memory is the Counters of one gateway, kept in a file where there is one. The zero Memory is empty, and has none.

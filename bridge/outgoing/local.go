@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"passerelle/state"
+	"passerelle/config/state"
 )
 
 // Local is the Store of one gateway: places are held until they lapse, and minutes survive a restart in a file.

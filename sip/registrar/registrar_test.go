@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"passerelle/state"
+	"passerelle/config/state"
 )
 
 func desk(addr string) Flow {

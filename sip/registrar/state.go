@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"passerelle/state"
+	"passerelle/config/state"
 )
 
 // kept is the file: bindings, by phone.
