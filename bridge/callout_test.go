@@ -219,6 +219,9 @@ func TestFailuresInWords(t *testing.T) {
 			t.Errorf("%v: %+v, want %s and %d", c.err, f, c.words, c.code)
 		}
 	}
+	if f := failureOf(fmt.Errorf("open room house/nosuch: %w", rooms.ErrNoRoom)); f.why != "no such room" || f.words != ivr.CallFailed {
+		t.Errorf("of a room that is not there: %+v", f)
+	}
 }
 
 // A way that is in trouble is left for the next one; an answer is an answer.

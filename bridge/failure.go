@@ -74,6 +74,11 @@ func failureOf(err error) failure {
 	case errors.Is(err, context.Canceled), errors.Is(err, errDrained):
 		return failure{why: "it was hung up here"}
 	}
+	for _, room := range []error{rooms.ErrNoRoom, rooms.ErrFull, rooms.ErrEncrypted, rooms.ErrUnavailable} {
+		if errors.Is(err, room) {
+			return failure{why: room.Error(), words: ivr.CallFailed}
+		}
+	}
 	return failure{why: "no connection: " + fmt.Sprint(err), words: ivr.CallFailed}
 }
 

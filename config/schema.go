@@ -46,7 +46,7 @@ func schema() *setting {
 			{key: "calls", values: "number, 1 to 100000", unset: "1000", bare: true, override: true,
 				doc: "Calls at once; one more is answered 503 with Retry-After."},
 			{key: "guesses_a_minute", values: "number, 1 to 1000", unset: "20", bare: true,
-				doc: "Wrong PINs that are tried for callers of untrusted trunks, in all. Others wait for their turn; right ones cost nothing ([menu.md](menu.md))."},
+				doc: "Wrong PINs that are tried, in all, and beside that from each trusted trunk and from phones. Others wait for their turn; right ones cost nothing ([menu.md](menu.md))."},
 		}},
 		{key: "drain", values: "duration, 0s to 24h", unset: "10m", override: true,
 			doc: "How long calls that are up may go on after SIGTERM. New calls are answered 503 meanwhile; a second signal ends the wait."},

@@ -5,11 +5,12 @@ import (
 	"time"
 )
 
-// budget is what all callers together may try a minute.
+// budget is what callers together may try a minute.
 //
 // Time is cut into slots. The first quarter of a minute's tries may come at once; from then on a slot has one, and any
 // minute no more than it may.
 type budget struct {
+	group    string // of callers; "" are all but those of trusted trunks
 	counters Counters
 	aMinute  func() int
 }
@@ -32,7 +33,7 @@ func (b budget) width() time.Duration { return time.Minute / time.Duration(b.lim
 func (b budget) take(now time.Time) (taken spent, wait time.Duration) {
 	width := b.width()
 	slot := slotOf(now, width)
-	name := func(slot int64) string { return fmt.Sprintf("all %s %d", width, slot) }
+	name := func(slot int64) string { return fmt.Sprintf("all %q %s %d", b.group, width, slot) }
 
 	here := b.counters.Add(name(slot), 1, budgetMemory)
 	var before []string // the slots that the last minute touches

@@ -2,11 +2,13 @@
 // refused for that; whoever has the right one waits for its turn and enters. It does not know what a PIN opens, nor what a
 // call is.
 //
-// The way of a try, of callers who are not trusted (Visit.Try):
+// The way of a try (Visit.Try):
 //
-//  1. A caller with a number of its own who was wrong too often waits: 4 s or more, then twice as long each time.
+//  1. A caller with a number of its own who was wrong too often waits: 4 s or more, then twice as long each time. Not where the
+//     trunk is trusted: hundreds of desks may be behind it.
 //  2. So does, for at most 3 s, everybody from where many wrong PINs come.
-//  3. The try gets its turn from all that the gateway has in a minute (turns.go, budget.go). Right ones cost nothing.
+//  3. The try gets its turn from all that the gateway has in a minute, or that a trusted trunk has of its own (turns.go,
+//     budget.go). Right ones cost nothing.
 //  4. The PIN is looked up. What was wrong is counted, and told after whole seconds.
 package guess
 
@@ -34,7 +36,7 @@ type Counters interface {
 
 // Caller is who tries, as far as a gateway can tell.
 type Caller struct {
-	Trusted bool       // it is believed who it is: it is not held up
+	Trusted bool       // its trunk is one that is believed: what others guess does not hold it up
 	Trunk   string     // that it calls from
 	Source  netip.Addr // of its SIP
 	Number  string     // that it shows; "" where it is withheld
@@ -57,18 +59,18 @@ const (
 // Config is what a Guard is made of. The zero Config works.
 type Config struct {
 	Counters Counters     // nil: a Memory of its own
-	AMinute  func() int   // how many wrong PINs may be tried a minute, in all, 1 at least; nil: 20
+	AMinute  func() int   // how many wrong PINs may be tried a minute, by all together, and from each trusted trunk; 1 at least; nil: 20
 	Log      *slog.Logger // nil is silence
 }
 
 // Guard holds up who guesses. Its methods may be called from any goroutine.
 type Guard struct {
 	Config
-	turns turns
 
-	mu   sync.Mutex
-	here map[string]int // calls that are at a menu, by number
-	told time.Time      // when it was last said that PINs are guessed
+	mu    sync.Mutex
+	turns map[string]*turns // of each trusted trunk, and "" of everybody else
+	here  map[string]int    // calls that are at a menu, by number
+	told  time.Time         // when it was last said that PINs are guessed
 }
 
 // New returns a Guard.
@@ -82,7 +84,21 @@ func New(c Config) *Guard {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Guard{Config: c, here: make(map[string]int), turns: turns{budget: budget{c.Counters, c.AMinute}}}
+	return &Guard{Config: c, here: make(map[string]int), turns: make(map[string]*turns)}
+}
+
+// turnsOf are where a caller's tries stand.
+func (g *Guard) turnsOf(who Caller) *turns {
+	group := ""
+	if who.Trusted {
+		group = who.Trunk
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.turns[group] == nil {
+		g.turns[group] = &turns{budget: budget{group, g.Counters, g.AMinute}}
+	}
+	return g.turns[group]
 }
 
 // Visit is one call for as long as it is asked for a PIN.
@@ -124,10 +140,7 @@ func (v *Visit) numbered() bool { return !v.who.Trusted && v.who.Number != "" }
 // Try looks a PIN up when it is its turn, in one goroutine at a time. look says whether it was right; its error, and that of
 // ctx, is Try's, and says nothing about the PIN.
 func (v *Visit) Try(ctx context.Context, look func(context.Context) (right bool, err error)) (right bool, err error) {
-	if v.who.Trusted {
-		return look(ctx)
-	}
-	began := time.Now()
+	began, turns := time.Now(), v.guard.turnsOf(v.who)
 	if err := v.lock(ctx); err != nil {
 		return false, err
 	}
@@ -135,7 +148,7 @@ func (v *Visit) Try(ctx context.Context, look func(context.Context) (right bool,
 		return false, err
 	}
 	queued := time.Now()
-	turn, err := v.guard.turns.wait(ctx, v.who)
+	turn, err := turns.wait(ctx, v.who)
 	if err != nil {
 		return false, err
 	}
@@ -147,7 +160,7 @@ func (v *Visit) Try(ctx context.Context, look func(context.Context) (right bool,
 	case err != nil && ctx.Err() != nil: // who hangs up meanwhile has had its turn
 		return false, err
 	case right, err != nil:
-		v.guard.turns.giveBack(turn)
+		turns.giveBack(turn)
 		return right, err
 	}
 	v.wrong()
