@@ -703,7 +703,7 @@ func TestAHeraldStaysUntilItIsHeard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &herald{rate: g711.Rate, gateway: &Gateway{Config: Config{Voices: voices}}}
+	h := &herald{rate: g711.Rate, muted: true, gateway: &Gateway{Config: Config{Voices: voices}}}
 	left := make(chan struct{})
 	go func() { defer close(left); h.say(t.Context(), "en", ivr.Busy) }()
 	eventually(t, "words", func() bool { h.mu.Lock(); defer h.mu.Unlock(); return h.words != nil })
