@@ -15,6 +15,8 @@ import (
 	"passerelle/bridge/ivr"
 	"passerelle/bridge/outgoing"
 	"passerelle/codec"
+	"passerelle/codec/g711"
+	"passerelle/codec/score"
 	"passerelle/config"
 	"passerelle/rooms"
 	"passerelle/sip"
@@ -696,4 +698,25 @@ func TestCallOutToAPhone(t *testing.T) {
 	}
 	ben.hangup()
 	r.nothingLeft()
+}
+
+// TestAHeraldStaysUntilItIsHeard: when it has said its words, their end has had time to reach the ears.
+func TestAHeraldStaysUntilItIsHeard(t *testing.T) {
+	voices, err := ivr.Load(g711.Rate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &herald{rate: g711.Rate, muted: true, gateway: &Gateway{Config: Config{Voices: voices}}}
+	left := make(chan struct{})
+	go func() { defer close(left); h.say(t.Context(), "en", ivr.Busy) }()
+	eventually(t, "words", func() bool { h.mu.Lock(); defer h.mu.Unlock(); return h.words != nil })
+	pcm, heard := make([]int16, g711.Rate/50), []int16(nil)
+	for h.next(pcm) {
+		heard = append(heard, pcm...)
+	}
+	<-left
+	rest := len(heard) - int(heraldRest*g711.Rate/time.Second)
+	if words := voices.Say("en", ivr.Busy); rest < len(words) || !score.Silent(heard[rest:], g711.Rate) || score.Silent(heard[:rest], g711.Rate) {
+		t.Errorf("it says %d samples and leaves, want %v of silence after %d", len(heard), heraldRest, len(words))
+	}
 }

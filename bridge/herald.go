@@ -26,8 +26,8 @@ const (
 	heraldTick = 20 * time.Millisecond
 	// heraldLead is how far ahead of its time the herald speaks: so much later it may be woken, and nobody hears it.
 	heraldLead = 3 * heraldTick
-	// heraldRest is the silence after what a herald says: words are on their way for so long, above all where the machine
-	// was busy and buffers have grown, and their end is lost with the herald.
+	// heraldRest is the silence after what a herald says: its packets are ahead of their time and the phones beside are not,
+	// and words are on their way for so long, above all where the machine was busy. Their end is lost with the herald.
 	heraldRest = 400 * time.Millisecond
 )
 
@@ -251,11 +251,6 @@ func (h *herald) say(ctx context.Context, language string, prompts ...ivr.Prompt
 	defer cancel()
 	select {
 	case <-said:
-	case <-ctx.Done():
-		return
-	}
-	select { // its last packets were ahead of their time, and the phones beside are not
-	case <-time.After(2 * heraldLead):
 	case <-ctx.Done():
 	}
 }
