@@ -186,7 +186,7 @@ func TestWhoGuessesIsCounted(t *testing.T) {
 	}{
 		{"a wrong PIN", "1234", false, "all 1, from 1, wrong 1"},
 		{"the right PIN", "0042", false, "all 1, all -1"},
-		{"a trusted trunk", "1234", true, ""},
+		{"a trusted trunk, whose numbers are not", "1234", true, "all 1, from 1"},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			t.Parallel()

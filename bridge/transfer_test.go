@@ -224,6 +224,9 @@ func TestTransferThatIsRefused(t *testing.T) {
 	carol.says(invite, 183, carol.answer(invite))
 	hush := carol.whistle(700)
 	ben.hears(700)
+	aside := ben.whistle(1000)
+	carol.hears(0) // who has not answered
+	aside()
 	hush()
 	carol.says(invite, 486, "")
 	ada.told("486")

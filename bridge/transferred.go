@@ -26,7 +26,7 @@ func (c *call) transfer(ctx context.Context, trunk *config.Trunk, to string, r s
 	}
 	defer c.gateway.open.leave(room)
 
-	// 2. Ring. What can be heard before the answer is for the room too.
+	// 2. Ring. What can be heard before the answer is for the room too, and nothing of the room for whoever has not answered.
 	live := c.gateway.Live()
 	way := target{trunk: trunk, dial: sip.Dial{To: to, Replaces: r.Replaces, ReferredBy: r.By}}
 	if paid := c.gateway.paid(live, r.Target.Host); paid != nil {
@@ -46,7 +46,7 @@ func (c *call) transfer(ctx context.Context, trunk *config.Trunk, to string, r s
 		},
 		to: audience{
 			rings:  func(_ *call, code int, reason string) { progress(code, reason) },
-			sounds: func(out *call) { out.enter(ctx, cancel) },
+			sounds: func(out *call) { out.phone.SetDeaf(true); out.enter(ctx, cancel) },
 			gone:   func(out *call) { out.stand(); out.deafen() },
 		},
 	}
@@ -63,6 +63,7 @@ func (c *call) transfer(ctx context.Context, trunk *config.Trunk, to string, r s
 				return err
 			}
 		}
+		out.phone.SetDeaf(false)
 		progress(200, "OK")
 		c.gateway.end(c, errTransferred)
 		return nil

@@ -79,7 +79,9 @@ var here = netip.MustParseAddr("192.0.2.7")
 func operator(number string) Caller { return Caller{Trunk: "operator", Source: here, Number: number} }
 
 // desk is somebody who calls from a trusted trunk.
-func desk(number string) Caller { return Caller{Trusted: true, Trunk: "pbx", Source: here, Number: number} }
+func desk(number string) Caller {
+	return Caller{Trusted: true, Trunk: "pbx", Source: here, Number: number}
+}
 
 // TestAThousandGuesses holds that no minute has more than twenty of them, whoever guesses, and however.
 func TestAThousandGuesses(t *testing.T) {

@@ -12,11 +12,11 @@ import (
 	"go.uber.org/goleak"
 )
 
-// Peers mostly wait: many of them run at once, however few cores there are; those that are judged sample by sample
-// run before, by themselves. None may leave a goroutine.
+// Peers mostly wait: several tests run at once, however few cores there are, and not so many that their beginnings are a
+// storm; those that are judged sample by sample run before, by themselves. None may leave a goroutine.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if err := flag.Set("test.parallel", "16"); err != nil {
+	if err := flag.Set("test.parallel", "6"); err != nil {
 		fmt.Fprintln(os.Stderr, "peers:", err)
 		os.Exit(1)
 	}
