@@ -70,7 +70,7 @@ faults: build ## LiveKit and Redis killed during calls, a cluster behind Kamaili
 	@bash .ci/peers.sh
 	@bash .ci/livekit.sh
 	@sh .ci/install.sh kamailio
-	PASSERELLE_BIN=$(CURDIR)/bin/passerelle PASSERELLE_PROOF=1 $(GO) test -tags $(TAGS),peers -p 1 -timeout 15m -count=1 -v -run TestProof ./cmd/passerelle/peers/ ./rooms/livekit/
+	PASSERELLE_BIN=$(CURDIR)/bin/passerelle PASSERELLE_PROOF=1 $(GO) test -tags $(TAGS),peers -p 1 -timeout 15m -count=1 -v -run 'TestProof|TestDelay' ./cmd/passerelle/peers/ ./rooms/livekit/
 
 .PHONY: load
 load: build ## 200 calls in 20 rooms for a minute, and nothing left of them 40 s later

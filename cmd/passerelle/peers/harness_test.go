@@ -38,8 +38,9 @@ func benchPhones(t *testing.T, transport string) {
 	heard.From(man.Length(t)-time.Second).Silent(t, "after the speech")
 }
 
-// TestBenchBrowser runs alone, as all tests that judge what a browser hears do: it is hungry.
-func TestBenchBrowser(t *testing.T) {
+// TestProofBenchBrowser runs alone, as all tests that judge what a browser hears do: it is hungry.
+func TestProofBenchBrowser(t *testing.T) {
+	onlyInProof(t)
 	dir := Folder(t)
 	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFile(w, r, Data("chromium", "loop.html"))

@@ -40,6 +40,7 @@ func TestSipload(t *testing.T) {
 
 // TestSiploadFails says so, each by its own status.
 func TestSiploadFails(t *testing.T) {
+	t.Parallel()
 	dir := Folder(t)
 	gateway := StartGateway(t, dir, GatewayConfig{Calls: 20})
 	for _, c := range []struct {

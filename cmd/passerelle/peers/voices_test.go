@@ -14,9 +14,10 @@ import (
 	"passerelle/codec/score"
 )
 
-// TestVoicesAndKeys has a baresip go through the menu of an embedded room in English, wait there with music, hear a Chromium
+// TestProofVoicesAndKeys has a baresip go through the menu of an embedded room in English, wait there with music, hear a Chromium
 // come in, and press all the keys that callers have. Debian's recordings speak where they are installed.
-func TestVoicesAndKeys(t *testing.T) {
+func TestProofVoicesAndKeys(t *testing.T) {
+	onlyInProof(t)
 	t.Parallel()
 	dir := Folder(t)
 	if _, err := os.Stat(ivr.DebianFolder); err != nil {
