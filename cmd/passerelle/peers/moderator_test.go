@@ -15,7 +15,6 @@ import (
 // TestModerator has phones knock at a room before there is anybody to open, and a moderator in Chromium who declines one, admits
 // others, mutes all, lets one speak again who asks for it, removes another, and calls a baresip.
 func TestModerator(t *testing.T) {
-	t.Parallel()
 	dir := Folder(t)
 	gateway := StartGateway(t, dir, GatewayConfig{Phones: true, MD5: true, Complains: regexp.MustCompile(`who dials 112`)})
 	man, woman := Part(t, dir, Man, 2), Part(t, dir, Woman, 2)

@@ -13,7 +13,6 @@ import (
 
 // TestRegisteredPhones has real phones register, and be called: at once, and after the gateway was restarted.
 func TestRegisteredPhones(t *testing.T) {
-	t.Parallel()
 	dir := Folder(t)
 	gateway := StartGateway(t, dir, GatewayConfig{Phones: true, MD5: true, Admin: true, Complains: regexp.MustCompile(`no proof of who it is`)})
 	man, woman := Says(t, dir, Man, 1, 0), Says(t, dir, Woman, 1, 0)

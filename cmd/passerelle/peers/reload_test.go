@@ -18,7 +18,6 @@ import (
 // TestReloads has the gateway read 200 mutated files while two talk: each file is in force as a whole, or not at all, and nobody hears
 // anything of it. Then a phone that talks is gone from the file, and is called no more.
 func TestReloads(t *testing.T) {
-	t.Parallel()
 	dir := Folder(t)
 	nobody := fmt.Sprintf("sip:127.0.0.84:%d;transport=tcp", Ports(t, 1))
 	gateway := StartGateway(t, dir, GatewayConfig{
