@@ -96,7 +96,8 @@ func (p *piece) seek(sound, recording []int16) {
 // echo looks for a second copy of a sound within half a second of the first: what is left around each of its
 // loudest pieces, when the sound is taken away there, must not be the piece again. It returns where.
 func echo(sound, recording []int16) (begin int, twice bool) {
-	const around, half = score.Rate / 2, 0.5 // samples; -6 dB, where a copy would be at about 0
+	// A copy would be at about 1; a slip of a jitter buffer within the piece leaves half of it elsewhere, at most.
+	const around, much = score.Rate / 2, 0.7 // samples; of the piece's energy
 	heard := 0
 	for _, p := range loudest(sound) {
 		p.seek(sound, recording)
@@ -116,7 +117,7 @@ func echo(sound, recording []int16) (begin int, twice bool) {
 		}
 		again := piece{begin: p.begin}
 		again.seek(sound, rest)
-		if product(want, rest[again.at:again.at+pieceLength]) > half*gain*energy(want) {
+		if product(want, rest[again.at:again.at+pieceLength]) > much*gain*energy(want) {
 			begin = from + again.at - p.begin
 			heard++
 		}
