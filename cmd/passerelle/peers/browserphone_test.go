@@ -31,7 +31,7 @@ func TestBrowserPhone(t *testing.T) {
 	ada.Does(t, "press('*6', 'RFC2833')")
 	time.Sleep(2500 * time.Millisecond)
 	ada.Does(t, "press('*6', 'INFO')")
-	time.Sleep(2500 * time.Millisecond)
+	time.Sleep(4 * time.Second) // until all is said
 	judgeStats(t, ada.Browser, 2)
 	heard := Listen(t, "ada", ada.Heard(t))
 	heard.Hears(t, man, OverOpus())

@@ -4,8 +4,12 @@ package ready
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
+	"slices"
 
 	"github.com/pion/logging"
 	"golang.org/x/time/rate"
@@ -58,11 +62,19 @@ func (l scopedLog) Error(msg string) {
 }
 
 func (l scopedLog) Errorf(f string, arg ...any) {
-	if l.errors.Allow() {
+	if !closing(arg) && l.errors.Allow() {
 		l.log.Warn(fmt.Sprintf(f, arg...))
 		return
 	}
 	l.debugf(f, arg)
+}
+
+// closing reports whether an error is that somebody else has left: a packet that crosses its end is no news.
+func closing(arg []any) bool {
+	return slices.ContainsFunc(arg, func(a any) bool {
+		err, ok := a.(error)
+		return ok && (errors.Is(err, io.ErrClosedPipe) || errors.Is(err, net.ErrClosed))
+	})
 }
 
 func (l scopedLog) debug(msg string) { l.log.Debug(msg) }
