@@ -85,18 +85,27 @@ func resolve(ctx context.Context, host string, ip4 bool) (netip.Addr, error) {
 	return found[0].Unmap(), nil
 }
 
+// KindsOf returns what codecs of the configuration are, in their order.
+func KindsOf(codecs []config.Codec) (kinds []codec.Kind) {
+	for _, c := range codecs {
+		switch c {
+		case config.PCMU:
+			kinds = append(kinds, codec.PCMU)
+		case config.PCMA:
+			kinds = append(kinds, codec.PCMA)
+		case config.G722:
+			kinds = append(kinds, codec.G722)
+		case config.Opus:
+			kinds = append(kinds, codec.Opus)
+		}
+	}
+	return kinds
+}
+
 // codecs are those that a trunk may speak, the one we like best first. Where it does not say, G.722 comes
 // before Opus: it sounds nearly as good from a phone, and what a phone is sent costs a tenth.
 func codecs(trunk *config.Trunk) []codec.Kind {
-	known := map[config.Codec]codec.Kind{
-		config.G722: codec.G722, config.Opus: codec.Opus, config.PCMA: codec.PCMA, config.PCMU: codec.PCMU,
-	}
-	var kinds []codec.Kind
-	for _, name := range trunk.Codecs {
-		if kind, ok := known[name]; ok {
-			kinds = append(kinds, kind)
-		}
-	}
+	kinds := KindsOf(trunk.Codecs)
 	if len(kinds) == 0 {
 		kinds = []codec.Kind{codec.G722, codec.Opus, codec.PCMA, codec.PCMU}
 	}

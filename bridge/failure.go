@@ -22,18 +22,23 @@ type CallFailed struct {
 }
 
 // Error is the plain words, and what is behind them.
-func (f *CallFailed) Error() string {
+func (f *CallFailed) Error() string { return explained(f.Why, f.Code, f.Reason) }
+
+// Explained is why the call has failed or ended, in plain words, and what is behind them.
+func (p Progress) Explained() string { return explained(p.Why, p.Code, p.Reason) }
+
+func explained(why string, code int, reason string) string {
 	var more []string
-	if f.Code != 0 {
-		more = append(more, fmt.Sprintf("SIP %d", f.Code))
+	if code != 0 {
+		more = append(more, fmt.Sprintf("SIP %d", code))
 	}
-	if f.Reason != "" {
-		more = append(more, f.Reason)
+	if reason != "" {
+		more = append(more, reason)
 	}
 	if len(more) == 0 {
-		return f.Why
+		return why
 	}
-	return f.Why + " (" + strings.Join(more, ", ") + ")"
+	return why + " (" + strings.Join(more, ", ") + ")"
 }
 
 // Unwrap is what is behind it.

@@ -120,10 +120,6 @@ func (m *Memory) makeRoom(now time.Time) {
 
 // Run writes the file when there is something new, until ctx is done; then once more.
 func (m *Memory) Run(ctx context.Context) error {
-	if m.file.Path == "" {
-		<-ctx.Done()
-		return nil
-	}
 	return m.file.Run(ctx, m.dirty, m.snapshot)
 }
 

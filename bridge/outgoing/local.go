@@ -61,10 +61,6 @@ func NewLocal(path string, log *slog.Logger) (*Local, error) {
 
 // Run writes the file when there is something new, until ctx is done; then once more.
 func (l *Local) Run(ctx context.Context) error {
-	if l.file.Path == "" {
-		<-ctx.Done()
-		return nil
-	}
 	return l.file.Run(ctx, l.dirty, l.snapshot)
 }
 

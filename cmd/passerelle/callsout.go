@@ -4,10 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -175,15 +173,5 @@ func (s step) String() string {
 	case bridge.Joined:
 		return "in the room"
 	}
-	var more []string
-	if s.Code != 0 {
-		more = append(more, fmt.Sprintf("SIP %d", s.Code))
-	}
-	if s.Reason != "" {
-		more = append(more, s.Reason)
-	}
-	if len(more) > 0 {
-		return s.Why + " (" + strings.Join(more, ", ") + ")"
-	}
-	return s.Why
+	return s.Explained()
 }

@@ -23,7 +23,7 @@ const (
 
 // File is one of them.
 type File struct {
-	Path string
+	Path string // "": there is none
 	What string // is in it, for the log: "the bindings of phones"
 	Log  *slog.Logger
 }
@@ -42,8 +42,12 @@ func (f File) Read(what any) (found bool, err error) {
 }
 
 // Run writes what snapshot returns when changed receives, until ctx is done; then once more. A disk that is full is told,
-// and tried again with the next change.
+// and tried again with the next change. Where there is no path, nothing is kept, and Run waits for ctx.
 func (f File) Run(ctx context.Context, changed <-chan struct{}, snapshot func() any) error {
+	if f.Path == "" {
+		<-ctx.Done()
+		return nil
+	}
 	wait := time.NewTimer(0)
 	defer wait.Stop()
 	for {

@@ -1,6 +1,7 @@
 package sfu
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -16,6 +17,9 @@ const (
 	knocksPerAddress = maxKnocks / 2    // of browsers
 	waitingTimeout   = 10 * time.Minute // where the room does not say
 )
+
+// patience is how long somebody who knocks waits.
+func (n Named) patience() time.Duration { return cmp.Or(n.WaitingTimeout, waitingTimeout) }
 
 // knock is somebody at the door of a room, until a moderator has answered, the time is up, or whoever it is goes away.
 // It keeps the room open.
@@ -58,14 +62,10 @@ func (r *room) addKnock(named Named, k *knock) (open bool, err error) {
 	if len(r.knocks) >= maxKnocks || neighbours >= knocksPerAddress {
 		return true, fmt.Errorf("%d wait already: %w", len(r.knocks), rooms.ErrFull)
 	}
-	patience := named.WaitingTimeout
-	if patience == 0 {
-		patience = waitingTimeout
-	}
 	r.lastID++
 	k.id = fmt.Sprintf("k%d", r.lastID)
 	k.since = r.s.cfg.Clock()
-	k.until = k.since + patience
+	k.until = k.since + named.patience()
 	r.knocks = append(r.knocks, k)
 	r.restless = true
 	r.s.cfg.Log.Info("somebody knocks", "room", r.name, "id", k.id, "kind", k.kind)
@@ -141,11 +141,7 @@ func (s *SFU) knockFor(named Named, name string, from netip.Prefix, sock *socket
 		code, text := refusal(verdict)
 		sock.finish(encode(errorMessage{Type: "error", Code: code, Text: text}), statusRefused)
 	}
-	patience := named.WaitingTimeout
-	if patience == 0 {
-		patience = waitingTimeout
-	}
-	sock.send(encode(waitingMessage{Type: "waiting", Seconds: int(patience / time.Second)}))
+	sock.send(encode(waitingMessage{Type: "waiting", Seconds: int(named.patience() / time.Second)}))
 	var err error
 	p.room, err = s.knock(named, p.knock)
 	return p, err

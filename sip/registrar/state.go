@@ -46,10 +46,6 @@ func (r *Registrar) load() {
 
 // Run writes the file when there is something new, until ctx is done; then once more.
 func (r *Registrar) Run(ctx context.Context) error {
-	if r.config.File == "" {
-		<-ctx.Done()
-		return nil
-	}
 	return r.file().Run(ctx, r.dirty, func() any { return r.snapshot() })
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,12 +45,7 @@ func (d *Doctor) call(ctx context.Context, s *sheet, t *config.Trunk, at int) {
 		s.bad("%s is not called: %s", d.Call.Number, denied).do("test with a number that may be called out, or let it be: docs/calling-out.md")
 		return
 	}
-	var kinds []codec.Kind
-	for _, c := range t.Codecs {
-		if c == config.PCMA || c == config.PCMU {
-			kinds = append(kinds, kindOf(c))
-		}
-	}
+	kinds := slices.DeleteFunc(bridge.KindsOf(t.Codecs), func(k codec.Kind) bool { return k != codec.PCMA && k != codec.PCMU })
 	if len(kinds) == 0 {
 		s.warn("%s has neither PCMA nor PCMU, and the test phone speaks nothing else: it offers both", d.at("trunks[%d].codecs", at)).do("nothing; a refusal may be for that reason")
 	}

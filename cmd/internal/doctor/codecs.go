@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"passerelle/codec"
+	"passerelle/bridge"
 	"passerelle/config"
 	"passerelle/sip/sdp"
 )
@@ -20,9 +20,9 @@ func (s *sheet) codecs(r *response, ours []config.Codec, setting string) {
 		return
 	}
 	var both []string
-	for _, c := range ours {
-		if slices.Contains(theirs, kindOf(c)) {
-			both = append(both, string(c))
+	for _, kind := range bridge.KindsOf(ours) {
+		if slices.Contains(theirs, kind) {
+			both = append(both, kind.String())
 		}
 	}
 	if len(both) == 0 {
@@ -31,18 +31,6 @@ func (s *sheet) codecs(r *response, ours []config.Codec, setting string) {
 		return
 	}
 	s.ok("codecs in common: %s (it speaks %s)", listed(both), names)
-}
-
-func kindOf(c config.Codec) codec.Kind {
-	switch c {
-	case config.PCMU:
-		return codec.PCMU
-	case config.PCMA:
-		return codec.PCMA
-	case config.G722:
-		return codec.G722
-	}
-	return codec.Opus
 }
 
 func namesOfCodecs(all []config.Codec) []string {

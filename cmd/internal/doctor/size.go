@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
-	"passerelle/codec"
+	"passerelle/bridge"
 	"passerelle/config"
 	"passerelle/sip/sdp"
 )
@@ -46,10 +46,6 @@ func inviteSize(t *config.Trunk, uri, host string) int {
 
 // offered is what a trunk would be offered.
 func offered(t *config.Trunk) ([]byte, error) {
-	var kinds []codec.Kind
-	for _, c := range t.Codecs {
-		kinds = append(kinds, kindOf(c))
-	}
 	security := sdp.Security{Fingerprint: "sha-256 " + strings.Repeat("AB:", 31) + "AB"}
 	switch t.SRTP.Policy {
 	case config.SRTPOptional:
@@ -67,7 +63,7 @@ func offered(t *config.Trunk) ([]byte, error) {
 		security.Suites = append(security.Suites, sdp.Suite(suite))
 	}
 	return sdp.Offer(sdp.Local{
-		Origin: sdp.Origin{ID: 1 << 30, Version: 1}, Address: netip.MustParseAddrPort("192.0.2.100:20000"), Codecs: kinds, Security: security,
+		Origin: sdp.Origin{ID: 1 << 30, Version: 1}, Address: netip.MustParseAddrPort("192.0.2.100:20000"), Codecs: bridge.KindsOf(t.Codecs), Security: security,
 	})
 }
 
